@@ -1,0 +1,264 @@
+//! A client of one server: its idle connections, and the one run loop of every load shape.
+
+use crate::channel::Channel;
+use crate::connector::Connector;
+use crate::deadline::Deadlines;
+use crate::exchange::exchange;
+use crate::gate::Gate;
+use crate::in_flight::InFlight;
+use crate::outbox::{DecodingThread, Outbox};
+use crate::{Clock, LoadError};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Method, Request, Uri};
+use openai::RequestTemplate;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::watch;
+use trace::{Nanos, Pacing, Plan, PlannedRequest, Record, RunId, StampSource, Stop};
+
+/// How often packets that wait for company are handed over all the same.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(20);
+
+/// Everything that stays the same over the runs of one invocation.
+pub struct ClientOptions {
+    /// The path of the endpoint, with the base URL's.
+    pub path: String,
+    /// Headers of every request, checked; keys among them are marked sensitive.
+    pub headers: HeaderMap,
+    /// Renders the body of each request.
+    pub template: RequestTemplate,
+    /// Whether the template asks for streams.
+    pub stream: bool,
+    /// How many choices each response has.
+    pub choices: u32,
+    /// How long each part of a request may take.
+    pub deadlines: Deadlines,
+    /// The source of every stamp.
+    pub clock: Clock,
+}
+
+/// Sends the requests of plans to one server, and turns what comes back into records.
+pub struct Client<C: Connector> {
+    shared: Rc<Shared<C>>,
+    options: ClientOptions,
+    uri: Uri,
+    // Joined after `shared`'s outbox is gone, which is what ends it.
+    _decoding: DecodingThread,
+}
+
+/// What the requests in flight share.
+pub(crate) struct Shared<C: Connector> {
+    pub(crate) connector: C,
+    pub(crate) clock: Clock,
+    pub(crate) stream: bool,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) outbox: Outbox,
+    idle: RefCell<Vec<Channel<C>>>,
+}
+
+/// When a run began and ended, and how much of it there was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSpan {
+    /// The release of the first request.
+    pub start: Nanos,
+    /// The end of the last one.
+    pub end: Nanos,
+    /// Requests that were to be released.
+    pub planned: u64,
+    /// It was stopped before it was over.
+    pub interrupted: bool,
+    /// How late the pacer gave each word of an open loop, in nanoseconds, in no order.
+    pub pacer_late: Vec<u64>,
+}
+
+impl<C: Connector> Shared<C> {
+    /// An idle connection that the server has not closed meanwhile.
+    pub(crate) async fn take_idle(&self) -> Option<Channel<C>> {
+        loop {
+            let mut channel = self.idle.borrow_mut().pop()?;
+            if channel.ready().await {
+                return Some(channel);
+            }
+        }
+    }
+
+    pub(crate) fn give_back(&self, channel: Channel<C>) {
+        self.idle.borrow_mut().push(channel);
+    }
+
+    /// From now until `moment`, for the runtime's timer.
+    pub(crate) fn span_until(&self, moment: Nanos) -> Duration {
+        Duration::from_nanos((moment - self.clock.now()).0)
+    }
+}
+
+impl<C: Connector + 'static> Client<C> {
+    /// Prepares a client. `on_record` is called with every record, on a thread of its own unless
+    /// the clock is virtual.
+    ///
+    /// # Errors
+    /// The path or the host cannot be sent, or the decoding thread cannot be started.
+    pub fn new(
+        connector: C,
+        options: ClientOptions,
+        on_record: Box<dyn FnMut(Record) + Send>,
+    ) -> Result<Self, LoadError> {
+        let uri = options.path.parse().map_err(|_| LoadError::BadUrl {
+            url: options.path.clone(),
+            why: "its path cannot be sent",
+        })?;
+        let (outbox, decoding) = Outbox::open(options.clock, options.choices, on_record)?;
+        let shared = Shared {
+            connector,
+            clock: options.clock,
+            stream: options.stream,
+            deadlines: options.deadlines,
+            outbox,
+            idle: RefCell::default(),
+        };
+        Ok(Client {
+            shared: Rc::new(shared),
+            options,
+            uri,
+            _decoding: decoding,
+        })
+    }
+
+    /// Who takes the arrival stamps.
+    pub fn stamp_source(&self) -> StampSource {
+        self.shared.connector.stamp_source()
+    }
+
+    /// Opens connections until `count` are idle, so that a run does not measure their set-up.
+    /// Stops early where the server accepts no more: requests then connect for themselves, and
+    /// their records say how that went.
+    ///
+    /// # Errors
+    /// Not even one connection could be opened; the words are the system's.
+    pub async fn prepare(&self, count: usize) -> Result<(), String> {
+        while self.shared.idle.borrow().len() < count {
+            let opening = Channel::open(&self.shared.connector);
+            let opened = match tokio::time::timeout(self.shared.deadlines.connect, opening).await {
+                Ok(opened) => opened,
+                Err(_) => Err("connecting timed out".to_owned()),
+            };
+            match opened {
+                Ok(mut channel) => {
+                    if !channel.ready().await {
+                        break;
+                    }
+                    self.shared.give_back(channel);
+                }
+                Err(why) if self.shared.idle.borrow().is_empty() => return Err(why),
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a plan to its end, or until `stop` says so: then nothing more is released, and what is
+    /// in flight is cancelled. Must be called within a [`tokio::task::LocalSet`].
+    ///
+    /// `first_id` is the record id of the plan's first request.
+    ///
+    /// # Errors
+    /// The pacing thread cannot be started.
+    pub async fn run(
+        &self,
+        plan: &Plan,
+        run: RunId,
+        first_id: u64,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<RunSpan, LoadError> {
+        let clock = self.shared.clock;
+        let hand_over = self.hand_over_regularly();
+        let start = clock.now();
+        let mut gate = Gate::open(clock, start, plan)?;
+        let mut in_flight = InFlight::default();
+        let mut released = 0_u64;
+        let mut interrupted = false;
+        for planned in planned_requests(plan) {
+            let request = self.render(planned, first_id + released);
+            let admitted = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => { interrupted = true; false }
+                admitted = gate.admit(planned, &mut in_flight) => admitted,
+            };
+            if !admitted {
+                break;
+            }
+            let due = gate.due(planned);
+            let shared = Rc::clone(&self.shared);
+            in_flight.spawn(exchange(shared, request, run, first_id + released, due));
+            released += 1;
+        }
+        if !interrupted {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => interrupted = true,
+                () = in_flight.until_fewer_than(1) => {}
+            }
+        }
+        in_flight.cancel().await;
+        let end = clock.now();
+        hand_over.abort();
+        self.shared.outbox.settle();
+        let whole_plan = matches!(plan.stop, Stop::AllRequests);
+        Ok(RunSpan {
+            start,
+            end,
+            planned: if whole_plan { plan.requests.len() as u64 } else { released },
+            interrupted,
+            pacer_late: gate.close(),
+        })
+    }
+
+    fn hand_over_regularly(&self) -> tokio::task::AbortHandle {
+        // Weak, so that the outbox ends with the client and not with this task.
+        let shared = Rc::downgrade(&self.shared);
+        let task = tokio::task::spawn_local(async move {
+            while let Some(shared) = shared.upgrade() {
+                shared.outbox.flush();
+                drop(shared);
+                tokio::time::sleep(HAND_OVER_EVERY).await;
+            }
+        });
+        task.abort_handle()
+    }
+
+    fn render(&self, planned: &PlannedRequest, id: u64) -> Request<Full<Bytes>> {
+        let prompt = &planned.prompt;
+        let body = self.options.template.render(
+            prompt.system.as_deref(),
+            &prompt.user,
+            planned.max_tokens,
+        );
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&self.options.headers);
+        if let Ok(id) = HeaderValue::try_from(format!("tokenomics-{id}")) {
+            headers.insert("x-request-id", id);
+        }
+        request
+    }
+}
+
+/// The requests of a plan in order; a closed loop with a deadline starts over when they run out.
+fn planned_requests(plan: &Plan) -> Box<dyn Iterator<Item = &PlannedRequest> + '_> {
+    match (plan.stop, plan.pacing) {
+        (Stop::AllRequests, _) | (_, Pacing::Open { .. }) => Box::new(plan.requests.iter()),
+        (Stop::Deadline { .. }, _) => Box::new(plan.requests.iter().cycle()),
+    }
+}
+
+/// Comes when the user wants to stop; never, where nobody can say so any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

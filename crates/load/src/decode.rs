@@ -1,0 +1,243 @@
+//! Packets to records, off the receiving path.
+
+use crate::packet::{EndCause, Ending, Head, Packet, Pieces, Progress};
+use crate::stamps::ReadStamp;
+use openai::{EventKind as WireKind, StreamDecoder, StreamError};
+use std::collections::HashMap;
+use trace::{Event, EventKind, Outcome, Record, Usage};
+
+/// Decodes the responses of a run as they come in.
+pub(crate) struct Decoder {
+    choices: u32,
+    open: HashMap<u64, Body>,
+    on_record: Box<dyn FnMut(Record) + Send>,
+}
+
+/// A response body so far.
+struct Body {
+    stream: StreamDecoder<ReadStamp>,
+    failed: bool,
+    /// A body that is not a stream is decoded whole.
+    whole: Vec<u8>,
+}
+
+impl Body {
+    fn new(choices: u32) -> Self {
+        Body {
+            stream: StreamDecoder::new(choices),
+            failed: false,
+            whole: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, pieces: &Pieces, stream: bool, progress: Option<&Progress>) {
+        if !stream {
+            self.whole.extend_from_slice(pieces.bytes());
+            return;
+        }
+        // The stream keeps its error until it is settled.
+        self.failed |= pieces
+            .iter()
+            .any(|(bytes, stamp)| self.stream.push(bytes, stamp).is_err());
+        if let Some(progress) = progress {
+            if let Some(stamp) = self.stream.last_token() {
+                progress.note_token(stamp.arrived);
+            }
+            if self.failed {
+                progress.note_worthless();
+            }
+        }
+    }
+}
+
+impl Decoder {
+    /// Decodes responses of so many choices each, and calls `on_record` with every record.
+    pub(crate) fn new(choices: u32, on_record: Box<dyn FnMut(Record) + Send>) -> Self {
+        Decoder {
+            choices,
+            open: HashMap::new(),
+            on_record,
+        }
+    }
+
+    pub(crate) fn decode(&mut self, packet: Packet) {
+        match packet {
+            Packet::Body {
+                id,
+                pieces,
+                progress,
+            } => {
+                let choices = self.choices;
+                let body = self.open.entry(id).or_insert_with(|| Body::new(choices));
+                body.push(&pieces, true, Some(&progress));
+            }
+            Packet::End(ending) => {
+                let known = self.open.remove(&ending.id);
+                let body = known.unwrap_or_else(|| Body::new(self.choices));
+                (self.on_record)(record(*ending, body));
+            }
+        }
+    }
+}
+
+fn record(ending: Ending, mut body: Body) -> Record {
+    let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
+    body.push(&ending.pieces, is_stream, None);
+    let mut record = Record {
+        run: ending.run,
+        id: ending.id,
+        due: ending.due,
+        issued: ending.issued,
+        connected: ending.connected,
+        sent: ending.sent,
+        first_byte: ending.first_byte,
+        done: ending.done.arrived,
+        done_read: ending.done.read,
+        stream: ending.stream,
+        events: Vec::new(),
+        usage: None,
+        finish_reason: None,
+        outcome: Outcome::Complete,
+        detail: None,
+        status: ending.head.as_ref().map(|head| head.status),
+        retry_after_seconds: ending
+            .head
+            .as_ref()
+            .and_then(|head| head.retry_after_seconds),
+        body_bytes: ending.body_bytes,
+    };
+    let (outcome, detail) = if is_stream {
+        settle_stream(&mut record, body, &ending.cause)
+    } else {
+        settle_whole(&mut record, &body.whole, &ending)
+    };
+    record.outcome = outcome;
+    record.detail = detail;
+    record
+}
+
+type Settled = (Outcome, Option<String>);
+
+/// What the end of receiving says by itself; `None` where the body has the last word.
+fn settle_cause(cause: &EndCause) -> Option<Settled> {
+    Some(match cause {
+        EndCause::Whole | EndCause::Refused => return None,
+        EndCause::ConnectFailed(why) => (Outcome::Connect, Some(why.clone())),
+        EndCause::Stale => (
+            Outcome::Stale,
+            Some("the server closed the kept-alive connection under the request".into()),
+        ),
+        EndCause::Broken(why) => (Outcome::Truncated, Some(why.clone())),
+        EndCause::Malformed(why) => (Outcome::Protocol, Some(why.clone())),
+        EndCause::Timeout(which) => (Outcome::Timeout(*which), None),
+        EndCause::TooLong { limit } => (
+            Outcome::Protocol,
+            Some(format!("the response went on past {limit} bytes")),
+        ),
+        EndCause::Cancelled => (Outcome::Cancelled, None),
+    })
+}
+
+fn settle_stream(record: &mut Record, body: Body, cause: &EndCause) -> Settled {
+    let mut end = body.stream.finish();
+    let error = end.error.take();
+    let whole = end.done || (end.whole && *cause == EndCause::Whole);
+    take_events(record, end);
+    match error {
+        Some(StreamError::Server { message }) => return (Outcome::ServerError, Some(message)),
+        Some(error) => return (Outcome::Protocol, Some(error.to_string())),
+        None if whole => return (Outcome::Complete, None),
+        None => {}
+    }
+    settle_cause(cause).unwrap_or((
+        Outcome::Truncated,
+        Some("the stream ended before [DONE] and before a finish_reason".into()),
+    ))
+}
+
+fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>) {
+    record.finish_reason = end.finish_reason;
+    record.usage = end.usage.map(usage);
+    record.events = end
+        .events
+        .into_iter()
+        .map(|event| Event {
+            kind: kind(event.kind),
+            arrived: event.stamp.arrived,
+            read: event.stamp.read,
+            read_index: event.stamp.index,
+            text_bytes: event.text_bytes,
+            tokens: event.tokens,
+            choice: event.choice,
+        })
+        .collect();
+    if let Some(done) = record
+        .events
+        .iter()
+        .find(|event| event.kind == EventKind::Done)
+    {
+        record.done = done.arrived;
+        record.done_read = done.read;
+    }
+}
+
+fn settle_whole(record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
+    let Some(head) = &ending.head else {
+        return settle_cause(&ending.cause).unwrap_or((
+            Outcome::Truncated,
+            Some("the connection closed before a response began".into()),
+        ));
+    };
+    if !(200..300).contains(&head.status) {
+        let words = match &head.location {
+            Some(location) => Some(format!("redirects to {location}, which is not followed")),
+            None => openai::error_message(body),
+        };
+        return (Outcome::Http, words);
+    }
+    if let Some(encoding) = &head.content_encoding {
+        return (
+            Outcome::Protocol,
+            Some(format!("the body is compressed ({encoding}) though nobody asked for it")),
+        );
+    }
+    if let Some(settled) = settle_cause(&ending.cause) {
+        return settled;
+    }
+    match openai::Completion::parse(body) {
+        Ok(_) if record.stream => (
+            Outcome::Protocol,
+            Some(format!(
+                "a stream was asked for and {} came back",
+                head.content_type.as_deref().unwrap_or("no content type")
+            )),
+        ),
+        Ok(response) => {
+            record.usage = response.usage.map(usage);
+            record.finish_reason = response.finish_reason;
+            (Outcome::Complete, None)
+        }
+        Err(StreamError::Server { message }) => (Outcome::ServerError, Some(message)),
+        Err(error) => (Outcome::Protocol, Some(error.to_string())),
+    }
+}
+
+fn kind(kind: WireKind) -> EventKind {
+    match kind {
+        WireKind::Empty => EventKind::Empty,
+        WireKind::Content => EventKind::Content,
+        WireKind::Reasoning => EventKind::Reasoning,
+        WireKind::ToolCall => EventKind::ToolCall,
+        WireKind::Usage => EventKind::Usage,
+        WireKind::Done => EventKind::Done,
+    }
+}
+
+fn usage(usage: openai::Usage) -> Usage {
+    Usage {
+        prompt_tokens: usage.prompt_tokens,
+        completion_tokens: usage.completion_tokens,
+        cached_tokens: usage.cached_tokens,
+        reasoning_tokens: usage.reasoning_tokens,
+    }
+}

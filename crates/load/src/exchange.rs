@@ -1,0 +1,299 @@
+//! One request from its release to its end: stamps are taken here, nothing is parsed.
+
+use crate::channel::{Channel, ChannelError};
+use crate::client::Shared;
+use crate::connector::Connector;
+use crate::packet::{EndCause, Ending, Head, Packet, Pieces, Progress};
+use crate::stamps::{ReadStamp, Stamps};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::time::{Instant, Sleep, timeout};
+use trace::{Nanos, RunId, TimeoutKind};
+
+/// Bytes of a stream that are handed over for decoding together.
+const HAND_OVER_BYTES: usize = 8 * 1024;
+
+/// More body than this ends a response: nothing that a benchmark asks for is longer.
+const BODY_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// How long the decoding may take to say whether a token came before a deadline.
+const DECODING_GRACE: Nanos = Nanos::from_millis(100);
+
+/// What is known of a request so far. Dropping it, however that comes about, ends the request:
+/// where nothing else was said, as cancelled.
+struct Capture<C: Connector> {
+    shared: Rc<Shared<C>>,
+    ending: Option<Box<Ending>>,
+    progress: Arc<Progress>,
+}
+
+impl<C: Connector> Capture<C> {
+    fn begin(shared: Rc<Shared<C>>, run: RunId, id: u64, due: Option<Nanos>) -> Self {
+        let issued = shared.clock.now();
+        let nothing = ReadStamp {
+            arrived: issued,
+            read: issued,
+            index: 0,
+        };
+        let ending = Ending {
+            run,
+            id,
+            due: due.unwrap_or(issued),
+            issued,
+            connected: None,
+            sent: None,
+            first_byte: None,
+            done: nothing,
+            stream: shared.stream,
+            head: None,
+            pieces: Pieces::default(),
+            body_bytes: 0,
+            cause: EndCause::Cancelled,
+        };
+        Capture {
+            shared,
+            ending: Some(Box::new(ending)),
+            progress: Arc::default(),
+        }
+    }
+
+    fn ending(&mut self) -> &mut Ending {
+        self.ending.as_mut().expect("taken only when dropped")
+    }
+
+    /// Keeps a piece of the body; says so where the rest need not be received.
+    fn push(&mut self, bytes: &[u8], stamp: ReadStamp) -> Option<EndCause> {
+        let ending = self.ending();
+        ending.body_bytes += bytes.len() as u64;
+        ending.pieces.push(bytes, stamp);
+        if ending.body_bytes > BODY_LIMIT {
+            return Some(EndCause::TooLong { limit: BODY_LIMIT });
+        }
+        if ending.pieces.len() >= HAND_OVER_BYTES {
+            self.hand_over();
+        }
+        self.progress.is_worthless().then_some(EndCause::Refused)
+    }
+
+    /// Which deadline has passed, or when the next one will.
+    fn judge(&mut self) -> Result<Nanos, TimeoutKind> {
+        let now = self.shared.clock.now();
+        let last_token = self.progress.last_token();
+        let deadlines = self.shared.deadlines;
+        let ending = self.ending();
+        deadlines.judge(ending.stream, ending.issued, last_token, now)
+    }
+
+    fn has_bytes(&mut self) -> bool {
+        self.ending().body_bytes > 0
+    }
+
+    /// Gives what was received so far to the decoding, where it can be decoded as it comes.
+    fn hand_over(&mut self) {
+        let progress = Arc::clone(&self.progress);
+        let ending = self.ending();
+        if !ending.stream || !ending.head.as_ref().is_some_and(Head::is_event_stream) {
+            return;
+        }
+        let packet = Packet::Body {
+            id: ending.id,
+            pieces: std::mem::take(&mut ending.pieces),
+            progress,
+        };
+        self.shared.outbox.push(packet);
+    }
+
+    /// Notes how it ended, with what the byte stream's stamps say.
+    fn end(&mut self, stamps: Option<&Stamps>, cause: EndCause) {
+        let now = self.shared.clock.now();
+        let ending = self.ending();
+        let moment = ReadStamp {
+            arrived: now,
+            read: now,
+            index: 0,
+        };
+        ending.done = match (stamps, &cause) {
+            (Some(stamps), EndCause::Whole) => stamps.latest_read().unwrap_or(moment),
+            (Some(stamps), EndCause::Broken(_)) => stamps.ended().unwrap_or(moment),
+            _ => moment,
+        };
+        if let Some(stamps) = stamps {
+            ending.sent = stamps.wrote();
+            ending.first_byte = stamps.first_read().map(|stamp| stamp.arrived);
+        }
+        ending.cause = cause;
+    }
+}
+
+impl<C: Connector> Drop for Capture<C> {
+    fn drop(&mut self) {
+        let Some(mut ending) = self.ending.take() else {
+            return;
+        };
+        if ending.cause == EndCause::Cancelled {
+            let now = self.shared.clock.now();
+            ending.done = ReadStamp {
+                arrived: now,
+                read: now,
+                index: 0,
+            };
+        }
+        self.shared.outbox.push(Packet::End(ending));
+    }
+}
+
+/// Sends one request, on an idle connection where there is one, and receives all of its response.
+/// The connection is kept for the next request if it can serve one.
+pub(crate) async fn exchange<C: Connector>(
+    shared: Rc<Shared<C>>,
+    request: Request<Full<Bytes>>,
+    run: RunId,
+    id: u64,
+    due: Option<Nanos>,
+) {
+    let idle = shared.take_idle().await;
+    let mut capture = Capture::begin(Rc::clone(&shared), run, id, due);
+    let mut channel = match idle {
+        Some(channel) => {
+            let ending = capture.ending();
+            ending.connected = Some(ending.issued);
+            channel
+        }
+        None => match connect(&shared).await {
+            Ok(channel) => {
+                capture.ending().connected = Some(shared.clock.now());
+                channel
+            }
+            Err(cause) => return capture.end(None, cause),
+        },
+    };
+    let cause = transfer(&mut channel, request, &mut capture).await;
+    let reusable = cause == EndCause::Whole;
+    capture.end(Some(channel.stamps()), cause);
+    drop(capture);
+    if reusable {
+        shared.give_back(channel);
+    }
+}
+
+async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<C>, EndCause> {
+    match timeout(shared.deadlines.connect, Channel::open(&shared.connector)).await {
+        Ok(Ok(mut channel)) => match channel.ready().await {
+            true => Ok(channel),
+            false => Err(EndCause::ConnectFailed(
+                "the server closed the new connection at once".into(),
+            )),
+        },
+        Ok(Err(why)) => Err(EndCause::ConnectFailed(why)),
+        Err(_) => Err(EndCause::Timeout(TimeoutKind::Connect)),
+    }
+}
+
+/// Request out, response in.
+async fn transfer<C: Connector>(
+    channel: &mut Channel<C>,
+    request: Request<Full<Bytes>>,
+    capture: &mut Capture<C>,
+) -> EndCause {
+    let mut watch = pin!(Watch::new(capture));
+    let head = {
+        let mut head = pin!(channel.send(request));
+        std::future::poll_fn(|cx| match head.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+            Poll::Pending => watch.as_mut().poll(cx, capture).map(Err),
+        })
+        .await
+    };
+    let response = match head {
+        Err(kind) => return EndCause::Timeout(kind),
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return broken(channel, error),
+    };
+    capture.ending().head = Some(Head::of(&response));
+    let mut body = response.into_body();
+    std::future::poll_fn(|cx| {
+        loop {
+            match channel.poll_piece(cx, &mut body) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    let stamp = channel.stamps().latest_read();
+                    let stamp = stamp.expect("bytes came out of a read");
+                    if let Some(cause) = capture.push(&bytes, stamp) {
+                        return Poll::Ready(cause);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(broken(channel, error)),
+                Poll::Ready(None) => return Poll::Ready(EndCause::Whole),
+                Poll::Pending => return watch.as_mut().poll(cx, capture).map(EndCause::Timeout),
+            }
+        }
+    })
+    .await
+}
+
+pin_project_lite::pin_project! {
+    /// Watches the deadlines of one request with one timer, set to the earliest and looked at only
+    /// when it fires: setting a timer anew for every event would cost more than the event.
+    struct Watch {
+        #[pin]
+        timer: Sleep,
+        grace_given: bool,
+    }
+}
+
+impl Watch {
+    fn new<C: Connector>(capture: &mut Capture<C>) -> Self {
+        let first = capture.judge().unwrap_or_else(|_| capture.shared.clock.now());
+        Watch {
+            timer: tokio::time::sleep(capture.shared.span_until(first)),
+            grace_given: false,
+        }
+    }
+
+    /// Ready with the deadline that passed.
+    fn poll<C: Connector>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        capture: &mut Capture<C>,
+    ) -> Poll<TimeoutKind> {
+        let mut me = self.project();
+        loop {
+            ready!(me.timer.as_mut().poll(cx));
+            let next = match capture.judge() {
+                Ok(next) => {
+                    *me.grace_given = false;
+                    next
+                }
+                Err(TimeoutKind::FirstToken | TimeoutKind::Stall)
+                    if !*me.grace_given && capture.has_bytes() =>
+                {
+                    // The decoding may not have seen the latest bytes yet, and a token in them.
+                    capture.hand_over();
+                    capture.shared.outbox.flush();
+                    *me.grace_given = true;
+                    capture.shared.clock.now() + DECODING_GRACE
+                }
+                Err(kind) => return Poll::Ready(kind),
+            };
+            let wait = capture.shared.span_until(next);
+            me.timer.as_mut().reset(Instant::now() + wait);
+        }
+    }
+}
+
+fn broken<C: Connector>(channel: &Channel<C>, error: ChannelError) -> EndCause {
+    match error {
+        ChannelError::Malformed(why) => EndCause::Malformed(why),
+        ChannelError::Closed(_)
+            if channel.has_served() && channel.stamps().first_read().is_none() =>
+        {
+            EndCause::Stale
+        }
+        ChannelError::Closed(why) => EndCause::Broken(why),
+    }
+}

@@ -1,0 +1,40 @@
+//! A plan and a connector to records: pacing, HTTP client, stamps, watchdog.
+//!
+//! One thread receives: it stamps, and parses nothing but HTTP's own framing. A second thread
+//! decodes what was received into [`trace::Record`]s. In open loop a third one keeps the due times.
+
+mod channel;
+mod client;
+mod clock;
+mod connector;
+mod deadline;
+mod decode;
+mod error;
+mod exchange;
+mod gate;
+mod get;
+mod headers;
+mod in_flight;
+mod limits;
+mod outbox;
+mod pacer;
+mod packet;
+mod stamps;
+mod target;
+mod tcp;
+mod tls;
+mod watch;
+
+pub use client::{Client, ClientOptions, RunSpan};
+pub use clock::Clock;
+pub use connector::{ClockStamped, Connector, TcpConnector, TcpIo};
+pub use deadline::Deadlines;
+pub use error::LoadError;
+pub use get::{Answer, get};
+pub use headers::request_headers;
+pub use hyper::header::HeaderMap;
+pub use limits::allow_connections;
+pub use stamps::{ReadStamp, Stamps};
+pub use target::Target;
+pub use tls::TlsOptions;
+pub use watch::Watch;

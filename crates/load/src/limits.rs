@@ -1,0 +1,46 @@
+use crate::LoadError;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// Open files beside the connections: standard streams, the event queue, result files, a built-in
+/// server's listener, TLS roots.
+const OTHER_FILES: u64 = 64;
+
+/// Makes sure that `connections` can be open at once, raising the soft limit where that helps.
+/// `per_connection` is 2 where the server runs in this process too.
+///
+/// # Errors
+/// The hard limit is lower.
+pub fn allow_connections(connections: u64, per_connection: u64) -> Result<(), LoadError> {
+    let needed_files = connections * per_connection + OTHER_FILES;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return Ok(());
+    };
+    if soft >= needed_files {
+        return Ok(());
+    }
+    let refuse = LoadError::FileDescriptors {
+        needed: connections,
+        needed_files,
+        limit: hard,
+    };
+    if hard < needed_files {
+        return Err(refuse);
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed_files, hard).map_err(|_| refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allow_connections;
+
+    #[test]
+    fn fault_27_too_few_file_descriptors_are_refused_with_the_number_needed() {
+        let error = allow_connections(u64::from(u32::MAX), 1).unwrap_err();
+        assert!(error.to_string().contains("4294967359"), "{error}");
+    }
+
+    #[test]
+    fn a_few_connections_are_always_allowed() {
+        allow_connections(16, 1).unwrap();
+    }
+}

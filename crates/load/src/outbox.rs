@@ -1,0 +1,125 @@
+//! The way from the receiving thread to the decoding one.
+
+use crate::decode::Decoder;
+use crate::{Clock, LoadError};
+use crate::packet::Packet;
+use std::cell::RefCell;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use trace::Record;
+
+/// Packets that wait before they are handed over together: waking a thread costs more than a
+/// packet does.
+const BATCH: usize = 64;
+
+/// Collects packets and hands them over in batches.
+pub(crate) struct Outbox {
+    waiting: RefCell<Vec<Packet>>,
+    way: Way,
+}
+
+enum Way {
+    /// To the decoding thread.
+    Thread(Sender<Message>),
+    /// Decoded at once, on a virtual clock: a thread outside the runtime knows no paused time.
+    Inline(RefCell<Decoder>),
+}
+
+enum Message {
+    Packets(Vec<Packet>),
+    /// Everything before this has been decoded when the answer comes.
+    Barrier(Sender<()>),
+}
+
+/// The decoding thread; it ends when the outbox is dropped.
+pub(crate) struct DecodingThread(Option<JoinHandle<()>>);
+
+impl Outbox {
+    /// Starts the decoding. `on_record` is called with every record, on the decoding thread.
+    pub(crate) fn open(
+        clock: Clock,
+        choices: u32,
+        on_record: Box<dyn FnMut(Record) + Send>,
+    ) -> Result<(Self, DecodingThread), LoadError> {
+        let decoder = Decoder::new(choices, on_record);
+        let (way, thread) = if clock.is_virtual() {
+            (Way::Inline(RefCell::new(decoder)), None)
+        } else {
+            let (sender, receiver) = channel();
+            let thread = std::thread::Builder::new()
+                .name("decode".into())
+                .spawn(move || decode_all(decoder, &receiver))
+                .map_err(|error| LoadError::Start {
+                    what: "the decoding thread",
+                    cause: error.to_string(),
+                })?;
+            (Way::Thread(sender), Some(thread))
+        };
+        let outbox = Outbox {
+            waiting: RefCell::new(Vec::with_capacity(BATCH)),
+            way,
+        };
+        Ok((outbox, DecodingThread(thread)))
+    }
+
+    pub(crate) fn push(&self, packet: Packet) {
+        match &self.way {
+            Way::Inline(decoder) => decoder.borrow_mut().decode(packet),
+            Way::Thread(_) => {
+                let full = {
+                    let mut waiting = self.waiting.borrow_mut();
+                    waiting.push(packet);
+                    waiting.len() >= BATCH
+                };
+                if full {
+                    self.flush();
+                }
+            }
+        }
+    }
+
+    /// Hands over what waits.
+    pub(crate) fn flush(&self) {
+        if let Way::Thread(sender) = &self.way {
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.is_empty() {
+                let packets = std::mem::replace(&mut *waiting, Vec::with_capacity(BATCH));
+                // The thread ends before us only by a panic, which its join reports.
+                let _ = sender.send(Message::Packets(packets));
+            }
+        }
+    }
+
+    /// Waits until everything pushed so far is decoded and recorded.
+    pub(crate) fn settle(&self) {
+        self.flush();
+        if let Way::Thread(sender) = &self.way {
+            let (answer, answered) = channel();
+            if sender.send(Message::Barrier(answer)).is_ok() {
+                let _ = answered.recv();
+            }
+        }
+    }
+}
+
+fn decode_all(mut decoder: Decoder, receiver: &Receiver<Message>) {
+    for message in receiver {
+        match message {
+            Message::Packets(packets) => packets.into_iter().for_each(|one| decoder.decode(one)),
+            Message::Barrier(answer) => {
+                let _ = answer.send(());
+            }
+        }
+    }
+}
+
+impl Drop for DecodingThread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take()
+            && let Err(panic) = thread.join()
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the receiving thread hands to the decoding one: bytes and stamps, nothing parsed.
+
+use crate::stamps::ReadStamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use trace::{Nanos, RunId, TimeoutKind};
+
+/// Bytes of one response body, with the stamp of the read that completed each piece.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    bytes: Vec<u8>,
+    marks: Vec<(usize, ReadStamp)>,
+}
+
+impl Pieces {
+    pub(crate) fn push(&mut self, bytes: &[u8], stamp: ReadStamp) {
+        self.bytes.extend_from_slice(bytes);
+        match self.marks.last_mut() {
+            Some((end, last)) if last.index == stamp.index => *end = self.bytes.len(),
+            _ => self.marks.push((self.bytes.len(), stamp)),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// All bytes, without their stamps.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], ReadStamp)> {
+        let mut start = 0;
+        self.marks.iter().map(move |&(end, stamp)| {
+            let piece = &self.bytes[start..end];
+            start = end;
+            (piece, stamp)
+        })
+    }
+}
+
+/// One hand-over.
+#[derive(Debug)]
+pub(crate) enum Packet {
+    /// Part of a body that goes on.
+    Body {
+        id: u64,
+        pieces: Pieces,
+        progress: Arc<Progress>,
+    },
+    /// The rest of it, and how it ended.
+    End(Box<Ending>),
+}
+
+/// Everything known of a request when it is over.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) run: RunId,
+    pub(crate) id: u64,
+    pub(crate) due: Nanos,
+    pub(crate) issued: Nanos,
+    pub(crate) connected: Option<Nanos>,
+    pub(crate) sent: Option<Nanos>,
+    pub(crate) first_byte: Option<Nanos>,
+    /// The end of the body, or the moment of failure.
+    pub(crate) done: ReadStamp,
+    pub(crate) stream: bool,
+    pub(crate) head: Option<Head>,
+    pub(crate) pieces: Pieces,
+    pub(crate) body_bytes: u64,
+    pub(crate) cause: EndCause,
+}
+
+/// What the decoding needs of a response's head.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) content_encoding: Option<String>,
+    pub(crate) retry_after_seconds: Option<u64>,
+    pub(crate) location: Option<String>,
+}
+
+/// Why receiving ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EndCause {
+    /// The body is whole as far as HTTP can tell.
+    Whole,
+    /// No connection.
+    ConnectFailed(String),
+    /// The connection closed under the request: before any byte came, on a kept-alive one.
+    Stale,
+    /// The connection broke, or closed, before the body was whole.
+    Broken(String),
+    /// Not HTTP.
+    Malformed(String),
+    /// A deadline passed.
+    Timeout(TimeoutKind),
+    /// The decoder found something that makes the rest worthless.
+    Refused,
+    /// More bytes than a response may have.
+    TooLong { limit: u64 },
+    /// We stopped it.
+    Cancelled,
+}
+
+/// What the decoding thread lets the receiving one know of a request that goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    last_token: AtomicU64,
+    worthless: AtomicBool,
+}
+
+impl Progress {
+    /// The arrival of the latest token event decoded so far.
+    pub(crate) fn last_token(&self) -> Option<Nanos> {
+        match self.last_token.load(Ordering::Acquire) {
+            0 => None,
+            nanos => Some(Nanos(nanos)),
+        }
+    }
+
+    pub(crate) fn note_token(&self, arrived: Nanos) {
+        self.last_token.store(arrived.0.max(1), Ordering::Release);
+    }
+
+    /// Whether the rest of the response need not be received.
+    pub(crate) fn is_worthless(&self) -> bool {
+        self.worthless.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_worthless(&self) {
+        self.worthless.store(true, Ordering::Release);
+    }
+}

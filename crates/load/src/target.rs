@@ -1,0 +1,119 @@
+use crate::LoadError;
+use hyper::Uri;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// Where requests go: the parts of a base URL such as `http://localhost:8000/v1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The host name or address, without brackets.
+    pub host: String,
+    /// The port, from the URL or the scheme.
+    pub port: u16,
+    /// Whether the scheme is `https`.
+    pub tls: bool,
+    /// The path that the endpoint's is appended to, without a trailing slash.
+    pub base_path: String,
+}
+
+impl Target {
+    /// Reads a base URL.
+    ///
+    /// # Errors
+    /// It is not a URL, its scheme is neither `http` nor `https`, it has no host, or it carries a
+    /// user name, a query or a fragment.
+    pub fn parse(url: &str) -> Result<Self, LoadError> {
+        let refuse = |why: &'static str| LoadError::BadUrl {
+            url: url.to_owned(),
+            why,
+        };
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| refuse("it is not a URL; write it like http://localhost:8000/v1"))?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            Some(_) => return Err(refuse("its scheme must be http or https")),
+            None => {
+                return Err(refuse(
+                    "it has no scheme; put http:// or https:// in front of it",
+                ));
+            }
+        };
+        let authority = uri.authority().ok_or_else(|| refuse("it has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(refuse(
+                "it carries a user name; give the key with --api-key instead",
+            ));
+        }
+        if uri.query().is_some() || url.contains('#') {
+            return Err(refuse("it must end with its path, without ? or #"));
+        }
+        let host = authority.host();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if bare.is_empty() {
+            return Err(refuse("it has no host"));
+        }
+        Ok(Target {
+            host: bare.to_owned(),
+            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            tls,
+            base_path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority(), self.base_path)
+    }
+
+    /// Host and port as the `Host` header has them.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// The addresses of the host's name.
+    pub(crate) fn resolve(&self) -> Result<Vec<SocketAddr>, LoadError> {
+        let found = (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .map_err(|error| LoadError::Resolve {
+                host: self.host.clone(),
+                cause: error.to_string(),
+            })?;
+        Ok(found.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn a_base_url_loses_its_trailing_slash_and_gains_its_port() {
+        let target = Target::parse("https://api.example.com/v1/").unwrap();
+        assert_eq!(target.url(), "https://api.example.com:443/v1");
+        let target = Target::parse("http://[::1]:8000").unwrap();
+        assert_eq!((target.host.as_str(), target.port), ("::1", 8000));
+        assert_eq!(target.authority(), "[::1]:8000");
+        assert_eq!(target.base_path, "");
+    }
+
+    #[test]
+    fn bad_input_44_what_is_not_a_base_url_is_refused_with_the_reason() {
+        for (url, why) in [
+            ("localhost:8000", "scheme"),
+            ("ftp://localhost", "http or https"),
+            ("http://", "not a URL"),
+            ("http://user:secret@host/v1", "--api-key"),
+            ("http://host/v1?key=1", "without ?"),
+            ("not a url", "not a URL"),
+        ] {
+            let error = Target::parse(url).unwrap_err().to_string();
+            assert!(error.contains(why), "{url}: {error}");
+        }
+    }
+}

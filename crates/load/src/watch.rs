@@ -1,0 +1,175 @@
+//! How the client itself fares while it measures: a canary timer, and what the system says.
+
+use crate::Clock;
+use crate::clock::read;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use trace::{Instrument, Nanos};
+
+/// How often the canary wakes.
+const CANARY_PERIOD: Nanos = Nanos::from_millis(5);
+
+/// Watches this process from the start of a run to its end. Must be started and finished on the
+/// receiving thread, whose processor time it reads.
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    canary: Option<JoinHandle<Vec<u64>>>,
+    before: Sample,
+}
+
+/// What the system says at one moment; absent where it does not say.
+struct Sample {
+    process_cpu: Nanos,
+    thread_cpu: Nanos,
+    run_queue_wait: Option<Nanos>,
+    steal: Option<Nanos>,
+    throttled: Option<Nanos>,
+}
+
+impl Watch {
+    /// Starts the canary and takes the first sample.
+    pub fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let canary = std::thread::Builder::new()
+            .name("canary".into())
+            .spawn(move || sing(&stopped))
+            .ok();
+        Watch {
+            stop,
+            canary,
+            before: Sample::take(),
+        }
+    }
+
+    /// Ends the canary; what happened in between, with the open-loop pacer's own lateness.
+    pub fn finish(mut self, mut pacer_late: Vec<u64>) -> Instrument {
+        let after = Sample::take();
+        self.stop.store(true, Ordering::Relaxed);
+        let mut late = self
+            .canary
+            .take()
+            .and_then(|canary| canary.join().ok())
+            .unwrap_or_default();
+        late.sort_unstable();
+        pacer_late.sort_unstable();
+        let before = &self.before;
+        let between = |after: Option<Nanos>, before: Option<Nanos>| Some(after? - before?);
+        Instrument {
+            canary_late_p50: ranked(&late, 0.5),
+            canary_late_p99: ranked(&late, 0.99),
+            canary_late_max: late.last().copied().map(Nanos),
+            pacer_late_p99: ranked(&pacer_late, 0.99),
+            cpu: Some(after.process_cpu - before.process_cpu),
+            receiver_cpu: Some(after.thread_cpu - before.thread_cpu),
+            receiver_run_queue_wait: between(after.run_queue_wait, before.run_queue_wait),
+            steal: between(after.steal, before.steal),
+            throttled: between(after.throttled, before.throttled),
+            file_descriptor_limit: file_descriptor_limit(),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Wakes regularly, does nothing, and notes how late it was.
+fn sing(stopped: &AtomicBool) -> Vec<u64> {
+    let _ = nix::sys::prctl::set_timerslack(1);
+    let mut late = Vec::new();
+    let mut due = Clock::Monotonic.now();
+    while !stopped.load(Ordering::Relaxed) {
+        due = due + CANARY_PERIOD;
+        let wake = Duration::from_nanos(due.0);
+        let flags = ClockNanosleepFlags::TIMER_ABSTIME;
+        if clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &wake.into()).is_err() {
+            continue;
+        }
+        let now = Clock::Monotonic.now();
+        late.push((now - due).0);
+        // After a long absence it does not make up for the wakings it missed.
+        due = due.max(now - CANARY_PERIOD);
+    }
+    late
+}
+
+/// The value at rank ⌈q·n⌉ of a sorted sample: a bound for a warning, not a percentile to report.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank within the sample"
+)]
+fn ranked(sorted: &[u64], q: f64) -> Option<Nanos> {
+    let rank = (q * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied().map(Nanos)
+}
+
+impl Sample {
+    fn take() -> Self {
+        Sample {
+            process_cpu: read(ClockId::CLOCK_PROCESS_CPUTIME_ID),
+            thread_cpu: read(ClockId::CLOCK_THREAD_CPUTIME_ID),
+            run_queue_wait: field(&contents("/proc/thread-self/schedstat"), 1).map(Nanos),
+            steal: steal(&contents("/proc/stat")),
+            throttled: throttled(&contents("/sys/fs/cgroup/cpu.stat")),
+        }
+    }
+}
+
+fn contents(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn field(line: &str, index: usize) -> Option<u64> {
+    line.split_whitespace().nth(index)?.parse().ok()
+}
+
+/// Time stolen from all processors together; the kernel counts it in hundredths of a second.
+fn steal(stat: &str) -> Option<Nanos> {
+    let total = stat.lines().find(|line| line.starts_with("cpu "))?;
+    Some(Nanos(field(total, 8)? * 10_000_000))
+}
+
+fn throttled(cpu_stat: &str) -> Option<Nanos> {
+    let line = cpu_stat
+        .lines()
+        .find(|line| line.starts_with("throttled_usec "))?;
+    Some(Nanos(field(line, 1)? * 1000))
+}
+
+fn file_descriptor_limit() -> Option<u64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Nanos, ranked, steal, throttled};
+
+    #[test]
+    fn stolen_time_is_the_eighth_figure_of_the_total() {
+        let stat = "cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 0 0 0 0 0 0 0 1 0 0\n";
+        assert_eq!(steal(stat), Some(Nanos(80_000_000)));
+        assert_eq!(steal(""), None);
+    }
+
+    #[test]
+    fn throttled_time_is_absent_where_the_control_group_has_no_limit() {
+        assert_eq!(throttled("usage_usec 5\n"), None);
+        assert_eq!(throttled("throttled_usec 7\n"), Some(Nanos(7000)));
+    }
+
+    #[test]
+    fn a_rank_of_an_empty_sample_is_absent() {
+        assert_eq!(ranked(&[], 0.99), None);
+        assert_eq!(ranked(&[1, 2, 3], 0.99), Some(Nanos(3)));
+        assert_eq!(ranked(&[1, 2, 3], 0.5), Some(Nanos(2)));
+    }
+}

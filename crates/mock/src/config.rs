@@ -1,0 +1,83 @@
+use crate::{Fault, MockError};
+use std::time::Duration;
+
+/// What the mock provider answers, and when.
+///
+/// The token `k` (from 0) of a stream is written at `ttft + k · itl` after the request's last byte
+/// arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MockConfig {
+    /// From the last byte of the request to the first token.
+    pub ttft: Duration,
+    /// From one token to the next. With `ttft` and `itl` both zero, responses leave as fast as the
+    /// socket takes them.
+    pub itl: Duration,
+    /// Tokens per choice, unless the request's `max_tokens` is smaller.
+    pub tokens: u32,
+    /// Tokens in one event; it leaves when its first token is due. At least 1.
+    pub tokens_per_event: u32,
+    /// Events (of each choice) in one `write()`; it leaves when its first token is due. At least 1.
+    pub events_per_write: u32,
+    /// When the role-only chunk of a chat stream leaves.
+    pub role_chunk: RoleChunk,
+    /// Whether a stream that asked for `include_usage` gets its usage chunk.
+    pub usage: bool,
+    /// The model that `/v1/models` lists. Responses carry the name the request asked for.
+    pub model: String,
+    /// At most so many requests are served at once; the others wait in order of arrival. At least
+    /// 1.
+    pub max_concurrent: Option<u32>,
+    /// The one thing that goes wrong.
+    pub fault: Option<Fault>,
+    /// Where set, a request without this bearer key is answered 401.
+    pub api_key: Option<String>,
+}
+
+/// When the role-only chunk of a chat stream leaves. A legacy completion has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RoleChunk {
+    /// In the same write as the first token, in front of it.
+    #[default]
+    WithFirstToken,
+    /// As soon as the request was received: it fools a client that takes any chunk for a token.
+    Early,
+    /// Never.
+    None,
+}
+
+impl Default for MockConfig {
+    fn default() -> Self {
+        Self {
+            ttft: Duration::ZERO,
+            itl: Duration::ZERO,
+            tokens: 64,
+            tokens_per_event: 1,
+            events_per_write: 1,
+            role_chunk: RoleChunk::default(),
+            usage: true,
+            model: "mock".to_owned(),
+            max_concurrent: None,
+            fault: None,
+            api_key: None,
+        }
+    }
+}
+
+impl MockConfig {
+    pub(crate) fn check(&self) -> Result<(), MockError> {
+        let counts = [
+            ("tokens_per_event", self.tokens_per_event),
+            ("events_per_write", self.events_per_write),
+            ("max_concurrent", self.max_concurrent.unwrap_or(1)),
+        ];
+        match counts.into_iter().find(|&(_, count)| count == 0) {
+            Some((field, _)) => Err(MockError::ZeroCount { field }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A span as whole nanoseconds; 584 years at most.
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

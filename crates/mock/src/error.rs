@@ -1,0 +1,70 @@
+use crate::Fault;
+use std::io;
+use std::net::SocketAddr;
+
+/// Why the mock provider could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum MockError {
+    /// A count of the configuration is zero.
+    #[error("the mock's `{field}` is 0; it must be at least 1, leave it out for the default")]
+    ZeroCount {
+        /// Name of the field in [`crate::MockConfig`].
+        field: &'static str,
+    },
+    /// No fault of that name, or not with that argument.
+    #[error(
+        "`{given}` is not a fault the mock can play: {reason}; known are {}",
+        Fault::known()
+    )]
+    UnknownFault {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error(
+        "the mock cannot listen on {addr}: {source}; choose another port, or 0 for any free one"
+    )]
+    Bind {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A system call that must work does not.
+    #[error("the mock's event loop cannot go on, {call} failed: {source}")]
+    System {
+        /// The system call.
+        call: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The truth log cannot be written.
+    #[error("the mock's truth log cannot be written: {0}; what the log holds is incomplete")]
+    WriteTruth(#[source] io::Error),
+    /// The truth log cannot be read.
+    #[error("the mock's truth log cannot be read: {0}")]
+    ReadTruth(#[source] io::Error),
+    /// A line of the truth log is not a record.
+    #[error("line {line} of the mock's truth log is not a record: {source}")]
+    TruthLine {
+        /// Counted from 1.
+        line: usize,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// The server's thread panicked.
+    #[error("the mock's thread panicked; its message is on stderr, and its counts are lost")]
+    Panicked,
+}
+
+impl MockError {
+    /// For `map_err`: names the system call that failed.
+    pub(crate) fn system<E: Into<io::Error>>(call: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::System {
+            call,
+            source: source.into(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use crate::clock;
+use crate::route::Answer;
+use crate::script::{End, Script};
+use crate::stamps::Arrival;
+use crate::stats::Lateness;
+use crate::truth::TruthRecord;
+use std::io::{ErrorKind, Write as _};
+use std::net::TcpStream;
+
+/// Content events whose stamps get room beforehand; a longer stream makes more as it goes.
+const STAMPS_AHEAD: usize = 256;
+
+/// One request being answered.
+pub(crate) struct Exchange {
+    script: Script,
+    /// The write that is next, and how much of it the socket has taken.
+    index: u64,
+    offset: usize,
+    /// Deadlines count from here; none while it waits for its turn.
+    start: Option<u64>,
+    completion: bool,
+    stream: bool,
+    /// What the truth log will say, where there is one.
+    truth: Option<TruthRecord>,
+}
+
+/// What an exchange waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// This point in time.
+    Until(u64),
+    /// Room in the socket.
+    Blocked,
+    /// Nothing: the script was played.
+    Played(End),
+    /// Nothing: the client is gone.
+    Gone,
+}
+
+/// What a turn of writing may use up, and what it adds to.
+pub(crate) struct Turn<'a> {
+    /// Writes left.
+    pub(crate) writes: u32,
+    pub(crate) events: &'a mut u64,
+    pub(crate) lateness: &'a mut Lateness,
+}
+
+impl Exchange {
+    /// `request_id` is given where there is a truth log for it.
+    pub(crate) fn new(answer: Answer, arrival: Arrival, request_id: Option<String>) -> Self {
+        let truth = request_id.map(|request_id| TruthRecord {
+            request_id,
+            received: arrival.kernel,
+            received_user: arrival.user,
+            stream: answer.stream,
+            role_written: None,
+            writes: Vec::with_capacity(if answer.stream { STAMPS_AHEAD } else { 0 }),
+            done: 0,
+        });
+        Self {
+            script: answer.script,
+            index: 0,
+            offset: 0,
+            start: None,
+            completion: answer.completion,
+            stream: answer.stream,
+            truth,
+        }
+    }
+
+    /// Service begins: deadlines count from `at`.
+    pub(crate) fn start(&mut self, at: u64) {
+        self.start = Some(at);
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.start.is_some()
+    }
+
+    pub(crate) fn is_completion(&self) -> bool {
+        self.completion
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Writes what is due (after the start only), until nothing is, or the turn's writes are used
+    /// up.
+    pub(crate) fn advance(&mut self, mut socket: &TcpStream, turn: &mut Turn<'_>) -> Progress {
+        let start = self
+            .start
+            .expect("an exchange that waits for its turn has no deadline");
+        loop {
+            let Some(step) = self.script.step(self.index) else {
+                return Progress::Played(self.script.end);
+            };
+            let due = start.saturating_add(step.at);
+            let now = clock::monotonic();
+            if due > now || turn.writes == 0 {
+                return Progress::Until(due.max(now));
+            }
+            turn.writes -= 1;
+            match socket.write(&step.bytes[self.offset..]) {
+                Ok(written) if self.offset + written == step.bytes.len() => {
+                    if step.at > 0 {
+                        turn.lateness.record(now - due);
+                    }
+                    *turn.events += u64::from(step.marks.events);
+                    if let Some(truth) = &mut self.truth {
+                        truth.wrote(step.marks, now);
+                    }
+                    self.index += 1;
+                    self.offset = 0;
+                }
+                Ok(written) => self.offset += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Blocked,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Progress::Gone,
+            }
+        }
+    }
+
+    /// The end, whichever it was.
+    pub(crate) fn into_truth(self) -> Option<TruthRecord> {
+        self.truth.map(|truth| TruthRecord {
+            done: clock::monotonic(),
+            ..truth
+        })
+    }
+}

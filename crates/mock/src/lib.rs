@@ -1,0 +1,42 @@
+//! The mock provider: an OpenAI-compatible server whose timing is scripted and whose log is the
+//! truth.
+//!
+//! It answers chat and text completions with invented text at known times, stamps the clock just
+//! before every write of a token event, and plays the faults a client must survive. One thread runs
+//! it, an epoll loop over non-blocking sockets: a general runtime's timers are milliseconds late on
+//! a small machine, and what an instrument is calibrated against must not be. It needs Linux
+//! (`epoll`, `timerfd`, `SO_TIMESTAMPING`).
+//!
+//! The way of a request: `http` finds it in the bytes, `route` says what to answer, `script` says
+//! which bytes leave when, `exchange` writes them, `service` keeps connections and deadlines, and
+//! `event_loop` turns. The first three are pure.
+
+mod clock;
+mod completion;
+mod config;
+mod connection;
+mod connections;
+mod deadlines;
+mod distort;
+mod error;
+mod event_loop;
+mod exchange;
+mod fault;
+mod frames;
+mod http;
+mod paced;
+mod response;
+mod route;
+mod script;
+mod server;
+mod service;
+mod stamps;
+mod stats;
+mod truth;
+
+pub use config::{MockConfig, RoleChunk};
+pub use error::MockError;
+pub use fault::{Dialect, Fault};
+pub use server::{MockHandle, MockServer, StopSignal, spawn};
+pub use stats::{LatenessSummary, MockStats};
+pub use truth::{TruthRecord, read_truth};

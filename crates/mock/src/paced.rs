@@ -1,0 +1,204 @@
+use crate::completion::Completion;
+use crate::config::nanos;
+use crate::response::{Envelope, LAST_CHUNK, push_chunk};
+use crate::script::{Marks, StepView};
+
+/// Bytes of an endless line in one write.
+const LINE_BYTES: usize = 16 * 1024;
+/// Between the comments of an endless stream of them.
+const PING_EVERY: u64 = 1_000_000;
+
+/// A stream whose writes follow one another at a fixed span. Between the first and the last they
+/// are the same bytes, so that a stream costs the same memory however long it is, and an event
+/// costs no allocation.
+pub(crate) struct Paced {
+    /// Written by itself at the start: the head, and an early role chunk.
+    opening: Option<Vec<u8>>,
+    first: Vec<u8>,
+    middle: Vec<u8>,
+    /// Unused where there is one write only.
+    last: Vec<u8>,
+    first_at: u64,
+    every: u64,
+    writes: u64,
+    /// Content events in each write but the last.
+    events_per_write: u32,
+    events_in_last: u32,
+    role: RolePlace,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RolePlace {
+    Opening,
+    First,
+    Nowhere,
+}
+
+/// What an endless stream consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endless {
+    Tokens,
+    Pings,
+    Line,
+}
+
+impl Paced {
+    /// A regular stream with `per_write` events of each choice in a write.
+    pub(crate) fn plain(
+        completion: &Completion<'_>,
+        envelope: &Envelope<'_>,
+        per_write: u32,
+    ) -> Self {
+        let tokens_per_event = completion.config.tokens_per_event;
+        let events = completion.tokens.div_ceil(tokens_per_event);
+        let per_write = per_write.min(events.max(1));
+        let writes = events.div_ceil(per_write).max(1);
+        let events_in_last = events - (writes - 1) * per_write;
+
+        let event = chunks(completion.event_frames(tokens_per_event));
+        let mut last = event.repeat(events_in_last.saturating_sub(1) as usize);
+        if let Some(whole_events) = events.checked_sub(1) {
+            let rest = completion.tokens - whole_events * tokens_per_event;
+            last.extend(chunks(completion.event_frames(rest)));
+        }
+        last.extend(chunks(completion.closing_frames()));
+        last.extend_from_slice(LAST_CHUNK);
+
+        let (opening, mut first, role) = start(completion, envelope);
+        let middle = if writes > 1 {
+            event.repeat(per_write as usize)
+        } else {
+            Vec::new()
+        };
+        first.extend_from_slice(if writes > 1 { &middle } else { &last });
+        let tokens_per_write = u64::from(per_write) * u64::from(tokens_per_event);
+        Self {
+            opening,
+            first,
+            middle,
+            last,
+            first_at: completion.token_at(0),
+            every: nanos(completion.config.itl).saturating_mul(tokens_per_write),
+            writes: u64::from(writes),
+            events_per_write: per_write.saturating_mul(completion.choices),
+            events_in_last: events_in_last.saturating_mul(completion.choices),
+            role,
+        }
+    }
+
+    /// A stream that never ends.
+    pub(crate) fn endless(
+        completion: &Completion<'_>,
+        envelope: &Envelope<'_>,
+        what: Endless,
+    ) -> Self {
+        let (opening, mut first, role) = start(completion, envelope);
+        let itl = nanos(completion.config.itl);
+        let tokens_per_event = completion.config.tokens_per_event;
+        let (middle, every, events) = match what {
+            Endless::Tokens => (
+                chunks(completion.event_frames(tokens_per_event)),
+                itl.saturating_mul(u64::from(tokens_per_event)),
+                completion.choices,
+            ),
+            Endless::Pings => (
+                chunks([b": ping\n\n".to_vec()].into_iter()),
+                itl.max(PING_EVERY),
+                0,
+            ),
+            Endless::Line => {
+                push_chunk(&mut first, b"data: ");
+                (chunks([vec![b'a'; LINE_BYTES]].into_iter()), itl, 0)
+            }
+        };
+        first.extend_from_slice(&middle);
+        Self {
+            opening,
+            first,
+            middle,
+            last: Vec::new(),
+            first_at: completion.token_at(0),
+            every,
+            writes: u64::MAX,
+            events_per_write: events,
+            events_in_last: 0,
+            role,
+        }
+    }
+
+    /// Write number `index`; none after the last.
+    pub(crate) fn step(&self, index: u64) -> Option<StepView<'_>> {
+        let write = match (&self.opening, index) {
+            (Some(opening), 0) => {
+                let marks = Marks {
+                    role: self.role == RolePlace::Opening,
+                    events: 0,
+                };
+                return Some(StepView {
+                    at: 0,
+                    bytes: opening,
+                    marks,
+                });
+            }
+            (Some(_), _) => index - 1,
+            (None, _) => index,
+        };
+        if write >= self.writes {
+            return None;
+        }
+        let is_last = write + 1 == self.writes;
+        let bytes = match (write, is_last) {
+            (0, _) => &self.first,
+            (_, true) => &self.last,
+            (_, false) => &self.middle,
+        };
+        let events = if is_last {
+            self.events_in_last
+        } else {
+            self.events_per_write
+        };
+        let marks = Marks {
+            role: write == 0 && self.role == RolePlace::First,
+            events,
+        };
+        let at = self
+            .first_at
+            .saturating_add(self.every.saturating_mul(write));
+        Some(StepView { at, bytes, marks })
+    }
+}
+
+/// What stands in front of the first event: what leaves at once, what leaves with the event, and
+/// which of them has the role chunk.
+fn start(
+    completion: &Completion<'_>,
+    envelope: &Envelope<'_>,
+) -> (Option<Vec<u8>>, Vec<u8>, RolePlace) {
+    let mut opening = envelope.stream_head();
+    let roles = || chunks(completion.role_frames());
+    let first_at = completion.token_at(0);
+    match completion.role_at() {
+        // Everything is due at once: one write.
+        role_at if first_at == 0 => {
+            if role_at.is_none() {
+                return (None, opening, RolePlace::Nowhere);
+            }
+            opening.extend(roles());
+            (None, opening, RolePlace::First)
+        }
+        None => (Some(opening), Vec::new(), RolePlace::Nowhere),
+        Some(0) => {
+            opening.extend(roles());
+            (Some(opening), Vec::new(), RolePlace::Opening)
+        }
+        Some(_) => (Some(opening), roles(), RolePlace::First),
+    }
+}
+
+fn chunks(frames: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for frame in frames {
+        push_chunk(&mut out, &frame);
+    }
+    out
+}

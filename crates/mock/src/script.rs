@@ -1,0 +1,214 @@
+//! Which bytes leave when, for one request. Pure: nothing here knows a clock or a socket.
+
+use crate::Fault;
+use crate::completion::Completion;
+use crate::config::nanos;
+use crate::distort;
+use crate::frames::{self, FrameKind};
+use crate::paced::{Endless, Paced};
+use crate::response::{Envelope, LAST_CHUNK, push_chunk};
+
+/// The whole of an answer: its writes in order, and how the connection goes on after the last.
+pub(crate) struct Script {
+    pub(crate) body: Body,
+    pub(crate) end: End,
+}
+
+pub(crate) enum Body {
+    /// A regular stream, whose writes are made of the same few buffers however long it is.
+    Paced(Paced),
+    /// Every write by itself.
+    Steps(Vec<Step>),
+}
+
+/// How the connection goes on after the last write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The next request may come.
+    KeepAlive,
+    /// Closed (FIN).
+    Close,
+    /// Reset (RST).
+    Reset,
+    /// Nothing happens, until the client goes.
+    Hang,
+}
+
+/// One write, when it is due in nanoseconds from the start of the request's service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) at: u64,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) marks: Marks,
+}
+
+/// What a write completes, for the truth log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// The role chunk.
+    pub(crate) role: bool,
+    /// Content events.
+    pub(crate) events: u32,
+}
+
+/// A [`Step`] by reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StepView<'a> {
+    pub(crate) at: u64,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) marks: Marks,
+}
+
+impl Script {
+    /// One write at once.
+    pub(crate) fn whole(bytes: Vec<u8>, envelope: &Envelope<'_>) -> Self {
+        Self {
+            body: Body::Steps(vec![step(0, bytes)]),
+            end: envelope.end(),
+        }
+    }
+
+    /// No write at all.
+    pub(crate) fn silent(end: End) -> Self {
+        Self {
+            body: Body::Steps(Vec::new()),
+            end,
+        }
+    }
+
+    /// Write number `index`; none after the last.
+    pub(crate) fn step(&self, index: u64) -> Option<StepView<'_>> {
+        match &self.body {
+            Body::Paced(paced) => paced.step(index),
+            Body::Steps(steps) => {
+                let Step { at, bytes, marks } = steps.get(usize::try_from(index).ok()?)?;
+                Some(StepView {
+                    at: *at,
+                    bytes,
+                    marks: *marks,
+                })
+            }
+        }
+    }
+
+    /// The answer to a completion request, faults of the stream included.
+    pub(crate) fn of(completion: &Completion<'_>, envelope: &Envelope<'_>) -> Self {
+        match (&completion.config.fault, completion.stream) {
+            (Some(Fault::Never), _) => Self::silent(End::Hang),
+            (None | Some(Fault::Freeze { .. } | Fault::Stale), true) => {
+                let per_write = completion.config.events_per_write;
+                Self::paced(
+                    Paced::plain(completion, envelope, per_write),
+                    envelope.end(),
+                )
+            }
+            (Some(Fault::Coalesce(events)), true) => {
+                Self::paced(Paced::plain(completion, envelope, *events), envelope.end())
+            }
+            (Some(Fault::EndlessTokens), true) => {
+                Self::endless(completion, envelope, Endless::Tokens)
+            }
+            (Some(Fault::EndlessPings), true) => {
+                Self::endless(completion, envelope, Endless::Pings)
+            }
+            (Some(Fault::EndlessLine), true) => Self::endless(completion, envelope, Endless::Line),
+            (Some(fault), true) => Self::faulty_stream(completion, envelope, fault),
+            (fault, false) => Self::not_streamed(completion, envelope, fault.as_ref()),
+        }
+    }
+
+    fn paced(paced: Paced, end: End) -> Self {
+        Self {
+            body: Body::Paced(paced),
+            end,
+        }
+    }
+
+    fn endless(completion: &Completion<'_>, envelope: &Envelope<'_>, what: Endless) -> Self {
+        Self::paced(Paced::endless(completion, envelope, what), End::Hang)
+    }
+
+    /// Every frame a write of its own, so that a fault can alter any of them.
+    fn faulty_stream(completion: &Completion<'_>, envelope: &Envelope<'_>, fault: &Fault) -> Self {
+        let frames = distort::frames(fault, completion, frames::all(completion));
+        let end = match fault {
+            Fault::Reset(_) => End::Reset,
+            Fault::Fin(_) => End::Close,
+            _ => envelope.end(),
+        };
+        let mut steps = vec![step(0, envelope.stream_head())];
+        steps.extend(frames.into_iter().map(|frame| {
+            let mut bytes = Vec::with_capacity(frame.bytes.len() + 8);
+            push_chunk(&mut bytes, &frame.bytes);
+            let events = u32::from(frame.kind == FrameKind::Content);
+            Step {
+                at: frame.at,
+                bytes,
+                marks: Marks {
+                    role: frame.kind == FrameKind::Role,
+                    events,
+                },
+            }
+        }));
+        if !matches!(fault, Fault::Reset(_) | Fault::Fin(_))
+            && let Some(last) = steps.last_mut()
+        {
+            last.bytes.extend_from_slice(LAST_CHUNK);
+        }
+        Self {
+            body: Body::Steps(distort::writes(fault, steps)),
+            end,
+        }
+    }
+
+    fn not_streamed(
+        completion: &Completion<'_>,
+        envelope: &Envelope<'_>,
+        fault: Option<&Fault>,
+    ) -> Self {
+        let mut bytes = envelope.whole(200, "application/json", &[], &completion.body());
+        let end = match fault {
+            Some(Fault::Reset(_)) => End::Reset,
+            Some(Fault::Fin(_)) => End::Close,
+            _ => envelope.end(),
+        };
+        if matches!(fault, Some(Fault::Reset(_) | Fault::Fin(_))) {
+            bytes.truncate(bytes.len() / 2);
+        }
+        let mut at = completion.token_at(completion.tokens.saturating_sub(1));
+        if let Some(Fault::AckComb(span)) = fault {
+            at = at.next_multiple_of(nanos(*span));
+        }
+        let steps = vec![step(at, bytes)];
+        let steps = match fault {
+            Some(fault) => distort::writes(fault, steps),
+            None => steps,
+        };
+        Self {
+            body: Body::Steps(steps),
+            end,
+        }
+    }
+}
+
+impl Envelope<'_> {
+    /// How the connection goes on after a regular response.
+    pub(crate) fn end(&self) -> End {
+        if self.close {
+            End::Close
+        } else {
+            End::KeepAlive
+        }
+    }
+}
+
+fn step(at: u64, bytes: Vec<u8>) -> Step {
+    Step {
+        at,
+        bytes,
+        marks: Marks::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

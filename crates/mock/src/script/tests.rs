@@ -1,0 +1,448 @@
+use super::{Body, End, Marks, Script, StepView};
+use crate::completion::Completion;
+use crate::response::Envelope;
+use crate::{Dialect, Fault, MockConfig, RoleChunk};
+use openai::{Endpoint, FrameStyle, RequestView};
+use proptest::prelude::*;
+use std::time::Duration;
+
+const MS: u64 = 1_000_000;
+
+fn config(fault: Option<Fault>) -> MockConfig {
+    let (ttft, itl) = (Duration::from_millis(50), Duration::from_millis(10));
+    MockConfig {
+        ttft,
+        itl,
+        tokens: 5,
+        fault,
+        ..MockConfig::default()
+    }
+}
+
+fn view() -> RequestView {
+    RequestView {
+        model: None,
+        stream: true,
+        max_tokens: None,
+        n: 1,
+        include_usage: true,
+        prompt_words: 3,
+    }
+}
+
+fn script(config: &MockConfig, view: &RequestView, endpoint: Endpoint) -> Script {
+    let style = FrameStyle {
+        endpoint,
+        id: "chatcmpl-1",
+        model: "m",
+        created: 7,
+    };
+    let envelope = Envelope {
+        request_id: None,
+        close: false,
+    };
+    Script::of(&Completion::new(config, view, style, 11), &envelope)
+}
+
+fn chat(fault: Option<Fault>) -> Script {
+    script(&config(fault), &view(), Endpoint::ChatCompletions)
+}
+
+fn steps(script: &Script) -> impl Iterator<Item = StepView<'_>> {
+    (0..).map_while(|index| script.step(index))
+}
+
+fn bytes(script: &Script) -> Vec<u8> {
+    steps(script).flat_map(|step| step.bytes.to_vec()).collect()
+}
+
+/// When each content event is due.
+fn content_at(script: &Script) -> Vec<u64> {
+    steps(script)
+        .flat_map(|step| vec![step.at; step.marks.events as usize])
+        .collect()
+}
+
+/// The body of a chunked response, and whether its last chunk came.
+fn body(response: &[u8]) -> (Vec<u8>, bool) {
+    let head = response
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    let mut rest = &response[head..];
+    let mut body = Vec::new();
+    while let Ok(httparse::Status::Complete((head, size))) = httparse::parse_chunk_size(rest) {
+        if size == 0 {
+            return (body, true);
+        }
+        let size = usize::try_from(size).unwrap();
+        body.extend_from_slice(&rest[head..head + size]);
+        rest = &rest[head + size + 2..];
+    }
+    (body, false)
+}
+
+/// The data of each event of a stream, read as the standard for server-sent events has it.
+fn data(script: &Script) -> Vec<String> {
+    let text = String::from_utf8(body(&bytes(script)).0).unwrap();
+    let text = text
+        .trim_start_matches('\u{feff}')
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    let events = text.split("\n\n").map(|event| {
+        let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
+        lines
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .collect::<Vec<_>>()
+            .join("\n")
+    });
+    events.filter(|data| !data.is_empty()).collect()
+}
+
+fn json(data: &[String]) -> Vec<serde_json::Value> {
+    data.iter()
+        .filter_map(|data| serde_json::from_str(data).ok())
+        .collect()
+}
+
+#[test]
+fn the_head_leaves_at_once_and_token_k_at_ttft_plus_k_gaps() {
+    let script = chat(None);
+    let at: Vec<_> = steps(&script).map(|step| step.at / MS).collect();
+    assert_eq!(at, [0, 50, 60, 70, 80, 90]);
+    assert_eq!(content_at(&script), [50, 60, 70, 80, 90].map(|at| at * MS));
+    assert_eq!(script.end, End::KeepAlive);
+    let data = data(&script);
+    assert!(data[0].contains(r#""role":"assistant""#));
+    assert!(data[6].contains(r#""finish_reason":"stop""#));
+    assert!(
+        data[7].contains(r#""completion_tokens":5"#) && data[7].contains(r#""prompt_tokens":3"#)
+    );
+    assert_eq!(data[8..], ["[DONE]"]);
+}
+
+#[test]
+fn the_role_chunk_leaves_when_it_is_told_to() {
+    for (role_chunk, role_at) in [
+        (RoleChunk::Early, vec![0]),
+        (RoleChunk::WithFirstToken, vec![50 * MS]),
+        (RoleChunk::None, vec![]),
+    ] {
+        let config = MockConfig {
+            role_chunk,
+            ..config(None)
+        };
+        let script = script(&config, &view(), Endpoint::ChatCompletions);
+        let roles = steps(&script).filter(|step| step.marks.role);
+        assert_eq!(
+            roles.map(|step| step.at).collect::<Vec<_>>(),
+            role_at,
+            "{role_chunk:?}"
+        );
+        let opens_with_role = data(&script)[0].contains("role");
+        assert_eq!(opens_with_role, role_chunk != RoleChunk::None);
+    }
+}
+
+#[test]
+fn a_request_may_ask_for_fewer_tokens_but_not_for_more() {
+    for (asked, tokens, reason) in [
+        (2, 2, "length"),
+        (5, 5, "length"),
+        (6, 5, "stop"),
+        (0, 0, "length"),
+    ] {
+        let view = RequestView {
+            max_tokens: Some(asked),
+            ..view()
+        };
+        let data = data(&script(&config(None), &view, Endpoint::ChatCompletions));
+        let text = data.join("");
+        assert_eq!(text.matches(" the").count(), tokens, "{asked} asked");
+        assert!(
+            text.contains(&format!(r#""finish_reason":"{reason}""#)),
+            "{asked} asked"
+        );
+        assert!(
+            text.contains(&format!(r#""completion_tokens":{tokens},"#))
+                || text.contains(&format!(r#""completion_tokens":{tokens}}}"#))
+        );
+    }
+}
+
+#[test]
+fn a_response_that_is_no_stream_leaves_when_its_last_token_is_due() {
+    let view = RequestView {
+        stream: false,
+        n: 2,
+        ..view()
+    };
+    let script = script(&config(None), &view, Endpoint::Completions);
+    assert_eq!(
+        steps(&script).map(|step| step.at).collect::<Vec<_>>(),
+        [90 * MS]
+    );
+    let text = String::from_utf8(bytes(&script)).unwrap();
+    assert_eq!(text.matches(" the the the the the\"").count(), 2);
+    assert!(text.contains(r#""completion_tokens":10"#));
+}
+
+#[test]
+fn fault_03_04_a_cut_stream_has_its_events_and_no_end() {
+    for (fault, end, last_chunk) in [
+        (Fault::Reset(2), End::Reset, false),
+        (Fault::Fin(2), End::Close, false),
+        (Fault::Truncate(2), End::KeepAlive, true),
+    ] {
+        let script = chat(Some(fault));
+        assert_eq!(script.end, end);
+        assert_eq!(content_at(&script).len(), 2);
+        assert_eq!(body(&bytes(&script)).1, last_chunk);
+        assert_eq!(data(&script), data(&chat(None))[..3]);
+    }
+}
+
+#[test]
+fn fault_05_what_never_answers_writes_nothing_and_holds_on() {
+    let script = chat(Some(Fault::Never));
+    assert_eq!((steps(&script).count(), script.end), (0, End::Hang));
+}
+
+#[test]
+fn fault_07_08_a_drip_or_a_split_cuts_the_same_bytes() {
+    let plain = bytes(&chat(None));
+    let drip = chat(Some(Fault::Drip(Duration::from_micros(20))));
+    assert!(steps(&drip).all(|step| step.bytes.len() == 1));
+    assert_eq!(bytes(&drip), plain);
+    for offset in 1..300 {
+        let split = chat(Some(Fault::Split(offset)));
+        let first_write = steps(&split).next().unwrap().bytes.len();
+        assert_eq!(
+            first_write,
+            steps(&chat(None))
+                .next()
+                .unwrap()
+                .bytes
+                .len()
+                .min(offset as usize)
+        );
+        assert_eq!(bytes(&split), plain);
+    }
+}
+
+#[test]
+fn a_cut_write_keeps_its_marks_on_its_last_piece_and_the_time_goes_forward() {
+    let script = chat(Some(Fault::Split(9)));
+    let steps: Vec<_> = steps(&script).collect();
+    assert!(steps.is_sorted_by_key(|step| step.at));
+    let marks: Vec<_> = steps[2..6].iter().map(|step| step.marks).collect();
+    let (nothing, role) = (
+        Marks::default(),
+        Marks {
+            role: true,
+            events: 0,
+        },
+    );
+    assert_eq!(
+        marks,
+        [
+            nothing,
+            role,
+            nothing,
+            Marks {
+                role: false,
+                events: 1
+            }
+        ]
+    );
+}
+
+#[test]
+fn fault_09_coalesced_events_share_a_write() {
+    let script = chat(Some(Fault::Coalesce(64)));
+    assert_eq!(content_at(&script), [50 * MS; 5]);
+    assert_eq!(steps(&script).count(), 2);
+    assert_eq!(bytes(&script), bytes(&chat(None)));
+}
+
+#[test]
+fn fault_10_every_event_is_cut_inside_a_character() {
+    let script = chat(Some(Fault::Utf8Split));
+    let cut = steps(&script)
+        .filter(|step| std::str::from_utf8(step.bytes).is_err())
+        .count();
+    assert_eq!(cut, 10, "two halves of each of the five events");
+    assert!(data(&script)[1].contains('的'));
+}
+
+#[test]
+fn fault_11_every_dialect_says_the_same() {
+    let plain = chat(None);
+    for dialect in [
+        Dialect::Cr,
+        Dialect::CrLf,
+        Dialect::Bom,
+        Dialect::MultiLine,
+        Dialect::NoSpace,
+    ] {
+        let script = chat(Some(Fault::Dialect(dialect)));
+        assert_ne!(bytes(&script), bytes(&plain), "{dialect:?}");
+        assert_eq!(json(&data(&script)), json(&data(&plain)), "{dialect:?}");
+        assert_eq!(data(&script).last().unwrap(), "[DONE]");
+    }
+}
+
+#[test]
+fn fault_12_13_what_stands_between_events_is_no_token() {
+    let events = data(&chat(None));
+    let pings = chat(Some(Fault::Pings));
+    assert!(body(&bytes(&pings)).0.starts_with(b": ping\n\ndata: {"));
+    let without: Vec<_> = data(&pings)
+        .into_iter()
+        .filter(|data| !data.contains("ping"))
+        .collect();
+    assert_eq!(without, events);
+    let empty = data(&chat(Some(Fault::EmptyDeltas)));
+    assert_eq!(empty.iter().filter(|data| data.contains(" the")).count(), 5);
+    assert_eq!(empty.len(), 2 * events.len());
+}
+
+#[test]
+fn fault_14_ragged_events_have_exactly_the_tokens_asked_for_and_the_seed_decides() {
+    let config = MockConfig {
+        tokens: 1_000,
+        ..config(Some(Fault::Ragged(16)))
+    };
+    let script = script(&config, &view(), Endpoint::ChatCompletions);
+    let sizes: Vec<_> = data(&script)
+        .iter()
+        .map(|data| data.matches(" the").count())
+        .collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 1_000);
+    assert!((1..=16).all(|size| sizes.contains(&size)), "{sizes:?}");
+    assert_eq!(
+        bytes(&script),
+        bytes(&self::script(&config, &view(), Endpoint::ChatCompletions))
+    );
+}
+
+#[test]
+fn fault_15_an_error_event_follows_its_events() {
+    let script = chat(Some(Fault::ErrorEvent(2)));
+    let text = String::from_utf8(body(&bytes(&script)).0).unwrap();
+    assert!(text.contains("event: error\ndata: {\"error\""));
+    assert_eq!(data(&script).len(), 4, "role, two tokens, error");
+}
+
+#[test]
+fn fault_18_19_one_event_is_broken_and_the_others_are_whole() {
+    let malformed = data(&chat(Some(Fault::Malformed(2))));
+    assert_eq!(malformed.len(), 9);
+    assert!(serde_json::from_str::<serde_json::Value>(&malformed[2]).is_err());
+    assert_eq!(json(&malformed).len(), 7);
+    let (invalid, _) = body(&bytes(&chat(Some(Fault::InvalidUtf8(2)))));
+    let broken: Vec<_> = invalid
+        .utf8_chunks()
+        .map(|chunk| chunk.invalid().to_vec())
+        .collect();
+    assert_eq!(broken.concat(), [0xff]);
+}
+
+#[test]
+fn fault_20_21_22_what_is_endless_repeats_for_ever_at_its_pace() {
+    for (fault, events) in [
+        (Fault::EndlessTokens, 1),
+        (Fault::EndlessPings, 0),
+        (Fault::EndlessLine, 0),
+    ] {
+        let script = chat(Some(fault));
+        let [one, million] = [3, 1_000_000].map(|index| script.step(index).unwrap());
+        assert_eq!(one.bytes, million.bytes);
+        assert_eq!(million.marks.events, events);
+        assert_eq!(million.at, 50 * MS + 999_999 * 10 * MS);
+    }
+    let line = chat(Some(Fault::EndlessLine));
+    let start: Vec<u8> = steps(&line)
+        .take(9)
+        .flat_map(|step| step.bytes.to_vec())
+        .collect();
+    let (start, _) = body(&start);
+    let line = start.rsplit(|&byte| byte == b'\n').next().unwrap();
+    assert!(line.starts_with(b"data: aaa") && line.len() > 100_000);
+}
+
+#[test]
+fn fault_31_a_comb_moves_events_to_its_grid_and_never_forward() {
+    let comb = content_at(&chat(Some(Fault::AckComb(Duration::from_millis(40)))));
+    assert_eq!(comb, [80, 80, 80, 80, 120].map(|at| at * MS));
+}
+
+#[test]
+fn reasoning_takes_the_place_of_the_first_tokens() {
+    let data = data(&chat(Some(Fault::Reasoning(2))));
+    let reasoning: Vec<_> = data
+        .iter()
+        .map(|data| data.contains(r#""reasoning_content":" the""#))
+        .collect();
+    assert_eq!(reasoning[..5], [false, true, true, false, false]);
+}
+
+#[test]
+fn fault_03_04_a_body_that_is_no_stream_is_cut_in_half() {
+    let view = RequestView {
+        stream: false,
+        ..view()
+    };
+    let whole = bytes(&script(&config(None), &view, Endpoint::ChatCompletions));
+    for (fault, end) in [(Fault::Reset(1), End::Reset), (Fault::Fin(1), End::Close)] {
+        let script = script(&config(Some(fault)), &view, Endpoint::ChatCompletions);
+        assert_eq!(
+            (&bytes(&script)[..], script.end),
+            (&whole[..whole.len() / 2], end)
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// The cheap way and the plain way to make a stream are one: the same bytes, the same events,
+    /// and, with one event per write, the same times.
+    #[test]
+    fn a_paced_stream_is_the_stream_of_its_frames(
+        tokens in 0_u32..40,
+        tokens_per_event in 1_u32..6,
+        events_per_write in 1_u32..6,
+        n in 1_u32..4,
+        ttft in 0_u64..3,
+        itl in 0_u64..3,
+        role in 0_usize..3,
+        chat: bool,
+    ) {
+        let role_chunk = [RoleChunk::WithFirstToken, RoleChunk::Early, RoleChunk::None][role];
+        let endpoint = if chat { Endpoint::ChatCompletions } else { Endpoint::Completions };
+        let (ttft, itl) = (Duration::from_millis(ttft), Duration::from_millis(itl));
+        let config = MockConfig {
+            ttft, itl, tokens, tokens_per_event, events_per_write, role_chunk, ..MockConfig::default()
+        };
+        // A split beyond every write alters nothing, and has every frame a write of its own.
+        let untouched = MockConfig { fault: Some(Fault::Split(u32::MAX)), ..config.clone() };
+        let view = RequestView { n, ..view() };
+        let paced = script(&config, &view, endpoint);
+        let framed = script(&untouched, &view, endpoint);
+        prop_assert!(matches!(paced.body, Body::Paced(_)) && matches!(framed.body, Body::Steps(_)));
+        prop_assert_eq!(bytes(&paced), bytes(&framed));
+        prop_assert!(steps(&paced).all(|step| !step.bytes.is_empty()));
+        let (paced_at, framed_at) = (content_at(&paced), content_at(&framed));
+        prop_assert_eq!(paced_at.len(), framed_at.len());
+        prop_assert_eq!(
+            steps(&paced).filter(|step| step.marks.role).map(|step| step.at).collect::<Vec<_>>(),
+            steps(&framed).filter(|step| step.marks.role).map(|step| step.at).take(1).collect::<Vec<_>>()
+        );
+        let in_a_write = (events_per_write * n) as usize;
+        for (index, at) in paced_at.iter().enumerate() {
+            prop_assert_eq!(*at, framed_at[index / in_a_write * in_a_write]);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Whole JSON bodies, for a provider.
+
+use crate::json::push_json;
+use crate::{Endpoint, FrameStyle};
+
+/// The body of a response that is not a stream. `texts` has one entry per choice, and every choice
+/// ends with `finish_reason`.
+pub fn completion_body(
+    style: &FrameStyle<'_>,
+    texts: &[String],
+    finish_reason: &str,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+) -> Vec<u8> {
+    let text_bytes: usize = texts.iter().map(|text| text.len() + 112).sum();
+    let mut out = Vec::with_capacity(256 + text_bytes);
+    out.extend_from_slice(br#"{"id":"#);
+    push_json(&mut out, style.id);
+    let (object, before, after): (&[u8], &[u8], &[u8]) = match style.endpoint {
+        Endpoint::ChatCompletions => (
+            br#","object":"chat.completion","created":"#,
+            br#","message":{"role":"assistant","content":"#,
+            b"}",
+        ),
+        Endpoint::Completions => (
+            br#","object":"text_completion","created":"#,
+            br#","text":"#,
+            b"",
+        ),
+    };
+    out.extend_from_slice(object);
+    push_json(&mut out, &style.created);
+    out.extend_from_slice(br#","model":"#);
+    push_json(&mut out, style.model);
+    out.extend_from_slice(br#","choices":["#);
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(br#"{"index":"#);
+        push_json(&mut out, &index);
+        out.extend_from_slice(before);
+        push_json(&mut out, text);
+        out.extend_from_slice(after);
+        out.extend_from_slice(br#","logprobs":null,"finish_reason":"#);
+        push_json(&mut out, finish_reason);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"],");
+    push_usage(&mut out, prompt_tokens, completion_tokens);
+    out.push(b'}');
+    out
+}
+
+/// An error in the shape of the OpenAI API: `kind` is its `type`, `code` the HTTP status.
+pub fn error_body(message: &str, kind: &str, code: u16) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + message.len() + kind.len());
+    out.extend_from_slice(br#"{"error":{"message":"#);
+    push_json(&mut out, message);
+    out.extend_from_slice(br#","type":"#);
+    push_json(&mut out, kind);
+    out.extend_from_slice(br#","param":null,"code":"#);
+    push_json(&mut out, &code);
+    out.extend_from_slice(b"}}");
+    out
+}
+
+/// The answer to `GET /v1/models`.
+pub fn models_body(models: &[&str]) -> Vec<u8> {
+    let mut out = br#"{"object":"list","data":["#.to_vec();
+    for (index, id) in models.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(br#"{"id":"#);
+        push_json(&mut out, id);
+        out.extend_from_slice(br#","object":"model","created":0,"owned_by":"tokenomics"}"#);
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+pub(crate) fn push_usage(out: &mut Vec<u8>, prompt_tokens: u64, completion_tokens: u64) {
+    out.extend_from_slice(br#""usage":{"prompt_tokens":"#);
+    push_json(out, &prompt_tokens);
+    out.extend_from_slice(br#","total_tokens":"#);
+    push_json(out, &prompt_tokens.saturating_add(completion_tokens));
+    out.extend_from_slice(br#","completion_tokens":"#);
+    push_json(out, &completion_tokens);
+    out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{completion_body, error_body, models_body};
+    use crate::{Endpoint, FrameStyle};
+
+    fn text_of(body: Vec<u8>) -> String {
+        String::from_utf8(body).unwrap()
+    }
+
+    #[test]
+    fn bodies_look_like_those_of_vllm() {
+        let chat = FrameStyle {
+            endpoint: Endpoint::ChatCompletions,
+            id: "chatcmpl-1",
+            model: "m",
+            created: 5,
+        };
+        let completion = FrameStyle {
+            endpoint: Endpoint::Completions,
+            ..chat
+        };
+        let texts = ["one \"1\"".to_owned(), String::new()];
+        let bodies = [
+            text_of(completion_body(&chat, &texts, "stop", 7, 2)),
+            text_of(completion_body(&completion, &texts, "length", 0, 0)),
+            text_of(error_body("no such model `x`", "NotFoundError", 404)),
+            text_of(models_body(&["a", "b\"c"])),
+        ];
+        insta::assert_snapshot!(bodies.join("\n"));
+    }
+}

@@ -1,0 +1,79 @@
+use crate::EventKind;
+
+/// The bytes that the chunks of one stream have in common.
+///
+/// The chunks of a stream nearly always differ in their generated text alone: same id, same model,
+/// same fields in the same order. Once one chunk was parsed, another that has the same bytes before
+/// and after its text parses to the same but for that text, so that it need not be parsed again.
+/// This holds as long as the text is one JSON string without quotes, escapes or control
+/// characters; anything else is left to the parser.
+#[derive(Clone, Debug)]
+pub(crate) struct ChunkTemplate {
+    /// The chunk it was learned from.
+    data: Vec<u8>,
+    /// Where the text begins in it, after the opening quote.
+    start: usize,
+    /// Where the text ends, before the closing quote.
+    end: usize,
+    /// Of the choice that has the text.
+    pub(crate) kind: EventKind,
+    /// Index of that choice.
+    pub(crate) choice: u32,
+}
+
+impl ChunkTemplate {
+    /// Learns from a chunk whose only text is `text`, a slice of `data`.
+    pub(crate) fn learn(data: &str, text: &str, kind: EventKind, choice: u32) -> Self {
+        let start = text.as_ptr().addr() - data.as_ptr().addr();
+        let end = start + text.len();
+        debug_assert_eq!(&data[start..end], text, "the text is a slice of the data");
+        Self {
+            data: data.as_bytes().to_vec(),
+            start,
+            end,
+            kind,
+            choice,
+        }
+    }
+
+    /// The text of `data` if all else in it is as learned; absent where a parser must look.
+    pub(crate) fn text<'a>(&self, data: &'a [u8]) -> Option<&'a str> {
+        let rest = data.strip_prefix(&self.data[..self.start])?;
+        let text = rest.strip_suffix(&self.data[self.end..])?;
+        let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+        if text.is_empty() || !text.iter().all(plain) {
+            return None;
+        }
+        std::str::from_utf8(text).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChunkTemplate;
+    use crate::EventKind;
+
+    #[test]
+    fn only_a_plain_text_in_the_same_surroundings_is_recognised() {
+        let data = r#"{"text":"abc"}"#;
+        let template = ChunkTemplate::learn(data, &data[9..12], EventKind::Content, 0);
+        assert_eq!(template.text(data.as_bytes()), Some("abc"));
+        assert_eq!(
+            template.text("{\"text\":\" né\u{7f}\"}".as_bytes()),
+            Some(" né\u{7f}")
+        );
+        for other in [
+            r#"{"text":""}"#,
+            r#"{"text":"}"#,
+            r#"{"text":"a"b"}"#,
+            r#"{"text":"a","n":"b"}"#,
+            r#"{"text":"a\"}"#,
+            "{\"text\":\"a\nb\"}",
+            r#"{"text": "abc"}"#,
+            r#"{"text":"abc"} "#,
+        ] {
+            assert_eq!(template.text(other.as_bytes()), None, "{other}");
+        }
+        assert_eq!(template.text(b"{\"text\":\"\xff\"}"), None);
+    }
+}

@@ -1,0 +1,97 @@
+use crate::RequestError;
+use std::fmt;
+use std::str::FromStr;
+
+/// Which of the two text-generation routes a request goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Messages with roles; the answer is a message.
+    #[default]
+    ChatCompletions,
+    /// One prompt; the answer is its continuation.
+    Completions,
+}
+
+impl Endpoint {
+    /// The route below the API's base URL, which usually ends in `/v1`.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "/chat/completions",
+            Self::Completions => "/completions",
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.path())
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = RequestError;
+
+    /// Reads `chat`, `completions` or a route, with or without the leading `/` and `/v1`.
+    fn from_str(text: &str) -> Result<Self, RequestError> {
+        let route = text.strip_prefix('/').unwrap_or(text);
+        match route.strip_prefix("v1/").unwrap_or(route) {
+            "chat" | "chat/completions" => Ok(Self::ChatCompletions),
+            "completions" => Ok(Self::Completions),
+            _ => Err(RequestError::UnknownEndpoint {
+                text: text.to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+
+    #[test]
+    fn every_usual_spelling_names_its_endpoint() {
+        for text in [
+            "chat",
+            "/chat/completions",
+            "chat/completions",
+            "/v1/chat/completions",
+        ] {
+            assert_eq!(
+                text.parse::<Endpoint>().unwrap(),
+                Endpoint::ChatCompletions,
+                "{text}"
+            );
+        }
+        for text in [
+            "completions",
+            "/completions",
+            "/v1/completions",
+            "v1/completions",
+        ] {
+            assert_eq!(
+                text.parse::<Endpoint>().unwrap(),
+                Endpoint::Completions,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_endpoint_is_refused_with_the_ones_there_are() {
+        let error = "/v1/embeddings"
+            .parse::<Endpoint>()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("/v1/embeddings") && error.contains("/chat/completions"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_displayed_endpoint_parses_back() {
+        for endpoint in [Endpoint::ChatCompletions, Endpoint::Completions] {
+            assert_eq!(endpoint.to_string().parse::<Endpoint>().unwrap(), endpoint);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use thiserror::Error;
+
+/// Why a request, or a part of one, is refused: the fault of who sent or configured it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// Not a route this crate speaks.
+    #[error("endpoint `{text}` is not known; use /chat/completions or /completions")]
+    UnknownEndpoint {
+        /// What was given.
+        text: String,
+    },
+    /// The body is not the JSON object it should be.
+    #[error("the request body is not a valid request: {reason}")]
+    MalformedRequest {
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// A chat request without `messages`, or a completion request without `prompt`.
+    #[error("the request body has no `{field}`; {endpoint} needs it")]
+    MissingPrompt {
+        /// The field that must be there.
+        field: &'static str,
+        /// The route that asks for it.
+        endpoint: crate::Endpoint,
+    },
+}
+
+/// Why a response, streamed or whole, could not be read to its end: the fault of who answered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StreamError {
+    /// An event's data is not a JSON completion chunk.
+    #[error(
+        "event {event} at byte {offset} of the stream is not a completion chunk ({reason}): {excerpt}; \
+         check that the URL is that of an OpenAI-compatible API"
+    )]
+    MalformedEvent {
+        /// Which event of the stream, from 0.
+        event: u64,
+        /// Where its first data line begins, in bytes from the start of the body.
+        offset: u64,
+        /// The parser's words, with line and column within the data.
+        reason: String,
+        /// The beginning of the data.
+        excerpt: String,
+    },
+    /// An event's data is not UTF-8.
+    #[error(
+        "event {event} at byte {offset} of the stream is not UTF-8 (after {valid_bytes} valid bytes); \
+         the server must send whole characters"
+    )]
+    InvalidUtf8 {
+        /// Which event of the stream, from 0.
+        event: u64,
+        /// Where its first data line begins, in bytes from the start of the body.
+        offset: u64,
+        /// Bytes of its data before the fault.
+        valid_bytes: usize,
+    },
+    /// A line, or the joined data lines of one event, is longer than any chunk can be.
+    #[error(
+        "a line or an event of the stream is longer than {limit} bytes and was cut there; \
+         check that the URL is that of an OpenAI-compatible API"
+    )]
+    LineTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A body that is not a stream is not a JSON completion.
+    #[error(
+        "the response body is not a completion ({reason}): {excerpt}; \
+         check that the URL is that of an OpenAI-compatible API"
+    )]
+    MalformedBody {
+        /// The parser's words.
+        reason: String,
+        /// The beginning of the body.
+        excerpt: String,
+    },
+    /// The server reported an error in place of a chunk.
+    #[error("the server reported an error: {message}")]
+    Server {
+        /// The server's words, cut at 500 characters.
+        message: String,
+    },
+}
+
+/// The first `chars_max` characters of `text`, with an ellipsis where it is longer.
+pub(crate) fn excerpt(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

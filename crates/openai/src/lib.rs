@@ -1,0 +1,35 @@
+//! Wire types of the OpenAI API: request bodies, server-sent events, and what counts as a token event.
+//!
+//! Both sides are here. A client renders a request ([`RequestTemplate`]) and reads what comes back
+//! ([`StreamDecoder`], [`Completion`]); a provider reads a request ([`RequestView`]) and writes
+//! frames and bodies ([`FrameStyle`], [`completion_body`]). Nothing here does any input or output.
+
+mod body;
+mod chunk;
+mod chunk_template;
+mod endpoint;
+mod error;
+mod event;
+mod frame;
+mod json;
+mod models;
+mod request;
+mod request_view;
+mod response;
+mod sse;
+mod stream;
+mod usage;
+
+pub use body::{completion_body, error_body, models_body};
+pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
+pub use endpoint::Endpoint;
+pub use error::{RequestError, StreamError};
+pub use event::{EventKind, StreamEvent};
+pub use frame::{DONE, FrameStyle, error_frame};
+pub use models::model_ids;
+pub use request::{RequestOptions, RequestTemplate};
+pub use request_view::RequestView;
+pub use response::{Completion, error_message};
+pub use sse::{LINE_BYTES_MAX, SseDecoder, SseEvent};
+pub use stream::{StreamDecoder, StreamEnd};
+pub use usage::Usage;

@@ -1,0 +1,141 @@
+/// What each number of a result file is, by the name it has there.
+pub(crate) const DEFINITIONS: [(&str, &str); 39] = [
+    (
+        "token_event",
+        "a streamed event with non-empty generated text; role-only, empty and usage events are none",
+    ),
+    (
+        "input_per_request",
+        "prompt tokens of a complete request, as the server counted them",
+    ),
+    (
+        "output_per_request",
+        "generated tokens of a complete request, reasoning included; `output_source` says who counted",
+    ),
+    (
+        "cached_total",
+        "prompt tokens that the server took from its cache",
+    ),
+    (
+        "batch_total_seconds",
+        "from the release of a run's first request to the end of its last",
+    ),
+    (
+        "fastest_seconds",
+        "the first request to finish; in a burst counted from the batch's start",
+    ),
+    (
+        "slowest_seconds",
+        "the last request to finish; in a burst counted from the batch's start",
+    ),
+    ("spread_seconds", "slowest_seconds - fastest_seconds"),
+    (
+        "batch_tokens_per_second",
+        "output tokens of a run's complete requests / the run's duration, over runs",
+    ),
+    (
+        "batch_tokens_per_second_ci95",
+        "bootstrap 95 % interval of the median of batch_tokens_per_second over runs",
+    ),
+    (
+        "request_tokens_per_second",
+        "output tokens / e2e of each complete request, pooled over runs",
+    ),
+    (
+        "decode_tokens_per_second",
+        "1 / tpot of each complete request, pooled over runs",
+    ),
+    (
+        "input_tokens_per_second",
+        "prompt tokens of a run's complete requests / its duration, over runs",
+    ),
+    (
+        "output_tokens_per_second",
+        "output tokens of complete requests / (last token event - first issued), over runs",
+    ),
+    (
+        "requests_per_second",
+        "complete requests / the run's duration, over runs",
+    ),
+    ("ttft", "first token event - issued"),
+    (
+        "ttft_from_due",
+        "first token event - due, the moment the plan set: what a user who came on schedule saw",
+    ),
+    (
+        "ttfo",
+        "first event of content or of a tool call, reasoning left out - issued",
+    ),
+    (
+        "tpot",
+        "(last token event - first token event) / (output tokens - tokens in the first token event)",
+    ),
+    (
+        "itl",
+        "gap between token events / tokens in the later one, where the tokens of each event are known",
+    ),
+    ("chunk_gap", "gap between consecutive token events"),
+    (
+        "e2e",
+        "last token event - issued; without streaming: body complete - issued",
+    ),
+    ("e2e_from_due", "the same from due"),
+    ("stream_end", "[DONE] or the end of the body - issued"),
+    (
+        "connect",
+        "TCP and TLS ready - issued, of requests that opened a connection",
+    ),
+    (
+        "issue_lag",
+        "issued - due: how late the client released the request",
+    ),
+    (
+        "percentiles",
+        "linear interpolation between order statistics (Hyndman-Fan type 7)",
+    ),
+    (
+        "ci95",
+        "distribution-free 95 % interval from order statistics; null where the sample is too small for one",
+    ),
+    (
+        "std",
+        "sample standard deviation (n - 1); 0 for a single value",
+    ),
+    (
+        "steady_state",
+        "the window in which the load was at its target: closed loop 80 % of the concurrency, open loop up to the last arrival",
+    ),
+    (
+        "success_rate",
+        "complete / issued; failed and cancelled requests stay in the denominator",
+    ),
+    ("achieved", "requests in flight, averaged over time"),
+    (
+        "littles_law",
+        "requests per second x mean e2e: what `achieved` should be",
+    ),
+    (
+        "goodput",
+        "complete requests per second that met every objective given",
+    ),
+    (
+        "share",
+        "goodput: of the requests issued; steady_state: of the run",
+    ),
+    (
+        "client_lag",
+        "the client's own stamp of a read - the arrival stamp, in ms; part of no latency where the kernel stamps",
+    ),
+    (
+        "coalesced_share",
+        "token events that shared a read with an earlier one, of all token events",
+    ),
+    (
+        "coalesced_width",
+        "mean gap to the read before those that held several token events, in ms: so late may their stamps be",
+    ),
+    (
+        "verdict",
+        "valid, suspect (read the reasons first) or invalid (do not use)",
+    ),
+];

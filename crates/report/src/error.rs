@@ -1,0 +1,63 @@
+use thiserror::Error;
+
+/// Why a report could not be made.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// The bytes are no JSON.
+    #[error(
+        "the result file is not JSON ({problem}); it may be cut short: give one that \
+         `--results_file` wrote"
+    )]
+    NotJson {
+        /// What the parser met, and where.
+        problem: String,
+    },
+    /// JSON, but not of a result file.
+    #[error(
+        "this is not a result file of tokenomics: {place} should be {expected}, and is {found}; \
+         give one that `--results_file` wrote"
+    )]
+    Foreign {
+        /// Where in the file: a path of keys between backticks.
+        place: String,
+        /// What a result file has there.
+        expected: &'static str,
+        /// What this one has.
+        found: &'static str,
+    },
+    /// A point is named by something that cannot stand on an axis.
+    #[error(
+        "the result file has a point named `{key}`, which should be a batch size, a concurrency or a \
+         rate: a number"
+    )]
+    Key {
+        /// The name.
+        key: String,
+    },
+    /// Written by a later release.
+    #[error(
+        "the result file has schema version {found}, and this release reads up to {known}: use the \
+         release that wrote it, or a later one"
+    )]
+    Schema {
+        /// The file's version.
+        found: u64,
+        /// The newest this release knows.
+        known: u32,
+    },
+    /// No file was given, or none of them holds a rate or a latency.
+    #[error(
+        "there is nothing to draw: none of the {files} result files given holds a throughput or a \
+         latency; give at least one of a run in which a request succeeded"
+    )]
+    NothingToDraw {
+        /// How many files were given.
+        files: usize,
+    },
+    /// The drawing libraries refused.
+    #[error("the figure could not be drawn: {problem}")]
+    Figure {
+        /// Their words.
+        problem: String,
+    },
+}

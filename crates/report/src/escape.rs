@@ -1,0 +1,119 @@
+//! Text that came from a server is data: it may not move the cursor, break a table, become a
+//! formula in a spreadsheet or a tag in a page.
+
+use std::fmt::Write;
+
+/// Makes text safe to print: control characters, line breaks and invisible or direction-changing
+/// characters become visible escapes such as `\u{1b}` and `\n`.
+///
+/// The result is one line, and is valid in XML once `&` and `<` are escaped.
+pub fn terminal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() || is_unseen(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Makes text safe as one cell of a CSV file: as [`terminal`], and a cell that a spreadsheet would
+/// take for a formula gets a `'` in front. Quoting is the CSV writer's.
+pub fn csv_cell(text: &str) -> String {
+    let text = terminal(text);
+    if text.trim_start().starts_with(['=', '+', '-', '@']) {
+        format!("'{text}")
+    } else {
+        text
+    }
+}
+
+/// Makes text safe in GitHub's Markdown, inside a table or out: as [`terminal`], and what would be
+/// markup, a cell border, a code span or HTML stands for itself.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in terminal(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\\' | '|' | '`' | '*' | '_' | '~' | '[' | ']' | '#' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that are no controls but draw nothing or reorder their neighbours (Unicode TR 36), and
+/// the two that XML forbids.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{csv_cell, is_unseen, markdown, terminal};
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_escape_sequence_becomes_visible() {
+        assert_eq!(
+            terminal("\u{1b}[2Jgone\u{7}\u{9b}"),
+            "\\u{1b}[2Jgone\\u{7}\\u{9b}"
+        );
+        assert_eq!(terminal("a\r\nb\tc"), "a\\r\\nb\\tc");
+    }
+
+    #[test]
+    fn a_direction_override_becomes_visible_and_other_scripts_stay() {
+        assert_eq!(terminal("\u{202e}exe.txt"), "\\u{202e}exe.txt");
+        assert_eq!(terminal("naïve 模型 ошибка"), "naïve 模型 ошибка");
+    }
+
+    #[test]
+    fn a_formula_is_quoted_even_behind_a_blank() {
+        assert_eq!(csv_cell("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(csv_cell(" @SUM(A1)"), "' @SUM(A1)");
+        assert_eq!(csv_cell("http_429"), "http_429");
+    }
+
+    #[test]
+    fn markup_stands_for_itself() {
+        assert_eq!(
+            markdown("a|b `c` <script>&"),
+            "a\\|b \\`c\\` &lt;script&gt;&amp;"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_text_keeps_a_control_or_unseen_character(text in any::<String>()) {
+            for escaped in [terminal(&text), csv_cell(&text), markdown(&text)] {
+                prop_assert!(!escaped.chars().any(|c| c.is_control() || is_unseen(c)));
+            }
+            prop_assert!(!markdown(&text).contains(['<', '>']));
+        }
+    }
+}

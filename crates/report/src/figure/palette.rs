@@ -1,0 +1,68 @@
+use plotters::style::RGBColor;
+
+/// Titles and labels.
+pub(super) const TEXT: RGBColor = RGBColor(34, 34, 34);
+/// What explains: ticks, axis names, keys.
+pub(super) const MUTED: RGBColor = RGBColor(85, 85, 85);
+/// The base line.
+pub(super) const AXIS: RGBColor = RGBColor(120, 120, 120);
+/// Grid lines.
+pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
+/// A measurement that is invalid.
+pub(super) const INVALID: RGBColor = RGBColor(178, 24, 24);
+/// A measurement that is suspect.
+pub(super) const SUSPECT: RGBColor = RGBColor(153, 92, 0);
+
+/// Sizes of text in pixels.
+pub(super) mod size {
+    pub(in crate::figure) const TITLE: f64 = 36.0;
+    pub(in crate::figure) const LEGEND: f64 = 25.0;
+    pub(in crate::figure) const PANEL: f64 = 28.0;
+    pub(in crate::figure) const TICK: f64 = 22.0;
+    pub(in crate::figure) const VALUE: f64 = 21.0;
+}
+
+/// Distinct to the colour-blind (Okabe and Ito, "Color Universal Design"), without the yellow,
+/// which is too pale on white; darkened where text in it would be hard to read.
+const COLORS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 138, 101),
+    RGBColor(176, 84, 140),
+    RGBColor(40, 150, 205),
+    RGBColor(196, 134, 0),
+    RGBColor(51, 51, 51),
+];
+
+const SHAPES: [Shape; 5] = [
+    Shape::Circle,
+    Shape::Square,
+    Shape::Triangle,
+    Shape::Diamond,
+    Shape::TriangleDown,
+];
+
+/// The shape of a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    TriangleDown,
+}
+
+/// How a file looks in every panel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) color: RGBColor,
+    pub(super) shape: Shape,
+}
+
+/// The look of the file at `index`; 35 differ.
+pub(super) const fn look(index: usize) -> Look {
+    Look {
+        color: COLORS[index % COLORS.len()],
+        shape: SHAPES[index % SHAPES.len()],
+    }
+}

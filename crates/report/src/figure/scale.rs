@@ -1,0 +1,166 @@
+use crate::number::with_decimals;
+
+/// Room to the left of the first point and to the right of the last, as a share of the axis.
+const PADDING: f64 = 0.07;
+/// Logarithmic spacing is kept while no gap is narrower than this share of the even gap.
+const NARROWEST_GAP: f64 = 0.5;
+/// Room over the highest value, for its label.
+const HEADROOM: f64 = 1.12;
+
+/// Where the points of a panel stand: by the logarithm of their position, which spaces 1, 2, 4, 8
+/// evenly, or one after the other where that would crowd them.
+pub(super) struct XScale {
+    positions: Vec<f64>,
+    logarithmic: bool,
+}
+
+impl XScale {
+    /// From distinct positions in rising order.
+    pub(super) fn new(positions: Vec<f64>) -> Self {
+        let logarithmic = match positions[..] {
+            [first, .., last] if first > 0.0 => {
+                let even = (last.ln() - first.ln()) / (positions.len() - 1) as f64;
+                positions
+                    .windows(2)
+                    .all(|pair| pair[1].ln() - pair[0].ln() >= NARROWEST_GAP * even)
+            }
+            _ => false,
+        };
+        Self {
+            positions,
+            logarithmic,
+        }
+    }
+
+    /// The share of the axis left of `position`, which is one of the scale's.
+    pub(super) fn share(&self, position: f64) -> f64 {
+        let [first, .., last] = self.positions[..] else {
+            return 0.5;
+        };
+        let share = if self.logarithmic {
+            (position.ln() - first.ln()) / (last.ln() - first.ln())
+        } else {
+            let index = self.positions.partition_point(|other| *other < position);
+            index as f64 / (self.positions.len() - 1) as f64
+        };
+        PADDING + share * (1.0 - 2.0 * PADDING)
+    }
+}
+
+/// From zero to a little over the highest value.
+pub(super) struct YScale {
+    top: f64,
+    step: f64,
+}
+
+impl YScale {
+    /// For values up to `highest`.
+    pub(super) fn new(highest: f64) -> Self {
+        // Far below the largest number, so that a sum of steps is one, too.
+        let highest = if highest > 0.0 {
+            highest.min(1e300)
+        } else {
+            1.0
+        };
+        let top = highest * HEADROOM;
+        Self {
+            top,
+            step: round_step(top / 6.0),
+        }
+    }
+
+    /// The share of the axis below `value`.
+    pub(super) fn share(&self, value: f64) -> f64 {
+        (value / self.top).clamp(0.0, 1.0)
+    }
+
+    /// Values of the grid lines with their labels, from zero up.
+    pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
+        let is_whole = |decimals: &(usize, f64)| {
+            let scaled = self.step * decimals.1;
+            (scaled - scaled.round()).abs() < 1e-6 * scaled
+        };
+        let powers = std::iter::successors(Some(1.0), |power| Some(power * 10.0));
+        let decimals = (0..20)
+            .zip(powers)
+            .find(is_whole)
+            .map_or(20, |(decimals, _)| decimals);
+        (0..)
+            .map(|index| f64::from(index) * self.step)
+            .take_while(|value| *value <= self.top)
+            .map(move |value| (value, with_decimals(value, decimals)))
+    }
+}
+
+/// The smallest of 1, 2, 2.5, 5 × 10ⁿ that is not under `step`.
+fn round_step(step: f64) -> f64 {
+    let magnitude = 10_f64.powf(step.log10().floor());
+    [1.0, 2.0, 2.5, 5.0]
+        .map(|factor| factor * magnitude)
+        .into_iter()
+        .find(|round| *round >= step)
+        .unwrap_or(10.0 * magnitude)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{XScale, YScale};
+    use proptest::prelude::*;
+
+    #[test]
+    fn powers_of_two_stand_evenly() {
+        let scale = XScale::new(vec![1.0, 2.0, 4.0, 8.0]);
+        let gaps: Vec<_> = [1.0, 2.0, 4.0, 8.0]
+            .windows(2)
+            .map(|p| scale.share(p[1]) - scale.share(p[0]))
+            .collect();
+        assert!(
+            gaps.iter().all(|gap| (gap - gaps[0]).abs() < 1e-12),
+            "{gaps:?}"
+        );
+    }
+
+    #[test]
+    fn a_gap_in_the_sweep_shows_as_a_gap() {
+        let scale = XScale::new(vec![1.0, 8.0, 16.0]);
+        assert!(scale.share(8.0) - scale.share(1.0) > 2.9 * (scale.share(16.0) - scale.share(8.0)));
+    }
+
+    #[test]
+    fn crowded_positions_stand_one_after_the_other() {
+        let scale = XScale::new(vec![1.0, 100.0, 101.0]);
+        assert!((scale.share(100.0) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_single_point_stands_in_the_middle() {
+        assert!((XScale::new(vec![64.0]).share(64.0) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        let labels = |highest| {
+            YScale::new(highest)
+                .ticks()
+                .map(|(_, label)| label)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(labels(3_851.5), ["0", "1,000", "2,000", "3,000", "4,000"]);
+        assert_eq!(
+            labels(1.2),
+            ["0.00", "0.25", "0.50", "0.75", "1.00", "1.25"]
+        );
+        assert_eq!(labels(0.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn ticks_are_few_and_within_the_axis(highest in any::<f64>()) {
+            let scale = YScale::new(highest);
+            let ticks: Vec<_> = scale.ticks().take(20).collect();
+            prop_assert!((2..=7).contains(&ticks.len()), "{}", ticks.len());
+        }
+    }
+}

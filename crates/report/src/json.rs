@@ -1,0 +1,258 @@
+use crate::definitions::DEFINITIONS;
+use crate::latency;
+use serde_json::{Map, Value, json};
+use stats::{
+    Distribution, Interval, Latency, MeanStd, PointSummary, Receipt, SteadyState, Summary,
+    Throughput, Timings, Tokens,
+};
+
+/// Version of the result file's shape. It rises when a reader of the previous one would misread it.
+pub const RESULT_SCHEMA_VERSION: u32 = 1;
+
+/// The result file: pretty JSON with a final line break.
+///
+/// `metadata` and `results.<key>.tokens|timings|throughput.<name>.{mean,std}` have the places and
+/// names of the first result files of this kind, and are always there, `null` where nothing was
+/// measured; everything else stands beside. A number that is not finite is `null` too.
+pub fn results_json(summary: &Summary) -> String {
+    let results: Map<String, Value> = summary
+        .points
+        .iter()
+        .map(|point| (point.point.key.clone(), self::point(point)))
+        .collect();
+    let definitions: Map<String, Value> = DEFINITIONS
+        .into_iter()
+        .map(|(name, definition)| (name.to_owned(), definition.into()))
+        .collect();
+    let file = json!({
+        "schema_version": RESULT_SCHEMA_VERSION,
+        "records_schema_version": summary.schema_version,
+        "metadata": summary.metadata,
+        "verdict": summary.verdict,
+        "results": results,
+        "definitions": definitions,
+    });
+    format!("{file:#}\n")
+}
+
+fn point(point: &PointSummary) -> Value {
+    json!({
+        "tokens": tokens(&point.tokens),
+        "timings": timings(&point.timings),
+        "throughput": throughput(&point.throughput),
+        "load": point.point.pacing,
+        "runs": point.runs,
+        "latency": latencies(&point.latency),
+        "steady_state": point.steady_state.as_ref().map(steady_state),
+        "reliability": point.reliability,
+        "concurrency": point.concurrency,
+        "goodput": point.goodput,
+        "receipt": receipt(&point.receipt),
+        "verdict": point.verdict,
+    })
+}
+
+fn tokens(tokens: &Tokens) -> Value {
+    json!({
+        "input_per_request": always(tokens.input_per_request),
+        "output_per_request": always(tokens.output_per_request),
+        "input_total": tokens.input_total,
+        "output_total": tokens.output_total,
+        "cached_total": tokens.cached_total,
+        "output_source": tokens.output_source,
+    })
+}
+
+fn timings(timings: &Timings) -> Value {
+    json!({
+        "batch_total_seconds": always(timings.batch_total_seconds),
+        "fastest_seconds": always(timings.fastest_seconds),
+        "slowest_seconds": always(timings.slowest_seconds),
+        "spread_seconds": always(timings.spread_seconds),
+    })
+}
+
+fn throughput(throughput: &Throughput) -> Value {
+    json!({
+        "batch_tokens_per_second": always(throughput.batch_tokens_per_second),
+        "request_tokens_per_second": always(throughput.request_tokens_per_second),
+        "batch_tokens_per_second_ci95": interval(throughput.batch_tokens_per_second_interval),
+        "decode_tokens_per_second": throughput.decode_tokens_per_second.map(mean_std),
+        "input_tokens_per_second": throughput.input_tokens_per_second.map(mean_std),
+        "output_tokens_per_second": throughput.output_tokens_per_second.map(mean_std),
+        "requests_per_second": throughput.requests_per_second.map(mean_std),
+    })
+}
+
+fn latencies(latencies: &Latency) -> Value {
+    let mut object = Map::new();
+    object.insert("unit".to_owned(), "ms".into());
+    for (name, distribution) in latency::named(latencies) {
+        object.insert(name.to_owned(), distribution.map(self::distribution).into());
+    }
+    Value::Object(object)
+}
+
+fn steady_state(steady: &SteadyState) -> Value {
+    json!({
+        "seconds": steady.seconds,
+        "share": steady.share,
+        "output_tokens_per_second": steady.output_tokens_per_second.map(mean_std),
+        "latency": {
+            "unit": "ms",
+            "ttft": steady.ttft.as_ref().map(distribution),
+            "tpot": steady.tpot.as_ref().map(distribution),
+            "e2e": steady.e2e.as_ref().map(distribution),
+        },
+    })
+}
+
+fn receipt(receipt: &Receipt) -> Value {
+    json!({
+        "unit": "ms",
+        "stamps": receipt.stamps,
+        "client_lag": receipt.client_lag.as_ref().map(distribution),
+        "coalesced_share": receipt.coalesced_share,
+        "coalesced_width": receipt.coalesced_width,
+        "client_cpu_share": receipt.client_cpu_share,
+    })
+}
+
+fn distribution(sample: &Distribution) -> Value {
+    let mut object = Map::new();
+    object.insert("n".to_owned(), sample.n.into());
+    for (name, value) in [
+        ("mean", sample.mean),
+        ("std", sample.std),
+        ("min", sample.min),
+        ("max", sample.max),
+    ] {
+        object.insert(name.to_owned(), value.into());
+    }
+    let percentiles = latency::percentiles(sample);
+    for (name, quantile) in percentiles {
+        object.insert(name.to_owned(), quantile.value.into());
+    }
+    for (name, quantile) in percentiles {
+        object.insert(format!("{name}_ci95"), interval(quantile.interval));
+    }
+    Value::Object(object)
+}
+
+fn mean_std(sample: MeanStd) -> Value {
+    json!({ "mean": sample.mean, "std": sample.std, "n": sample.n })
+}
+
+/// A reader of the first result files looks `mean` and `std` up without asking whether they are there.
+fn always(sample: Option<MeanStd>) -> Value {
+    sample.map_or_else(|| json!({ "mean": null, "std": null, "n": 0 }), mean_std)
+}
+
+fn interval(interval: Option<Interval>) -> Value {
+    interval.map_or(Value::Null, |Interval { low, high }| json!([low, high]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::results_json;
+    use crate::example;
+    use serde_json::Value;
+
+    fn written(summary: &stats::Summary) -> Value {
+        serde_json::from_str(&results_json(summary)).unwrap()
+    }
+
+    /// Every path of keys in the file, one per line, arrays left closed.
+    fn keys(value: &Value, path: &str, out: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    keys(value, &format!("{path}/{key}"), out);
+                }
+            }
+            _ => out.push(path.to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_names_in_the_file_do_not_change_unseen() {
+        let mut out = Vec::new();
+        let mut file = written(&example::summary());
+        file["results"]
+            .as_object_mut()
+            .unwrap()
+            .retain(|key, _| key == "64");
+        keys(&file, "", &mut out);
+        insta::assert_snapshot!(out.join("\n"));
+    }
+
+    #[test]
+    fn a_script_for_the_first_result_files_finds_its_numbers() {
+        let file = written(&example::summary());
+        let point = &file["results"]["64"];
+        assert_eq!(
+            point["throughput"]["batch_tokens_per_second"]["mean"],
+            3_729.295_223_546_461
+        );
+        assert_eq!(
+            point["tokens"]["output_per_request"]["std"],
+            3_030.151_757_834_812_5
+        );
+        assert_eq!(point["timings"]["spread_seconds"]["mean"], 101.353);
+        assert_eq!(file["metadata"]["model"], "distill-llama-8b");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_null_under_the_name_it_would_have() {
+        let file = written(&example::nothing_succeeded());
+        let point = &file["results"]["1"];
+        for (group, name) in [
+            ("tokens", "input_per_request"),
+            ("timings", "spread_seconds"),
+            ("throughput", "batch_tokens_per_second"),
+        ] {
+            assert!(
+                point[group][name].as_object().unwrap()["mean"].is_null(),
+                "{name}"
+            );
+        }
+        assert!(point["latency"].as_object().unwrap()["ttft"].is_null());
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_null() {
+        let mut summary = example::summary();
+        summary.points[0]
+            .throughput
+            .batch_tokens_per_second
+            .as_mut()
+            .unwrap()
+            .mean = f64::NAN;
+        summary.points[0].latency.ttft.as_mut().unwrap().max = f64::INFINITY;
+        let file = written(&summary);
+        assert!(file["results"]["1"]["throughput"]["batch_tokens_per_second"]["mean"].is_null());
+        assert!(file["results"]["1"]["latency"]["ttft"]["max"].is_null());
+    }
+
+    #[test]
+    fn every_latency_in_the_file_has_its_definition_beside_it() {
+        let file = written(&example::summary());
+        let definitions = file["definitions"].as_object().unwrap();
+        assert_eq!(
+            definitions.len(),
+            super::DEFINITIONS.len(),
+            "a name is defined twice"
+        );
+        let point = &file["results"]["64"];
+        for group in ["latency", "throughput", "timings"] {
+            for name in point[group]
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| *name != "unit")
+            {
+                assert!(definitions.contains_key(name), "{name}");
+            }
+        }
+    }
+}

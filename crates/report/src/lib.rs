@@ -1,0 +1,31 @@
+//! Summary to table, JSON, CSV, Markdown, SVG and PNG.
+//!
+//! Values in, bytes out: nothing here opens a file, prints, or looks at the terminal. Text that came
+//! from a server passes through [`escape`] on its way to each of them.
+
+mod axis;
+mod csv;
+mod definitions;
+mod error;
+pub mod escape;
+pub mod figure;
+mod json;
+mod latency;
+mod markdown;
+mod number;
+mod result_file;
+mod style;
+mod table;
+mod width;
+
+#[cfg(test)]
+mod example;
+
+pub use self::axis::Axis;
+pub use self::csv::csv;
+pub use self::error::ReportError;
+pub use self::json::{RESULT_SCHEMA_VERSION, results_json};
+pub use self::markdown::markdown;
+pub use self::result_file::{MeanAndStd, MedianAndP99, ResultFile, ResultPoint};
+pub use self::style::Style;
+pub use self::table::{point_line, text};

@@ -1,0 +1,221 @@
+//! What the screen shows of a summary, and of each point as it finishes.
+
+mod detail;
+mod facts;
+mod grid;
+mod line;
+mod overview;
+
+pub use self::line::point_line;
+
+use crate::style::{Ink, Style, grade_ink, mark, word};
+use crate::width::{clip, wrap};
+use crate::{Axis, escape, number};
+use serde_json::{Map, Value};
+use stats::{MeanStd, PointSummary, Quantile, Reason, Reliability, Summary, TokenSource, Verdict};
+
+/// The width that running text keeps to: it looks right on the narrowest usual terminal.
+const TEXT_COLUMNS: usize = 80;
+
+/// The screen's report: an overview with a row per point, then a block per point, then the verdict
+/// on the whole where there are several. At most 100 columns wide; ends with a line break.
+pub fn text(summary: &Summary, style: Style) -> String {
+    let mut lines = vec![String::new()];
+    if let Some(title) = title(&summary.metadata) {
+        lines.extend([
+            format!("  {}", style.paint(Ink::Bold, &title)),
+            String::new(),
+        ]);
+    }
+    lines.extend(overview::lines(&summary.points, style));
+    for point in &summary.points {
+        lines.extend([String::new(), String::new()]);
+        lines.extend(block(point, style));
+    }
+    lines.extend(footnotes(summary, style));
+    let general: Vec<_> = summary
+        .verdict
+        .reasons
+        .iter()
+        .filter(|reason| reason.point.is_none())
+        .collect();
+    if summary.points.len() != 1 || !general.is_empty() {
+        lines.push(String::new());
+        let scope = format!(
+            " over {}",
+            number::plural(summary.points.len() as u64, "point")
+        );
+        lines.extend(verdict(&summary.verdict, &scope, &general, style));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn block(point: &PointSummary, style: Style) -> Vec<String> {
+    let runs = number::plural(u64::from(point.runs), "run");
+    let heading = format!(
+        "  {} {}",
+        style.paint(Ink::Bold, &load(point)),
+        style.paint(
+            Ink::Dim,
+            &format!("· {runs} · {} complete", complete_of_issued(point))
+        ),
+    );
+    let mut lines = vec![heading, String::new()];
+    let detail = detail::lines(point, style);
+    if !detail.is_empty() {
+        lines.extend(detail);
+        lines.push(String::new());
+    }
+    lines.extend(facts::lines(point, style));
+    let reasons: Vec<_> = point.verdict.reasons.iter().collect();
+    lines.extend(verdict(&point.verdict, "", &reasons, style));
+    lines
+}
+
+/// `✗ invalid`, and each reason under it.
+fn verdict(verdict: &Verdict, scope: &str, reasons: &[&Reason], style: Style) -> Vec<String> {
+    let grade = format!("{} {}{scope}", mark(verdict.grade), word(verdict.grade));
+    let mut lines = vec![format!(
+        "  {}",
+        style.paint(grade_ink(verdict.grade), &grade)
+    )];
+    for reason in reasons {
+        let sentence = escape::terminal(&reason.sentence);
+        for (index, line) in wrap(&sentence, TEXT_COLUMNS - 6).into_iter().enumerate() {
+            let lead = if index == 0 { mark(reason.grade) } else { " " };
+            lines.push(format!(
+                "    {} {line}",
+                style.paint(grade_ink(reason.grade), lead)
+            ));
+        }
+    }
+    lines
+}
+
+fn footnotes(summary: &Summary, style: Style) -> Vec<String> {
+    let mut notes = Vec::new();
+    if summary.points.iter().any(detail::has_uncertain) {
+        let how = if style.color { "dim" } else { "~" };
+        notes.push(format!(
+            "{how}  too few samples for a 95 % interval of this percentile"
+        ));
+    }
+    if summary.points.iter().any(is_estimated) {
+        notes.push("≈  rests on output tokens estimated from token events".to_owned());
+    }
+    if notes.is_empty() {
+        return notes;
+    }
+    let notes = notes
+        .iter()
+        .map(|note| format!("  {}", style.paint(Ink::Dim, note)));
+    std::iter::once(String::new()).chain(notes).collect()
+}
+
+fn title(metadata: &Map<String, Value>) -> Option<String> {
+    let parts: Vec<_> = ["model", "description"]
+        .iter()
+        .filter_map(|key| metadata.get(*key)?.as_str())
+        .filter(|part| !part.is_empty())
+        .map(escape::terminal)
+        .collect();
+    (!parts.is_empty()).then(|| clip(&parts.join(" · "), TEXT_COLUMNS - 4))
+}
+
+/// `batch size 64`, `rate 2.5 req/s`.
+fn load(point: &PointSummary) -> String {
+    let axis = Axis::of(&point.point.pacing);
+    let unit = if axis == Axis::RequestRate {
+        " req/s"
+    } else {
+        ""
+    };
+    format!(
+        "{} {}{unit}",
+        axis.name(),
+        escape::terminal(&point.point.key)
+    )
+}
+
+fn complete_of_issued(point: &PointSummary) -> String {
+    let Reliability {
+        complete, issued, ..
+    } = &point.reliability;
+    format!("{complete}/{issued}")
+}
+
+fn is_estimated(point: &PointSummary) -> bool {
+    point.tokens.output_source == TokenSource::Estimated
+}
+
+/// A rate of output tokens, with `≈` where their count is an estimate.
+fn tokens_per_second(point: &PointSummary, rate: Option<MeanStd>) -> String {
+    rate.map_or_else(
+        || number::ABSENT.to_owned(),
+        |rate| number::estimated(number::mean_std(rate), is_estimated(point)),
+    )
+}
+
+/// A percentile without an interval is dim, or marked where there is no colour.
+fn quantile(quantile: Quantile, is_estimated: bool, style: Style) -> grid::Cell {
+    let value = number::estimated(number::significant(quantile.value), is_estimated);
+    match (quantile.interval, style.color) {
+        (Some(_), _) => grid::Cell::new(value),
+        (None, true) => grid::Cell::inked(value, Ink::Dim),
+        (None, false) => grid::Cell::new(format!("~{value}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+    use crate::width::columns;
+    use crate::{Style, example};
+
+    const PLAIN: Style = Style { color: false };
+
+    #[test]
+    fn the_screen_of_a_sweep_over_batch_sizes() {
+        insta::assert_snapshot!(text(&example::summary(), PLAIN));
+    }
+
+    #[test]
+    fn the_screen_of_an_invalid_open_loop() {
+        insta::assert_snapshot!(text(&example::open_loop(), PLAIN));
+    }
+
+    #[test]
+    fn the_screen_of_a_run_in_which_nothing_succeeded() {
+        insta::assert_snapshot!(text(&example::nothing_succeeded(), PLAIN));
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_hundred_columns() {
+        let mut wide = example::summary();
+        wide.metadata["description"] = "very ".repeat(60).into();
+        wide.points[2].reliability.failures[0].example = Some("long ".repeat(60));
+        for summary in [wide, example::open_loop(), example::nothing_succeeded()] {
+            for line in text(&summary, PLAIN).lines() {
+                assert!(columns(line) <= 100, "{} columns: {line}", columns(line));
+            }
+        }
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_colour() {
+        let colored = text(&example::summary(), Style { color: true });
+        assert!(
+            colored.contains("\u{1b}[2m880.4\u{1b}[0m"),
+            "an uncertain percentile is dim"
+        );
+        assert!(!colored.contains('~'));
+    }
+
+    #[test]
+    fn a_server_cannot_move_the_cursor() {
+        let shown = text(&example::summary(), PLAIN);
+        assert!(shown.contains("\\u{1b}[2J"));
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'));
+    }
+}

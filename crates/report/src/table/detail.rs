@@ -1,0 +1,71 @@
+use super::grid::{Cell, Grid};
+use super::quantile;
+use crate::style::{Ink, Style};
+use crate::{latency, number};
+use stats::{Distribution, PointSummary};
+use trace::Pacing;
+
+/// The one latency that rests on the count of output tokens.
+const TPOT: &str = "TPOT";
+
+/// The latencies of a point, a row each; nothing where none was measured.
+pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
+    let rows = rows(point);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut grid = Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n"]]);
+    for (name, sample) in rows {
+        let is_estimated = name == TPOT && super::is_estimated(point);
+        let mean = number::estimated(number::significant(sample.mean), is_estimated);
+        let mut row = vec![Cell::new(name), Cell::new(mean)];
+        let percentiles = latency::percentiles(sample);
+        row.extend(percentiles.map(|(_, value)| quantile(value, is_estimated, style)));
+        row.push(Cell::inked(number::count(sample.n), Ink::Dim));
+        grid.push(row);
+    }
+    grid.lines(style).collect()
+}
+
+/// Whether a percentile of the point is shown whose interval does not exist.
+pub(super) fn has_uncertain(point: &PointSummary) -> bool {
+    rows(point)
+        .iter()
+        .flat_map(|(_, sample)| latency::percentiles(sample))
+        .any(|(_, quantile)| quantile.interval.is_none())
+}
+
+fn rows(point: &PointSummary) -> Vec<(&'static str, &Distribution)> {
+    let latency = &point.latency;
+    let open = matches!(point.point.pacing, Pacing::Open { .. });
+    let closed = matches!(point.point.pacing, Pacing::Closed { .. });
+    let gap = match &latency.itl {
+        Some(_) => ("ITL", &latency.itl),
+        None => ("chunk gap", &latency.chunk_gap),
+    };
+    [
+        ("TTFT", &latency.ttft),
+        (
+            "TTFT from due",
+            if closed {
+                &None
+            } else {
+                &latency.ttft_from_due
+            },
+        ),
+        ("TTFO", &latency.ttfo),
+        (TPOT, &latency.tpot),
+        gap,
+        ("e2e", &latency.e2e),
+        (
+            "e2e from due",
+            if open { &latency.e2e_from_due } else { &None },
+        ),
+        ("stream end", &latency.stream_end),
+        ("connect", &latency.connect),
+        ("issue lag", &latency.issue_lag),
+    ]
+    .into_iter()
+    .filter_map(|(name, sample)| Some((name, sample.as_ref()?)))
+    .collect()
+}

@@ -1,0 +1,172 @@
+use super::{TEXT_COLUMNS, tokens_per_second};
+use crate::escape;
+use crate::number::{self, count, optional, percent, plural, significant};
+use crate::style::{Ink, Style};
+use crate::width::{clip, wrap};
+use stats::{PointSummary, TokenSource};
+use trace::StampSource;
+
+/// Columns of the names in front.
+const NAME_COLUMNS: usize = 14;
+/// A server's words are cut here; the result file has them whole.
+const EXAMPLE_COLUMNS: usize = 120;
+/// The steady state is shown from this relative difference on.
+const STEADY_DIFFERENCE: f64 = 0.02;
+/// Coalesced reads are shown from this share on.
+const COALESCED_SHARE: f64 = 0.01;
+
+/// What is said of a point beside its latencies, a fact per line, its name in front.
+pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
+    [
+        ("tokens", tokens(point)),
+        ("throughput", throughput(point)),
+        ("steady state", steady_state(point)),
+        ("in flight", in_flight(point)),
+        ("goodput", goodput(point)),
+        ("failures", failures(point)),
+        ("client", client(point)),
+    ]
+    .into_iter()
+    .filter_map(|(name, fact)| Some((name, fact?)))
+    .flat_map(|(name, fact)| fact_lines(name, &fact, style))
+    .collect()
+}
+
+fn fact_lines(name: &str, fact: &str, style: Style) -> Vec<String> {
+    wrap(fact, TEXT_COLUMNS - 2 - NAME_COLUMNS)
+        .into_iter()
+        .enumerate()
+        .map(|(index, line)| {
+            let name = format!("{:NAME_COLUMNS$}", if index == 0 { name } else { "" });
+            format!("  {}{line}", style.paint(Ink::Dim, &name))
+        })
+        .collect()
+}
+
+fn tokens(point: &PointSummary) -> Option<String> {
+    let tokens = &point.tokens;
+    let input = tokens
+        .input_per_request
+        .map(|sample| format!("{} in", significant(sample.mean)));
+    let output = tokens.output_per_request.map(|sample| {
+        let mean = number::estimated(significant(sample.mean), super::is_estimated(point));
+        format!("{mean} out")
+    });
+    let both: Vec<_> = [input, output].into_iter().flatten().collect();
+    if both.is_empty() {
+        return None;
+    }
+    let source = match tokens.output_source {
+        TokenSource::Usage => ", counted by the server",
+        TokenSource::Estimated => ", estimated from token events",
+        TokenSource::None => "",
+    };
+    let cached = tokens.cached_total.filter(|total| *total > 0);
+    let cached = cached.map_or_else(String::new, |total| {
+        format!("; {} from its cache", plural(total, "prompt token"))
+    });
+    Some(format!("{} per request{source}{cached}", both.join(", ")))
+}
+
+fn throughput(point: &PointSummary) -> Option<String> {
+    let rates = &point.throughput;
+    let batch = tokens_per_second(point, Some(rates.batch_tokens_per_second?));
+    let request = rates
+        .request_tokens_per_second
+        .map_or_else(String::new, |rate| {
+            format!(", {} per request", tokens_per_second(point, Some(rate)))
+        });
+    Some(format!("{batch} tokens/s{request}"))
+}
+
+fn steady_state(point: &PointSummary) -> Option<String> {
+    let steady = point.steady_state.as_ref()?;
+    let rate = steady.output_tokens_per_second?;
+    let whole = point.throughput.output_tokens_per_second?;
+    if (rate.mean - whole.mean).abs() <= STEADY_DIFFERENCE * whole.mean {
+        return None;
+    }
+    Some(format!(
+        "{} tokens/s over {} s, {} of the run",
+        tokens_per_second(point, Some(rate)),
+        significant(steady.seconds),
+        percent(steady.share)
+    ))
+}
+
+fn in_flight(point: &PointSummary) -> Option<String> {
+    let concurrency = &point.concurrency;
+    let mut parts = Vec::new();
+    if let Some(asked) = concurrency.asked {
+        parts.push(format!("{} asked", count(u64::from(asked))));
+    }
+    parts.push(format!("{} on average", optional(concurrency.achieved)));
+    parts.push(format!(
+        "{} at the peak",
+        count(u64::from(concurrency.peak))
+    ));
+    if let Some(asked) = concurrency.asked_rate {
+        let issued = optional(concurrency.issued_rate);
+        parts.push(format!("{issued} of {} req/s released", significant(asked)));
+    }
+    concurrency.achieved.map(|_| parts.join(", "))
+}
+
+fn goodput(point: &PointSummary) -> Option<String> {
+    let goodput = point.goodput.as_ref()?;
+    Some(format!(
+        "{} req/s, {} of those issued met every objective",
+        significant(goodput.requests_per_second),
+        percent(goodput.share)
+    ))
+}
+
+fn failures(point: &PointSummary) -> Option<String> {
+    let reliability = &point.reliability;
+    let mut parts: Vec<_> = reliability
+        .failures
+        .iter()
+        .map(|failure| {
+            let kind = escape::terminal(&failure.kind);
+            let example = failure
+                .example
+                .as_deref()
+                .map_or_else(String::new, |example| {
+                    format!(": “{}”", clip(&escape::terminal(example), EXAMPLE_COLUMNS))
+                });
+            format!("{} {kind}{example}", count(failure.count))
+        })
+        .collect();
+    if reliability.cancelled > 0 {
+        parts.push(format!("{} cancelled", count(reliability.cancelled)));
+    }
+    if reliability.complete_without_tokens > 0 {
+        let responses = plural(reliability.complete_without_tokens, "complete response");
+        parts.push(format!("{responses} without a token"));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn client(point: &PointSummary) -> Option<String> {
+    let receipt = &point.receipt;
+    let lag = receipt.client_lag.as_ref()?;
+    let stamps = match receipt.stamps {
+        Some(StampSource::Kernel) => ", arrivals stamped by the kernel",
+        Some(StampSource::User) => ", arrivals stamped after the read",
+        Some(StampSource::Virtual) => ", arrivals on a virtual clock",
+        None => "",
+    };
+    let coalesced = receipt
+        .coalesced_share
+        .filter(|share| *share > COALESCED_SHARE);
+    let coalesced = coalesced.map_or_else(String::new, |share| {
+        let width = receipt.coalesced_width.map_or_else(String::new, |width| {
+            format!(" (up to {} ms apart)", significant(width))
+        });
+        format!("; {} of token events shared a read{width}", percent(share))
+    });
+    Some(format!(
+        "lag p99 {} ms{stamps}{coalesced}",
+        number::significant(lag.p99.value)
+    ))
+}

@@ -1,0 +1,91 @@
+use crate::Style;
+use crate::style::Ink;
+use crate::width::columns;
+
+/// Cells that line up: the first column to the left, all others to the right, two blanks between.
+pub(super) struct Grid {
+    rows: Vec<Vec<Cell>>,
+}
+
+/// One cell and how it stands out.
+pub(super) struct Cell {
+    text: String,
+    ink: Ink,
+}
+
+impl Cell {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ink: Ink::Plain,
+        }
+    }
+
+    pub(super) fn inked(text: impl Into<String>, ink: Ink) -> Self {
+        Self {
+            text: text.into(),
+            ink,
+        }
+    }
+}
+
+impl Grid {
+    /// A grid under rows of dim column titles.
+    pub(super) fn titled<const N: usize, const M: usize>(titles: [[&str; M]; N]) -> Self {
+        let rows = titles.map(|row| row.map(|title| Cell::inked(title, Ink::Dim)).into());
+        Self { rows: rows.into() }
+    }
+
+    pub(super) fn push(&mut self, row: Vec<Cell>) {
+        self.rows.push(row);
+    }
+
+    /// One line per row, indented by two blanks, without blanks at the end.
+    pub(super) fn lines(&self, style: Style) -> impl Iterator<Item = String> {
+        let widths = self.widths();
+        self.rows.iter().map(move |row| {
+            let mut line = String::new();
+            let mut blanks = 2;
+            for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                let padding = width - columns(&cell.text);
+                if index > 0 {
+                    blanks += padding;
+                }
+                if !cell.text.is_empty() {
+                    line.push_str(&" ".repeat(blanks));
+                    line.push_str(&style.paint(cell.ink, &cell.text));
+                    blanks = 0;
+                }
+                blanks += if index == 0 { padding + 2 } else { 2 };
+            }
+            line
+        })
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let mut widths = vec![0; self.rows.iter().map(Vec::len).max().unwrap_or(0)];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(columns(&cell.text));
+            }
+        }
+        widths
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, Grid};
+    use crate::Style;
+    use crate::style::Ink;
+
+    #[test]
+    fn colour_does_not_move_a_column() {
+        let mut grid = Grid::titled([["key", "value"]]);
+        grid.push(vec![Cell::new("a"), Cell::inked("1.5", Ink::Dim)]);
+        let plain: Vec<_> = grid.lines(Style { color: false }).collect();
+        assert_eq!(plain, ["  key  value", "  a      1.5"]);
+        let colored: Vec<_> = grid.lines(Style { color: true }).collect();
+        assert_eq!(colored[1], "  a      \u{1b}[2m1.5\u{1b}[0m");
+    }
+}

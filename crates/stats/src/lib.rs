@@ -1,0 +1,33 @@
+//! Records to request metrics to a summary: quantiles, intervals, validity.
+//!
+//! [`summarize`] is the whole way; every percentile on it comes from [`quantile`].
+
+mod activity;
+mod bootstrap;
+mod distribution;
+mod drift;
+mod goodput;
+mod latency;
+mod point;
+mod quantile;
+mod receipt;
+mod reliability;
+mod request;
+mod run;
+mod steady;
+mod stream;
+mod summarize;
+mod summary;
+mod tokens;
+mod verdict;
+
+pub use bootstrap::bootstrap_median;
+pub use goodput::meets;
+pub use quantile::{quantile, quantile_interval, sort};
+pub use request::RequestMetrics;
+pub use summarize::{summarize, summarize_saved};
+pub use summary::{
+    Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd, PointSummary,
+    Quantile, Receipt, Reliability, SteadyState, Summary, Throughput, Timings, TokenSource, Tokens,
+};
+pub use verdict::{Grade, Reason, Verdict};

@@ -1,0 +1,204 @@
+//! What one complete request measured.
+
+use crate::TokenSource;
+use crate::stream::TokenStream;
+use trace::{EventKind, Nanos, Record};
+
+/// The latencies and counts of one complete request. Absent where the response does not tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestMetrics {
+    /// First token event − issued.
+    pub ttft: Option<Nanos>,
+    /// First token event − due.
+    pub ttft_from_due: Option<Nanos>,
+    /// First event of content or tool call − issued.
+    pub ttfo: Option<Nanos>,
+    /// Connected − issued; absent on a kept-alive connection.
+    pub connect: Option<Nanos>,
+    /// Last token event − issued; not streaming: body complete − issued.
+    pub e2e: Option<Nanos>,
+    /// The same from due.
+    pub e2e_from_due: Option<Nanos>,
+    /// `[DONE]` or end of body − issued; absent where no stream was asked for.
+    pub stream_end: Option<Nanos>,
+    /// (Last token event − first) / (output tokens − tokens in the first), in milliseconds; the
+    /// mean over choices where there are several. Absent below two token events: one says nothing
+    /// of the time between tokens.
+    pub tpot_ms: Option<f64>,
+    /// Gaps between consecutive token events of the same choice.
+    pub chunk_gaps: Vec<Nanos>,
+    /// Each gap ÷ tokens in the later event, in milliseconds; absent where the tokens of each
+    /// event are not known.
+    pub itl_ms: Option<Vec<f64>>,
+    /// Generated tokens.
+    pub output_tokens: Option<u64>,
+    /// Where `output_tokens` came from.
+    pub output_source: TokenSource,
+    /// Prompt tokens, where the server said.
+    pub input_tokens: Option<u64>,
+    /// Prompt tokens taken from the server's cache, where it said.
+    pub cached_tokens: Option<u64>,
+    /// Token events, over all choices.
+    pub token_events: u64,
+    /// Output tokens / `e2e`; absent where there were none.
+    pub request_tokens_per_second: Option<f64>,
+    /// 1 / `tpot`.
+    pub decode_tokens_per_second: Option<f64>,
+    /// Issued − due.
+    pub issue_lag: Nanos,
+}
+
+/// What is known of the tokens in each event.
+#[derive(Clone, Copy, PartialEq)]
+enum TokensPerEvent {
+    /// The server said so with every event.
+    Known,
+    /// Established for the stream: its usage equals its token events, save for one end-of-sequence
+    /// token without text per choice.
+    One,
+    /// Only the mean is known.
+    Mean(f64),
+}
+
+impl RequestMetrics {
+    /// Measures `record`; `None` unless it is complete: what failed has an outcome and no latency.
+    pub fn from_record(record: &Record) -> Option<Self> {
+        if !record.outcome.is_complete() {
+            return None;
+        }
+        let streams = TokenStream::of(record);
+        let events: u64 = streams.iter().map(TokenStream::events).sum();
+        let (output_tokens, output_source) = count_output(record, &streams, events);
+        let per_event = tokens_per_event(record, &streams, events, output_tokens);
+
+        let first = streams.iter().map(|stream| stream.arrived[0]).min();
+        let last = streams
+            .iter()
+            .filter_map(|stream| stream.arrived.last())
+            .max();
+        let finished = if record.stream {
+            last.copied()
+        } else {
+            Some(record.done)
+        };
+        let shown = |kind| matches!(kind, EventKind::Content | EventKind::ToolCall);
+        let output = record.events.iter().find(|event| shown(event.kind));
+        let due = record.due.min(record.issued);
+
+        let e2e = finished.map(|at| at - record.issued);
+        let tpot_ms = output_tokens.and_then(|tokens| time_per_token(&streams, tokens, per_event));
+        Some(Self {
+            ttft: first.map(|at| at - record.issued),
+            ttft_from_due: first.map(|at| at - due),
+            ttfo: output.map(|event| event.arrived - record.issued),
+            connect: record
+                .connected
+                .filter(|&at| at > record.issued)
+                .map(|at| at - record.issued),
+            e2e,
+            e2e_from_due: finished.map(|at| at - due),
+            stream_end: record.stream.then(|| record.done - record.issued),
+            tpot_ms,
+            chunk_gaps: streams.iter().flat_map(TokenStream::gaps).collect(),
+            itl_ms: inter_token_latencies(&streams, per_event),
+            output_tokens,
+            output_source,
+            input_tokens: record.usage.and_then(|usage| usage.prompt_tokens),
+            cached_tokens: record.usage.and_then(|usage| usage.cached_tokens),
+            token_events: events,
+            request_tokens_per_second: output_tokens
+                .zip(e2e)
+                .filter(|&(tokens, e2e)| tokens > 0 && e2e > Nanos::ZERO)
+                .map(|(tokens, e2e)| tokens as f64 / e2e.seconds()),
+            decode_tokens_per_second: tpot_ms.filter(|&tpot| tpot > 0.0).map(|tpot| 1e3 / tpot),
+            issue_lag: record.issued - due,
+        })
+    }
+}
+
+/// The server's total; else the sum of its counts per event; else one token per token event.
+fn count_output(
+    record: &Record,
+    streams: &[TokenStream],
+    events: u64,
+) -> (Option<u64>, TokenSource) {
+    if let Some(tokens) = record.usage.and_then(|usage| usage.completion_tokens) {
+        return (Some(tokens), TokenSource::Usage);
+    }
+    if !record.stream {
+        return (None, TokenSource::None);
+    }
+    let counted: Option<u64> = streams
+        .iter()
+        .map(|stream| Some(stream.tokens.as_ref()?.iter().sum::<u64>()))
+        .sum();
+    match counted {
+        Some(tokens) if events > 0 => (Some(tokens), TokenSource::Usage),
+        _ => (Some(events), TokenSource::Estimated),
+    }
+}
+
+fn tokens_per_event(
+    record: &Record,
+    streams: &[TokenStream],
+    events: u64,
+    output_tokens: Option<u64>,
+) -> TokensPerEvent {
+    if streams.iter().all(|stream| stream.tokens.is_some()) {
+        return TokensPerEvent::Known;
+    }
+    let usage = record.usage.and_then(|usage| usage.completion_tokens);
+    let end_of_sequence_max = streams.len() as u64;
+    if usage.is_some_and(|tokens| (events..=events + end_of_sequence_max).contains(&tokens)) {
+        return TokensPerEvent::One;
+    }
+    TokensPerEvent::Mean(output_tokens.unwrap_or(events) as f64 / events as f64)
+}
+
+/// Milliseconds per output token after the first event: the mean over choices that have it.
+///
+/// The server's total is shared among choices by their tokens where known, else by their events.
+fn time_per_token(
+    streams: &[TokenStream],
+    output_tokens: u64,
+    per_event: TokensPerEvent,
+) -> Option<f64> {
+    let weight = |stream: &TokenStream| match (per_event, &stream.tokens) {
+        (TokensPerEvent::Known, Some(tokens)) => tokens.iter().sum::<u64>() as f64,
+        _ => stream.events() as f64,
+    };
+    let total: f64 = streams.iter().map(weight).sum();
+    let (mut sum, mut choices) = (0.0, 0.0);
+    for stream in streams.iter().filter(|stream| stream.events() > 1) {
+        let first = match (per_event, &stream.tokens) {
+            (TokensPerEvent::Known, Some(tokens)) => tokens[0] as f64,
+            (TokensPerEvent::Mean(mean), _) => mean,
+            _ => 1.0,
+        };
+        let after_first = output_tokens as f64 * (weight(stream) / total) - first;
+        if after_first > 0.0 {
+            sum += stream.span().millis() / after_first;
+            choices += 1.0;
+        }
+    }
+    (choices > 0.0).then(|| sum / choices)
+}
+
+fn inter_token_latencies(streams: &[TokenStream], per_event: TokensPerEvent) -> Option<Vec<f64>> {
+    if matches!(per_event, TokensPerEvent::Mean(_)) {
+        return None;
+    }
+    let mut latencies = Vec::new();
+    for stream in streams {
+        match (per_event, &stream.tokens) {
+            (TokensPerEvent::Known, Some(tokens)) => latencies.extend(
+                stream
+                    .gaps()
+                    .zip(&tokens[1..])
+                    .map(|(gap, &count)| gap.millis() / count as f64),
+            ),
+            _ => latencies.extend(stream.gaps().map(Nanos::millis)),
+        }
+    }
+    Some(latencies)
+}

@@ -1,0 +1,173 @@
+//! The numbers of one run.
+
+use crate::RequestMetrics;
+use crate::activity::Activity;
+use crate::steady::{SteadyRun, batches};
+use trace::{Nanos, Pacing, Record, RunFacts};
+
+/// One measured run: its records in the order of release, and what it left beside them.
+pub(crate) struct Run<'a> {
+    /// Ascending by `issued`.
+    pub(crate) records: Vec<&'a Record>,
+    /// Absent where the run was killed.
+    pub(crate) facts: Option<&'a RunFacts>,
+}
+
+/// What one run measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunMetrics {
+    /// Requests released.
+    pub(crate) issued: u64,
+    /// Whole responses.
+    pub(crate) complete: u64,
+    /// The first request's release to the last one's end.
+    pub(crate) wall_seconds: f64,
+    /// The first request's release to the last token event (not streaming: body) of a whole
+    /// response; what throughput is divided by. Absent where nothing was answered.
+    pub(crate) span_seconds: Option<f64>,
+    /// The first whole response: in a burst from its batch's start, otherwise from its release.
+    pub(crate) fastest_seconds: Option<f64>,
+    /// The last, or slowest, one.
+    pub(crate) slowest_seconds: Option<f64>,
+    /// Of whole responses; absent where there were none.
+    pub(crate) output_tokens: Option<f64>,
+    /// Of whole responses; absent where there were none.
+    pub(crate) input_tokens: Option<f64>,
+    /// Mean end-to-end latency.
+    pub(crate) e2e_seconds: Option<f64>,
+    /// The most requests in flight.
+    pub(crate) peak: u32,
+    /// Time-averaged requests in flight.
+    pub(crate) concurrency: Option<f64>,
+    /// The same from when the asked concurrency was first reached to the last release: while
+    /// there were requests left to hold it with. Closed loop only.
+    pub(crate) held_concurrency: Option<f64>,
+    /// From the first release to the last, as it was.
+    pub(crate) issued_seconds: f64,
+    /// From the first release to the last, as the plan has it.
+    pub(crate) due_seconds: f64,
+    /// Where the load was at its target.
+    pub(crate) steady: Option<SteadyRun>,
+}
+
+impl RunMetrics {
+    /// Measures `records`, in the order of release and with their `metrics` beside them; `None`
+    /// where there are none.
+    pub(crate) fn of(
+        pacing: Pacing,
+        records: &[&Record],
+        metrics: &[Option<RequestMetrics>],
+    ) -> Option<Self> {
+        debug_assert_eq!(records.len(), metrics.len());
+        debug_assert!(records.is_sorted_by_key(|record| record.issued));
+        let activity = Activity::of(records)?;
+        let start = activity.start();
+        let whole = || metrics.iter().flatten();
+        let durations = || durations(pacing, records);
+        let finished = |(record, metrics): (&&Record, &Option<RequestMetrics>)| {
+            Some(record.issued + metrics.as_ref()?.e2e?)
+        };
+        let due = || records.iter().map(|record| record.due);
+        let (due_first, due_last) = (due().min()?, due().max()?);
+        Some(Self {
+            issued: records.len() as u64,
+            complete: whole().count() as u64,
+            wall_seconds: (activity.end() - start).seconds(),
+            span_seconds: records
+                .iter()
+                .zip(metrics)
+                .filter_map(finished)
+                .max()
+                .map(|last| (last - start).seconds())
+                .filter(|&seconds| seconds > 0.0),
+            fastest_seconds: durations().min().map(Nanos::seconds),
+            slowest_seconds: durations().max().map(Nanos::seconds),
+            output_tokens: total(whole().filter_map(|metrics| metrics.output_tokens)),
+            input_tokens: total(whole().filter_map(|metrics| metrics.input_tokens)),
+            e2e_seconds: mean(
+                whole()
+                    .filter_map(|metrics| metrics.e2e)
+                    .map(Nanos::seconds),
+            ),
+            peak: activity.peak(),
+            concurrency: activity.average(start, activity.end()),
+            held_concurrency: held_concurrency(pacing, &activity),
+            issued_seconds: (activity.last_issued() - start).seconds(),
+            due_seconds: (due_last - due_first).seconds(),
+            steady: SteadyRun::find(pacing, records, metrics, &activity),
+        })
+    }
+
+    /// The whole run; absent where nothing was answered: refusals take no batch's time.
+    pub(crate) fn batch_total_seconds(&self) -> Option<f64> {
+        (self.complete > 0).then_some(self.wall_seconds)
+    }
+
+    /// Slowest − fastest.
+    pub(crate) fn spread_seconds(&self) -> Option<f64> {
+        Some(self.slowest_seconds? - self.fastest_seconds?)
+    }
+
+    /// Output tokens / the whole run.
+    pub(crate) fn batch_tokens_per_second(&self) -> Option<f64> {
+        per_second(self.output_tokens, self.batch_total_seconds())
+    }
+
+    /// Output tokens / (last token event − first issued).
+    pub(crate) fn output_tokens_per_second(&self) -> Option<f64> {
+        per_second(self.output_tokens, self.span_seconds)
+    }
+
+    /// Prompt tokens / (last token event − first issued).
+    pub(crate) fn input_tokens_per_second(&self) -> Option<f64> {
+        per_second(self.input_tokens, self.span_seconds)
+    }
+
+    /// Whole responses / (last token event − first issued).
+    pub(crate) fn requests_per_second(&self) -> Option<f64> {
+        per_second(Some(self.complete as f64), self.span_seconds)
+    }
+
+    /// Throughput × mean latency: the concurrency, if both are right (Little, 1961).
+    pub(crate) fn littles_law(&self) -> Option<f64> {
+        Some(self.requests_per_second()? * self.e2e_seconds?)
+    }
+}
+
+/// How long each whole response took to its end. A burst counts from its batch's start, as a
+/// caller who waits for the batch sees it; elsewhere each request is a batch of its own.
+fn durations(pacing: Pacing, records: &[&Record]) -> impl Iterator<Item = Nanos> {
+    let size = match pacing {
+        Pacing::Burst { size } => size,
+        Pacing::Closed { .. } | Pacing::Open { .. } => 1,
+    };
+    batches(size, records).flat_map(|batch| {
+        let start = batch[0].issued;
+        let whole = batch.iter().filter(|record| record.outcome.is_complete());
+        whole.map(move |record| record.done - start)
+    })
+}
+
+fn held_concurrency(pacing: Pacing, activity: &Activity) -> Option<f64> {
+    let Pacing::Closed { concurrency } = pacing else {
+        return None;
+    };
+    let reached = activity.crossings(concurrency as usize)?.reached;
+    activity.average(reached, activity.last_issued())
+}
+
+fn per_second(count: Option<f64>, seconds: Option<f64>) -> Option<f64> {
+    Some(count? / seconds.filter(|&seconds| seconds > 0.0)?)
+}
+
+/// `None` also where every count is 0, as an embedding server's of generated tokens is: what was
+/// not produced has no rate.
+fn total(counts: impl Iterator<Item = u64>) -> Option<f64> {
+    let sum: f64 = counts.map(|count| count as f64).sum();
+    (sum > 0.0).then_some(sum)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
+    (n > 0.0).then(|| sum / n)
+}

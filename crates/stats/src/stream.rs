@@ -1,0 +1,62 @@
+//! The token events of a response, choice by choice.
+
+use trace::{Event, Nanos, Record};
+
+/// The token events of one choice: where `n` > 1, each choice is a stream of tokens of its own.
+pub(crate) struct TokenStream {
+    /// Arrival of each token event; never empty.
+    pub(crate) arrived: Vec<Nanos>,
+    /// Tokens that each of them brought, where the server said so with every one.
+    pub(crate) tokens: Option<Vec<u64>>,
+}
+
+impl TokenStream {
+    /// The streams of `record`, by choice; empty where no event carried generated text.
+    pub(crate) fn of(record: &Record) -> Vec<Self> {
+        let mut events: Vec<&Event> = record.events.iter().collect();
+        events.sort_by_key(|event| event.choice);
+        events
+            .chunk_by(|earlier, later| earlier.choice == later.choice)
+            .filter_map(Self::of_choice)
+            .collect()
+    }
+
+    /// Tokens counted on an event without text (a character still incomplete) arrive with the
+    /// text that follows.
+    fn of_choice(events: &[&Event]) -> Option<Self> {
+        let mut arrived = Vec::with_capacity(events.len());
+        let mut tokens = Vec::new();
+        let mut all_known = true;
+        let mut held_back = 0;
+        for event in events {
+            held_back += event.tokens.map_or(0, u64::from);
+            if event.kind.is_token() {
+                all_known &= event.tokens.is_some() && held_back > 0;
+                arrived.push(event.arrived);
+                if all_known {
+                    tokens.push(held_back);
+                }
+                held_back = 0;
+            }
+        }
+        (!arrived.is_empty()).then(|| Self {
+            arrived,
+            tokens: all_known.then_some(tokens),
+        })
+    }
+
+    /// Token events.
+    pub(crate) fn events(&self) -> u64 {
+        self.arrived.len() as u64
+    }
+
+    /// Gaps between consecutive token events.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = Nanos> {
+        self.arrived.windows(2).map(|pair| pair[1] - pair[0])
+    }
+
+    /// From the first token event to the last.
+    pub(crate) fn span(&self) -> Nanos {
+        self.arrived[self.arrived.len() - 1] - self.arrived[0]
+    }
+}

@@ -1,0 +1,73 @@
+//! Records to a summary.
+
+use crate::point::summarize_point;
+use crate::run::Run;
+use crate::{Grade, PointSummary, Reason, Summary, Verdict};
+use std::collections::BTreeMap;
+use trace::{Record, RunFacts, RunHeader, RunId, SavedRun};
+
+/// Every number of an invocation, from what was known before (`header`), after each run (`facts`)
+/// and of each request (`records`, in any order).
+///
+/// Warm-up runs enter nothing, nor do records of a point that the header does not name.
+pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> Summary {
+    let mut runs: BTreeMap<RunId, Run> = BTreeMap::new();
+    let empty = || Run {
+        records: Vec::new(),
+        facts: None,
+    };
+    for record in records.iter().filter(|record| !record.run.warmup) {
+        runs.entry(record.run)
+            .or_insert_with(empty)
+            .records
+            .push(record);
+    }
+    for facts in facts.iter().filter(|facts| !facts.run.warmup) {
+        runs.entry(facts.run).or_insert_with(empty).facts = Some(facts);
+    }
+    let mut by_point: Vec<Vec<Run>> = header.points.iter().map(|_| Vec::new()).collect();
+    for (id, mut run) in runs {
+        run.records
+            .sort_unstable_by_key(|record| (record.issued, record.id));
+        if let Some(runs) = by_point.get_mut(id.point as usize) {
+            runs.push(run);
+        }
+    }
+    let points: Vec<PointSummary> = header
+        .points
+        .iter()
+        .zip(&by_point)
+        .map(|(point, runs)| summarize_point(point, header.slo, runs))
+        .collect();
+    Summary {
+        schema_version: header.schema_version,
+        metadata: header.metadata.clone(),
+        verdict: overall(&points),
+        points,
+    }
+}
+
+/// Every number of a run read back from its file.
+pub fn summarize_saved(run: &SavedRun) -> Summary {
+    summarize(&run.header, &run.facts, &run.records)
+}
+
+/// The points' reasons together.
+fn overall(points: &[PointSummary]) -> Verdict {
+    if points.is_empty() {
+        return Verdict::of(vec![Reason {
+            grade: Grade::Invalid,
+            code: "nothing_measured".to_owned(),
+            point: None,
+            sentence: "The run has no points; ask for at least one batch size, concurrency or \
+                       rate."
+                .to_owned(),
+        }]);
+    }
+    Verdict::of(
+        points
+            .iter()
+            .flat_map(|point| point.verdict.reasons.clone())
+            .collect(),
+    )
+}

@@ -1,0 +1,122 @@
+//! Whether a measurement can be believed, and why not.
+//!
+//! The rules are in three files, by who is to blame: [`load`] (what was asked was not offered),
+//! [`client`] (the instrument was in the way), [`response`] (what came back says less than it
+//! seems). Every limit is a constant there, with its reason.
+
+mod client;
+mod load;
+mod response;
+
+use crate::PointSummary;
+use crate::drift::Drift;
+use crate::latency::GapShape;
+use crate::run::RunMetrics;
+use serde::{Deserialize, Serialize};
+use trace::RunFacts;
+
+/// Whether a measurement can be believed, and why not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The worst of the reasons' grades; valid where there is none.
+    pub grade: Grade,
+    /// Each a whole sentence with the value and the limit.
+    pub reasons: Vec<Reason>,
+}
+
+/// From best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// Nothing speaks against it.
+    Valid,
+    /// Read it with the reasons beside it.
+    Suspect,
+    /// Do not use it.
+    Invalid,
+}
+
+/// One thing that speaks against a measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// How much it matters.
+    pub grade: Grade,
+    /// A stable name for scripts: `load_not_delivered`.
+    pub code: String,
+    /// The point's key, where it concerns one point.
+    pub point: Option<String>,
+    /// For a person.
+    pub sentence: String,
+}
+
+impl Verdict {
+    /// The verdict that `reasons` come to; the worst stand first.
+    pub fn of(mut reasons: Vec<Reason>) -> Self {
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.grade));
+        Self {
+            grade: reasons.first().map_or(Grade::Valid, |worst| worst.grade),
+            reasons,
+        }
+    }
+}
+
+/// What one point is judged by.
+pub(crate) struct Evidence<'a> {
+    /// Its numbers; their own verdict is not looked at.
+    pub(crate) summary: &'a PointSummary,
+    /// The same of each run that has records.
+    pub(crate) measured: &'a [RunMetrics],
+    /// Of the runs that left some.
+    pub(crate) facts: &'a [&'a RunFacts],
+    /// The gaps between token events.
+    pub(crate) gaps: GapShape,
+    /// Absent where no run was long enough to tell.
+    pub(crate) drift: Option<Drift>,
+    /// Requests that found no file descriptor or local port left.
+    pub(crate) exhausted: u64,
+}
+
+/// What a rule has found, if anything: a reason's grade, code and sentence.
+type Finding = Option<(Grade, &'static str, String)>;
+
+impl Evidence<'_> {
+    /// Applies every rule.
+    pub(crate) fn judge(&self) -> Verdict {
+        let findings = [
+            self.judge_load(),
+            self.judge_client(),
+            self.judge_responses(),
+        ];
+        let reasons = findings
+            .into_iter()
+            .flatten()
+            .map(|(grade, code, sentence)| Reason {
+                grade,
+                code: code.to_owned(),
+                point: Some(self.summary.point.key.clone()),
+                sentence,
+            });
+        Verdict::of(reasons.collect())
+    }
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it is the last expression of rules that may find nothing"
+)]
+fn invalid(code: &'static str, sentence: String) -> Finding {
+    Some((Grade::Invalid, code, sentence))
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it is the last expression of rules that may find nothing"
+)]
+fn suspect(code: &'static str, sentence: String) -> Finding {
+    Some((Grade::Suspect, code, sentence))
+}
+
+/// A share as people read it.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}

@@ -1,0 +1,234 @@
+//! Was the instrument in the way?
+
+use super::{Evidence, Finding, Grade, invalid, percent, suspect};
+use crate::quantile::{quantile, sort};
+use crate::receipt::share_of_wall;
+use trace::{Nanos, StampSource};
+
+/// A client that is late by more than this part of what it measures, measures itself.
+const LAG_SHARE_MAX: f64 = 0.1;
+
+/// Kernel stamps keep the client's lag out of every latency, so that below this, about what
+/// waking a thread costs on a small virtual machine, the lag harms nothing.
+const KERNEL_LAG_MS_MIN: f64 = 0.1;
+
+/// An idle timer thread wakes within 0.1 ms; one that is this late at p99 was kept off the
+/// processor for a whole slice of the scheduler.
+const CANARY_MS_MAX: f64 = 2.0;
+
+/// With this part of the time taken away, one token in fifty is late for no fault of the server.
+const STEAL_SHARE_MAX: f64 = 0.02;
+
+/// The kernel counts stolen time in ticks of 10 ms on every processor: less than two is noise.
+const STEAL_MIN: Nanos = Nanos::from_millis(20);
+
+/// Throttling stops every thread for tens of milliseconds at a time: half as much is as bad.
+const THROTTLED_SHARE_MAX: f64 = 0.01;
+
+/// A receiving thread this busy has a queue before it, and its rate is the rate measured.
+const RECEIVER_CPU_SHARE_MAX: f64 = 0.95;
+
+impl Evidence<'_> {
+    pub(super) fn judge_client(&self) -> Vec<(Grade, &'static str, String)> {
+        [
+            self.exhausted_sockets(),
+            self.starved(),
+            self.stamped_late(),
+            self.timer_late(),
+            self.stolen(),
+            self.throttled(),
+            self.saturated(),
+            self.facts_missing(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn exhausted_sockets(&self) -> Finding {
+        if self.exhausted == 0 {
+            return None;
+        }
+        let limit = self
+            .facts
+            .iter()
+            .filter_map(|facts| facts.instrument.file_descriptor_limit);
+        let limit = limit.min().map_or_else(String::new, |limit| {
+            format!(" (at most {limit} files may be open at once)")
+        });
+        invalid(
+            "out_of_sockets",
+            format!(
+                "{} requests found no file descriptor or local port left{limit}; raise `ulimit \
+                 -n` or widen net.ipv4.ip_local_port_range, or lower the concurrency.",
+                self.exhausted
+            ),
+        )
+    }
+
+    fn median_ttft(&self) -> Option<f64> {
+        self.summary
+            .latency
+            .ttft
+            .as_ref()
+            .map(|ttft| ttft.p50.value)
+    }
+
+    fn median_e2e(&self) -> Option<f64> {
+        self.summary.latency.e2e.as_ref().map(|e2e| e2e.p50.value)
+    }
+
+    /// The finest thing that arrival stamps measure here, and its median in milliseconds.
+    fn finest(&self) -> Option<(&'static str, f64)> {
+        let gap = self.gaps.read_gap_ms.map(|gap| ("gap between reads", gap));
+        gap.or_else(|| self.coarsest())
+    }
+
+    /// The latency of a whole request, or of its beginning where it has one.
+    fn coarsest(&self) -> Option<(&'static str, f64)> {
+        let ttft = self.median_ttft().map(|ttft| ("time to first token", ttft));
+        ttft.or_else(|| Some(("end-to-end latency", self.median_e2e()?)))
+    }
+
+    fn starved(&self) -> Finding {
+        let receipt = &self.summary.receipt;
+        let lag = receipt.client_lag.as_ref()?;
+        let (name, median) = self.finest()?;
+        let kernel = receipt.stamps == Some(StampSource::Kernel);
+        let limit = (LAG_SHARE_MAX * median).max(if kernel { KERNEL_LAG_MS_MIN } else { 0.0 });
+        if lag.p50.value > limit {
+            return starved("median", lag.p50.value, name, median, limit);
+        }
+        let (name, median) = self.coarsest()?;
+        let limit = LAG_SHARE_MAX * median;
+        if receipt.stamps == Some(StampSource::User) && lag.p99.value > limit {
+            return starved("p99", lag.p99.value, name, median, limit);
+        }
+        None
+    }
+
+    fn stamped_late(&self) -> Finding {
+        let receipt = &self.summary.receipt;
+        let lag = receipt.client_lag.as_ref()?.p99.value;
+        let gap = self.gaps.read_gap_ms?;
+        let limit = (LAG_SHARE_MAX * gap).max(KERNEL_LAG_MS_MIN);
+        if receipt.stamps != Some(StampSource::Kernel) || lag <= limit {
+            return None;
+        }
+        suspect(
+            "client_lag",
+            format!(
+                "1 % of reads came {lag:.2} ms after their bytes or later (limit {limit:.2} ms, a \
+                 tenth of the median gap). The kernel's stamps keep this out of the latencies, but \
+                 follow-up requests left late; give the client a processor of its own."
+            ),
+        )
+    }
+
+    /// Judged by the median over runs: a short run is late at p99 by a single hiccup.
+    fn timer_late(&self) -> Finding {
+        let mut late: Vec<f64> = self
+            .facts
+            .iter()
+            .filter_map(|facts| facts.instrument.canary_late_p99)
+            .map(Nanos::millis)
+            .collect();
+        sort(&mut late);
+        let late = quantile(&late, 0.5)?;
+        // Gaps between tokens lie wholly between kernel stamps, where no timer of ours matters.
+        let stamped_by_kernel = self.summary.receipt.stamps == Some(StampSource::Kernel);
+        let gap = self.gaps.read_gap_ms.filter(|_| !stamped_by_kernel);
+        let smallest = [self.median_ttft(), self.median_e2e(), gap]
+            .into_iter()
+            .flatten()
+            .reduce(f64::min);
+        let limit = CANARY_MS_MAX.max(smallest.map_or(0.0, |median| LAG_SHARE_MAX * median));
+        if late <= limit {
+            return None;
+        }
+        invalid(
+            "timer_late",
+            format!(
+                "A thread that only waits woke {late:.2} ms late at p99 (limit {limit:.2} ms): the \
+                 client did not get the processor when it needed it. Stop what else runs here, or \
+                 measure from another machine."
+            ),
+        )
+    }
+
+    fn stolen(&self) -> Finding {
+        let stolen = self.facts.iter().filter_map(|facts| facts.instrument.steal);
+        let stolen = stolen.fold(Nanos::ZERO, |sum, steal| sum + steal);
+        let share = share_of_wall(self.facts, |facts| facts.instrument.steal)?;
+        if stolen < STEAL_MIN || share <= STEAL_SHARE_MAX {
+            return None;
+        }
+        invalid(
+            "cpu_stolen",
+            format!(
+                "The hypervisor took {} of the time from this machine's processors (limit {}); \
+                 measure from one with processors of its own, or at another time.",
+                percent(share),
+                percent(STEAL_SHARE_MAX)
+            ),
+        )
+    }
+
+    fn throttled(&self) -> Finding {
+        let share = share_of_wall(self.facts, |facts| facts.instrument.throttled)?;
+        if share <= THROTTLED_SHARE_MAX {
+            return None;
+        }
+        invalid(
+            "cpu_throttled",
+            format!(
+                "The client's control group was throttled for {} of the time (limit {}); raise its \
+                 CPU quota.",
+                percent(share),
+                percent(THROTTLED_SHARE_MAX)
+            ),
+        )
+    }
+
+    fn saturated(&self) -> Finding {
+        let share = share_of_wall(self.facts, |facts| facts.instrument.receiver_cpu)?;
+        if share < RECEIVER_CPU_SHARE_MAX {
+            return None;
+        }
+        invalid(
+            "receiver_saturated",
+            format!(
+                "The receiving thread used {} of a processor (limit {}): the client was the \
+                 bottleneck. Spread the load over several clients, or lower it.",
+                percent(share),
+                percent(RECEIVER_CPU_SHARE_MAX)
+            ),
+        )
+    }
+
+    fn facts_missing(&self) -> Finding {
+        let missing = self.summary.runs as usize - self.facts.len();
+        if missing == 0 {
+            return None;
+        }
+        suspect(
+            "facts_missing",
+            format!(
+                "{missing} of {} runs left no account of how the client fared, as a run does that \
+                 was killed; what they planned and whether the client kept up is not known.",
+                self.summary.runs
+            ),
+        )
+    }
+}
+
+fn starved(which: &str, lag: f64, name: &str, median: f64, limit: f64) -> Finding {
+    invalid(
+        "client_starved",
+        format!(
+            "The client read its bytes late: {which} lag {lag:.2} ms where the median {name} is \
+             {median:.2} ms (limit {limit:.2} ms). Give it a processor of its own, lower the load, \
+             or measure from another machine."
+        ),
+    )
+}

@@ -1,0 +1,197 @@
+//! Was what was asked offered to the server?
+
+use super::{Evidence, Finding, Grade, invalid, percent, suspect};
+use crate::run::RunMetrics;
+use trace::Pacing;
+
+/// A rate off by more than this is another rate: a server near saturation answers one per cent
+/// more load with far more than one per cent more latency.
+const RATE_ERROR_MAX: f64 = 0.01;
+
+/// A release that is this late is late in absolute terms, however slow the server.
+const ISSUE_LAG_MS_MAX: f64 = 5.0;
+
+/// Unless it is small against what is measured from that release.
+const ISSUE_LAG_SHARE_MAX: f64 = 0.05;
+
+/// Below this part of the asked concurrency, held while requests were left to hold it with, the
+/// server was measured at another concurrency. Handing on a slot costs microseconds, so that even
+/// millisecond responses stay above.
+const HELD_SHARE_MIN: f64 = 0.95;
+
+/// Little's law is exact for the same requests over the same time. What is left here is the time
+/// between the last token and the end of the stream, which is small.
+const LITTLES_LAW_ERROR_MAX: f64 = 0.10;
+
+impl Evidence<'_> {
+    pub(super) fn judge_load(&self) -> Vec<(Grade, &'static str, String)> {
+        let rules = match self.summary.point.pacing {
+            Pacing::Burst { .. } => vec![],
+            Pacing::Closed { concurrency } => {
+                vec![self.concurrency(concurrency), self.littles_law()]
+            }
+            Pacing::Open {
+                max_concurrency, ..
+            } => vec![self.schedule(max_concurrency)],
+        };
+        let always = [self.interrupted(), self.all_released()];
+        rules.into_iter().chain(always).flatten().collect()
+    }
+
+    fn was_interrupted(&self) -> bool {
+        self.summary.reliability.cancelled > 0 || self.facts.iter().any(|facts| facts.interrupted)
+    }
+
+    fn interrupted(&self) -> Finding {
+        let r = &self.summary.reliability;
+        if !self.was_interrupted() {
+            return None;
+        }
+        suspect(
+            "interrupted",
+            format!(
+                "The run was stopped before it was over: {} of {} planned requests were released, \
+                 {} of them cancelled; run it to its end for numbers that others can compare.",
+                r.issued, r.planned, r.cancelled
+            ),
+        )
+    }
+
+    fn all_released(&self) -> Finding {
+        let r = &self.summary.reliability;
+        let missing = r.planned.saturating_sub(r.issued);
+        if self.was_interrupted() || missing as f64 <= RATE_ERROR_MAX * r.planned as f64 {
+            return None;
+        }
+        invalid(
+            "load_not_delivered",
+            format!(
+                "Only {} of {} planned requests have a record, more than {} are missing; check \
+                 that the records are whole, or run again.",
+                r.issued,
+                r.planned,
+                percent(RATE_ERROR_MAX)
+            ),
+        )
+    }
+
+    /// Compares with the due times as they were drawn, not with the rate asked: a Poisson draw of
+    /// a thousand requests is off by three per cent by itself.
+    fn schedule(&self, max_concurrency: Option<u32>) -> Finding {
+        let late = |run: &RunMetrics| (run.issued_seconds - run.due_seconds).abs();
+        let off = self
+            .measured
+            .iter()
+            .filter(|run| run.due_seconds > 0.0 && late(run) * 1e3 > ISSUE_LAG_MS_MAX)
+            .map(|run| late(run) / run.due_seconds)
+            .fold(0.0, f64::max);
+        let latency = &self.summary.latency;
+        let measured_from_release = latency.ttft.as_ref().or(latency.e2e.as_ref());
+        let lag_max = measured_from_release
+            .map_or(0.0, |latency| latency.p50.value * ISSUE_LAG_SHARE_MAX)
+            .max(ISSUE_LAG_MS_MAX);
+        let lag = latency.issue_lag.as_ref().map_or(0.0, |lag| lag.p99.value);
+
+        let what = if off > RATE_ERROR_MAX {
+            format!(
+                "the rate was off by {} (limit {})",
+                percent(off),
+                percent(RATE_ERROR_MAX)
+            )
+        } else if lag > lag_max {
+            format!(
+                "1 % of requests were released {lag:.2} ms late or more (limit {lag_max:.2} ms)"
+            )
+        } else {
+            return None;
+        };
+        if let Some(cap) = max_concurrency.filter(|&cap| self.summary.concurrency.peak >= cap) {
+            return suspect(
+                "concurrency_capped",
+                format!(
+                    "The planned arrivals were held back by the limit of {cap} requests in \
+                     flight: {what}; read the latencies from due, or raise the limit."
+                ),
+            );
+        }
+        let pacer = self
+            .facts
+            .iter()
+            .filter_map(|facts| facts.instrument.pacer_late_p99)
+            .max();
+        let pacer = pacer.map_or_else(String::new, |late| {
+            format!(" The pacer itself was {:.2} ms late at p99.", late.millis())
+        });
+        invalid(
+            "load_not_delivered",
+            format!(
+                "The planned load was not delivered: {what}.{pacer} Lower the rate, or give the \
+                 client a processor of its own."
+            ),
+        )
+    }
+
+    fn concurrency(&self, asked: u32) -> Finding {
+        let enough = || {
+            self.measured
+                .iter()
+                .filter(|run| run.issued >= u64::from(asked))
+        };
+        let most = self.measured.iter().map(|run| run.issued).max()?;
+        let Some(peak) = enough().map(|run| run.peak).min() else {
+            return suspect(
+                "too_few_requests",
+                format!(
+                    "A run released {most} requests at most, which cannot hold a concurrency of \
+                     {asked}; ask for at least {asked} requests."
+                ),
+            );
+        };
+        if peak < asked {
+            return invalid(
+                "concurrency_not_reached",
+                format!(
+                    "At most {peak} of {asked} asked requests were in flight at once; the client \
+                     could not start them fast enough, or responses were too short: lower the \
+                     concurrency or ask for more tokens."
+                ),
+            );
+        }
+        let held = enough()
+            .filter_map(|run| run.held_concurrency)
+            .reduce(f64::min)?;
+        if held >= HELD_SHARE_MIN * f64::from(asked) {
+            return None;
+        }
+        invalid(
+            "concurrency_not_reached",
+            format!(
+                "While requests were left, {held:.1} of {asked} asked were in flight on average \
+                 (limit {}); lower the concurrency, ask for more tokens per request, or give the \
+                 client a processor of its own.",
+                percent(HELD_SHARE_MIN)
+            ),
+        )
+    }
+
+    /// Failed requests are in flight too, but have no latency: with them the law says nothing.
+    fn littles_law(&self) -> Finding {
+        let concurrency = &self.summary.concurrency;
+        let (law, achieved) = concurrency.littles_law.zip(concurrency.achieved)?;
+        let all_answered = self.summary.reliability.complete == self.summary.reliability.issued;
+        let error = (law / achieved - 1.0).abs();
+        if !all_answered || !error.is_finite() || error <= LITTLES_LAW_ERROR_MAX {
+            return None;
+        }
+        suspect(
+            "littles_law",
+            format!(
+                "Rate times latency is {law:.2} requests in flight, but {achieved:.2} were: {} \
+                 apart (limit {}). Streams that stay open long after their last token do this; \
+                 compare stream_end with e2e.",
+                percent(error),
+                percent(LITTLES_LAW_ERROR_MAX)
+            ),
+        )
+    }
+}

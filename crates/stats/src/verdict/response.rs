@@ -1,0 +1,241 @@
+//! Does what came back carry what is read into it?
+
+use super::{Evidence, Finding, Grade, invalid, percent, suspect};
+use crate::TokenSource;
+use trace::Pacing;
+
+/// When more than half of the requests fail, those that succeed are not a sample of the load.
+const FAILED_SHARE_MAX: f64 = 0.5;
+
+/// From six values on the median has an interval. Higher percentiles that the sample cannot carry
+/// are shown without one; only a sample that carries no percentile at all makes a run suspect.
+const COMPLETE_MIN: u64 = 6;
+
+/// Medians of thirds differ by a few per cent in any run; by a fifth, the run is two runs.
+const DRIFT_MAX: f64 = 0.2;
+
+/// Twenty in each third, so that each median has an interval worth comparing.
+const DRIFT_REQUESTS_MIN: usize = 60;
+
+/// Above this the median gap between tokens is that of reads, and no longer of tokens.
+const COALESCED_SHARE_MAX: f64 = 0.2;
+
+/// A client whose median lag is below this part of the time between reads did not merge them.
+const PROMPT_LAG_SHARE: f64 = 0.1;
+
+/// A chat template in common explains some cached tokens, but hardly a fifth of the prompt.
+const CACHED_SHARE_MAX: f64 = 0.2;
+
+/// Delayed acknowledgements are a comb when they make this part of the gaps between reads.
+const DELAYED_ACK_SHARE_MAX: f64 = 0.2;
+
+/// And when gaps are typically much shorter, or else the server has simply a step of 40 ms.
+const COMB_MEDIAN_GAP_MS_MAX: f64 = 20.0;
+
+impl Evidence<'_> {
+    pub(super) fn judge_responses(&self) -> Vec<(Grade, &'static str, String)> {
+        [
+            self.failures(),
+            self.few_samples(),
+            self.without_tokens(),
+            self.estimated(),
+            self.coalesced(),
+            self.delayed_ack_comb(),
+            self.cache_hits(),
+            self.drifted(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn failures(&self) -> Finding {
+        let r = &self.summary.reliability;
+        let most = r.failures.first().map_or_else(String::new, |failure| {
+            let example = failure.example.as_deref();
+            let words = example.map_or_else(String::new, |words| format!(": {words}"));
+            format!(
+                " Most often {} ({} times{words}).",
+                failure.kind, failure.count
+            )
+        });
+        if r.issued == 0 {
+            return invalid(
+                "nothing_succeeded",
+                "No request was released; check that the plan holds some.".to_owned(),
+            );
+        }
+        if r.complete == 0 {
+            return invalid(
+                "nothing_succeeded",
+                format!(
+                    "None of {} requests was answered in full.{most} Check the address, the model \
+                     and the key.",
+                    r.issued
+                ),
+            );
+        }
+        let share = r.failed as f64 / r.issued as f64;
+        let counts = format!(
+            "{} of {} requests failed ({})",
+            r.failed,
+            r.issued,
+            percent(share)
+        );
+        if share > FAILED_SHARE_MAX {
+            return invalid(
+                "most_failed",
+                format!(
+                    "{counts}, more than {}: the rest is no sample of the load.{most} Lower the \
+                     load or mend the server.",
+                    percent(FAILED_SHARE_MAX)
+                ),
+            );
+        }
+        (r.failed > 0).then_some(())?;
+        suspect(
+            "failures",
+            format!(
+                "{counts}, where none should; latencies are those of the others, who had the \
+                 server more to themselves.{most}"
+            ),
+        )
+    }
+
+    fn few_samples(&self) -> Finding {
+        let complete = self.summary.reliability.complete;
+        if complete == 0 || complete >= COMPLETE_MIN {
+            return None;
+        }
+        suspect(
+            "few_samples",
+            format!(
+                "{complete} complete requests are fewer than the {COMPLETE_MIN} from which a \
+                 median has an interval; ask for more requests or runs."
+            ),
+        )
+    }
+
+    fn without_tokens(&self) -> Finding {
+        let r = &self.summary.reliability;
+        if r.complete_without_tokens == 0 {
+            return None;
+        }
+        suspect(
+            "complete_without_tokens",
+            format!(
+                "{} of {} complete streams carried no generated text (limit 0) and have no \
+                 latency; check the prompts and the token limit.",
+                r.complete_without_tokens, r.complete
+            ),
+        )
+    }
+
+    fn estimated(&self) -> Finding {
+        if self.summary.tokens.output_source != TokenSource::Estimated {
+            return None;
+        }
+        suspect(
+            "tokens_estimated",
+            "The server gave no token counts for at least one of its responses (limit 0): a \
+             stream's events were taken for its tokens, and what was no stream counts none. Ask \
+             the server for usage in streams (`stream_options.include_usage`)."
+                .to_owned(),
+        )
+    }
+
+    fn coalesced(&self) -> Finding {
+        let receipt = &self.summary.receipt;
+        let share = receipt
+            .coalesced_share
+            .filter(|&share| share > COALESCED_SHARE_MAX)?;
+        let lag = receipt.client_lag.as_ref().map(|lag| lag.p50.value);
+        let blame = match lag.zip(receipt.coalesced_width) {
+            Some((lag, width)) if lag <= PROMPT_LAG_SHARE * width => format!(
+                "The client was prompt (median lag {lag:.2} ms, {width:.2} ms between reads), so \
+                 the server or the network sends them together; read tpot, not the gaps."
+            ),
+            Some((lag, width)) => format!(
+                "The client was late itself (median lag {lag:.2} ms, {width:.2} ms between reads); \
+                 give it a processor of its own or lower the load."
+            ),
+            None => "Without the client's own lag it cannot be told whether the server sends them \
+                     together or the client reads late; read tpot, not the gaps."
+                .to_owned(),
+        };
+        suspect(
+            "coalesced_reads",
+            format!(
+                "{} of token events came in one read with an earlier one (limit {}). {blame}",
+                percent(share),
+                percent(COALESCED_SHARE_MAX)
+            ),
+        )
+    }
+
+    fn delayed_ack_comb(&self) -> Finding {
+        let share = self
+            .gaps
+            .delayed_ack_share
+            .filter(|&share| share > DELAYED_ACK_SHARE_MAX)?;
+        let median = self
+            .gaps
+            .chunk_gap_ms
+            .filter(|&median| median < COMB_MEDIAN_GAP_MS_MAX)?;
+        suspect(
+            "delayed_ack_comb",
+            format!(
+                "{} of the gaps between reads are 40 ± 2 ms (limit {}), though the median gap \
+                 between tokens is {median:.2} ms: the mark of Nagle's algorithm waiting for \
+                 delayed acknowledgements. Set TCP_NODELAY on the server and on every proxy.",
+                percent(share),
+                percent(DELAYED_ACK_SHARE_MAX)
+            ),
+        )
+    }
+
+    fn cache_hits(&self) -> Finding {
+        let tokens = &self.summary.tokens;
+        let (cached, input) = tokens.cached_total.zip(tokens.input_total)?;
+        let share = cached as f64 / input as f64;
+        if share <= CACHED_SHARE_MAX || !share.is_finite() {
+            return None;
+        }
+        suspect(
+            "cache_hits",
+            format!(
+                "The server took {} of the prompt tokens from its cache (limit {}): time to first \
+                 token is that of known prompts. If they were meant to be unique, use more prompts \
+                 than requests or turn prefix caching off.",
+                percent(share),
+                percent(CACHED_SHARE_MAX)
+            ),
+        )
+    }
+
+    /// A burst has no course of time to drift over.
+    fn drifted(&self) -> Finding {
+        let drift = self
+            .drift
+            .filter(|drift| drift.requests >= DRIFT_REQUESTS_MIN)?;
+        let (first, last) = (drift.first.interval?, drift.last.interval?);
+        let apart = first.high < last.low || last.high < first.low;
+        let change = drift.last.value / drift.first.value - 1.0;
+        let burst = matches!(self.summary.point.pacing, Pacing::Burst { .. });
+        if burst || !apart || !change.is_finite() || change.abs() <= DRIFT_MAX {
+            return None;
+        }
+        suspect(
+            "drift",
+            format!(
+                "End-to-end latency changed by {:+.1} % from the first third of the steady part to \
+                 the last (limit ±{}), from {:.1} to {:.1} ms: the server warms up, or a queue \
+                 grows. Warm up longer, or lower the load.",
+                change * 100.0,
+                percent(DRIFT_MAX),
+                drift.first.value,
+                drift.last.value
+            ),
+        )
+    }
+}

@@ -1,0 +1,6 @@
+//! Records in, numbers and verdicts out.
+
+mod builder;
+mod request;
+mod summary;
+mod verdict;

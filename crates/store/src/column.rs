@@ -1,0 +1,260 @@
+use crate::StoreError;
+use crate::event_column::{self, EventColumns};
+use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, UInt16Array,
+    UInt32Array, UInt64Array,
+};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use std::sync::{Arc, LazyLock};
+use trace::{Nanos, Outcome, Record, RunId, Usage};
+
+/// The columns of a file: a row per record, stamps in nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let mut fields = vec![
+        Field::new("run_point", DataType::UInt32, false),
+        Field::new("run_index", DataType::UInt32, false),
+        Field::new("warmup", DataType::Boolean, false),
+        Field::new("id", DataType::UInt64, false),
+        Field::new("due_ns", DataType::UInt64, false),
+        Field::new("issued_ns", DataType::UInt64, false),
+        Field::new("connected_ns", DataType::UInt64, true),
+        Field::new("sent_ns", DataType::UInt64, true),
+        Field::new("first_byte_ns", DataType::UInt64, true),
+        Field::new("done_ns", DataType::UInt64, false),
+        Field::new("done_read_ns", DataType::UInt64, false),
+        Field::new("stream", DataType::Boolean, false),
+        Field::new("usage_reported", DataType::Boolean, false),
+        Field::new("prompt_tokens", DataType::UInt64, true),
+        Field::new("completion_tokens", DataType::UInt64, true),
+        Field::new("cached_tokens", DataType::UInt64, true),
+        Field::new("reasoning_tokens", DataType::UInt64, true),
+        Field::new("finish_reason", DataType::Utf8, true),
+        Field::new("outcome", DataType::Utf8, false),
+        Field::new("detail", DataType::Utf8, true),
+        Field::new("status", DataType::UInt16, true),
+        Field::new("retry_after_seconds", DataType::UInt64, true),
+        Field::new("body_bytes", DataType::UInt64, false),
+    ];
+    fields.extend(event_column::fields());
+    Arc::new(Schema::new(fields))
+});
+
+/// The columns, other than the events', whose values grow from row to row, or nearly.
+pub(crate) const ASCENDING: [&str; 8] = [
+    "id",
+    "due_ns",
+    "issued_ns",
+    "connected_ns",
+    "sent_ns",
+    "first_byte_ns",
+    "done_ns",
+    "done_read_ns",
+];
+
+/// One row per record, in the columns of [`SCHEMA`].
+pub(crate) fn to_batch(records: &[Record]) -> Result<RecordBatch, ArrowError> {
+    let rows = || records.iter();
+    let flags = |flag: fn(&Record) -> bool| -> ArrayRef {
+        Arc::new(rows().map(|row| Some(flag(row))).collect::<BooleanArray>())
+    };
+    let counts = |count: fn(&Record) -> u32| -> ArrayRef {
+        Arc::new(UInt32Array::from_iter_values(rows().map(count)))
+    };
+    let numbers = |number: fn(&Record) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(rows().map(number)))
+    };
+    let options = |number: fn(&Record) -> Option<u64>| -> ArrayRef {
+        Arc::new(rows().map(number).collect::<UInt64Array>())
+    };
+    let texts = |text: fn(&Record) -> Option<&str>| -> ArrayRef {
+        Arc::new(rows().map(text).collect::<StringArray>())
+    };
+    let mut arrays = vec![
+        counts(|row| row.run.point),
+        counts(|row| row.run.run),
+        flags(|row| row.run.warmup),
+        numbers(|row| row.id),
+        numbers(|row| row.due.0),
+        numbers(|row| row.issued.0),
+        options(|row| row.connected.map(|stamp| stamp.0)),
+        options(|row| row.sent.map(|stamp| stamp.0)),
+        options(|row| row.first_byte.map(|stamp| stamp.0)),
+        numbers(|row| row.done.0),
+        numbers(|row| row.done_read.0),
+        flags(|row| row.stream),
+        flags(|row| row.usage.is_some()),
+        options(|row| row.usage?.prompt_tokens),
+        options(|row| row.usage?.completion_tokens),
+        options(|row| row.usage?.cached_tokens),
+        options(|row| row.usage?.reasoning_tokens),
+        texts(|row| row.finish_reason.as_deref()),
+        texts(|row| Some(row.outcome.name())),
+        texts(|row| row.detail.as_deref()),
+        Arc::new(rows().map(|row| row.status).collect::<UInt16Array>()),
+        options(|row| row.retry_after_seconds),
+        numbers(|row| row.body_bytes),
+    ];
+    arrays.extend(event_column::to_arrays(records));
+    RecordBatch::try_new(Arc::clone(&SCHEMA), arrays)
+}
+
+/// The records of a batch whose columns are those of [`SCHEMA`].
+pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError> {
+    let flags = |name| typed::<BooleanArray>(batch, name);
+    let counts = |name| typed::<UInt32Array>(batch, name);
+    let numbers = |name| typed::<UInt64Array>(batch, name);
+    let texts = |name| typed::<StringArray>(batch, name);
+
+    let (point, run, warmup) = (counts("run_point")?, counts("run_index")?, flags("warmup")?);
+    let (id, due, issued) = (numbers("id")?, numbers("due_ns")?, numbers("issued_ns")?);
+    let (connected, sent) = (numbers("connected_ns")?, numbers("sent_ns")?);
+    let first_byte = numbers("first_byte_ns")?;
+    let (done, done_read) = (numbers("done_ns")?, numbers("done_read_ns")?);
+    let (stream, usage_reported) = (flags("stream")?, flags("usage_reported")?);
+    let (prompt, completion) = (numbers("prompt_tokens")?, numbers("completion_tokens")?);
+    let (cached, reasoning) = (numbers("cached_tokens")?, numbers("reasoning_tokens")?);
+    let (finish_reason, outcome) = (texts("finish_reason")?, texts("outcome")?);
+    let (detail, status) = (texts("detail")?, typed::<UInt16Array>(batch, "status")?);
+    let (retry_after, body_bytes) = (numbers("retry_after_seconds")?, numbers("body_bytes")?);
+    let events = EventColumns::of(batch)?;
+
+    let usage = |row| Usage {
+        prompt_tokens: primitive(prompt, row),
+        completion_tokens: primitive(completion, row),
+        cached_tokens: primitive(cached, row),
+        reasoning_tokens: primitive(reasoning, row),
+    };
+    let record = |row| {
+        Ok(Record {
+            run: RunId {
+                point: point.value(row),
+                run: run.value(row),
+                warmup: warmup.value(row),
+            },
+            id: id.value(row),
+            due: Nanos(due.value(row)),
+            issued: Nanos(issued.value(row)),
+            connected: primitive(connected, row).map(Nanos),
+            sent: primitive(sent, row).map(Nanos),
+            first_byte: primitive(first_byte, row).map(Nanos),
+            done: Nanos(done.value(row)),
+            done_read: Nanos(done_read.value(row)),
+            stream: stream.value(row),
+            events: events.row(row)?,
+            usage: usage_reported.value(row).then(|| usage(row)),
+            finish_reason: text(finish_reason, row),
+            outcome: outcome_of(outcome.value(row))?,
+            detail: text(detail, row),
+            status: primitive(status, row),
+            retry_after_seconds: primitive(retry_after, row),
+            body_bytes: body_bytes.value(row),
+        })
+    };
+    (0..batch.num_rows()).map(record).collect()
+}
+
+/// The bytes of free text in a batch.
+pub(crate) fn text_bytes(batch: &RecordBatch) -> Result<u64, StoreError> {
+    let length = |name| Ok(typed::<StringArray>(batch, name)?.value_data().len() as u64);
+    length("finish_reason").and_then(|bytes| Ok(bytes + length("detail")?))
+}
+
+/// Checks that every column of [`SCHEMA`] is there, in its type; others are ignored.
+pub(crate) fn check_schema(found: &Schema) -> Result<(), StoreError> {
+    for expected in SCHEMA.fields() {
+        let refuse = |found: String| {
+            Err(StoreError::Column {
+                name: expected.name().clone(),
+                found,
+                expected: describe(expected),
+            })
+        };
+        match found.field_with_name(expected.name()) {
+            Ok(field) if describe(field) != describe(expected) => return refuse(describe(field)),
+            Ok(_) => {}
+            Err(_) => return refuse("absent".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+fn describe(field: &Field) -> String {
+    let optional = if field.is_nullable() { "optional " } else { "" };
+    match field.data_type() {
+        DataType::List(element) => format!("{optional}list of {}", describe(element)),
+        other => format!("{optional}{other}"),
+    }
+}
+
+/// A column by its name and type.
+pub(crate) fn typed<'a, A: Array + 'static>(
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a A, StoreError> {
+    let column = batch.column_by_name(name);
+    column
+        .and_then(|column| column.as_any().downcast_ref::<A>())
+        .ok_or_else(|| StoreError::Cell {
+            name,
+            what: "is absent or has another type than its schema says".to_owned(),
+        })
+}
+
+/// A number that may be absent.
+pub(crate) fn primitive<T: ArrowPrimitiveType>(
+    column: &PrimitiveArray<T>,
+    row: usize,
+) -> Option<T::Native> {
+    column.is_valid(row).then(|| column.value(row))
+}
+
+fn text(column: &StringArray, row: usize) -> Option<String> {
+    column.is_valid(row).then(|| column.value(row).to_owned())
+}
+
+fn outcome_of(name: &str) -> Result<Outcome, StoreError> {
+    Outcome::from_name(name).ok_or_else(|| StoreError::Cell {
+        name: "outcome",
+        what: format!("holds `{}`, which is no outcome", name.escape_default()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SCHEMA, check_schema};
+    use arrow_schema::{DataType, Field, Schema};
+
+    /// Our schema with `field` in the place of the one of its name, or without that where there is none.
+    fn altered(name: &str, field: Option<&Field>) -> Schema {
+        let fields = SCHEMA.fields().iter().filter_map(|ours| {
+            if ours.name() == name {
+                field.cloned()
+            } else {
+                Some(ours.as_ref().clone())
+            }
+        });
+        Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    fn refusal(name: &str, field: Option<&Field>) -> String {
+        let error = check_schema(&altered(name, field)).unwrap_err();
+        error.to_string()
+    }
+
+    #[test]
+    fn a_column_that_is_absent_or_of_another_type_is_named() {
+        assert!(refusal("outcome", None).contains("`outcome` of the Parquet file is absent"));
+        let signed = Field::new("due_ns", DataType::Int64, false);
+        assert!(refusal("due_ns", Some(&signed)).contains("is Int64, and should be UInt64"));
+        let optional = Field::new("id", DataType::UInt64, true);
+        assert!(refusal("id", Some(&optional)).contains("is optional UInt64"));
+    }
+
+    #[test]
+    fn a_column_more_is_no_harm() {
+        let mut fields: Vec<_> = SCHEMA.fields().iter().cloned().collect();
+        fields.push(Field::new("label", DataType::Utf8, true).into());
+        assert!(check_schema(&Schema::new(fields)).is_ok());
+    }
+}

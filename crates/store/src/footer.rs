@@ -1,0 +1,155 @@
+use crate::StoreError;
+
+/// Containers may nest this deep in a footer; a real one needs seven.
+const DEPTH_MAX: u8 = 32;
+
+/// Checks that no list in the footer of a Parquet file claims more elements than the footer has bytes.
+///
+/// The parquet crate (59) reserves memory for as many row groups as the footer claims before it reads the
+/// first, so that six bytes can ask for hundreds of gigabytes and abort the process, which no error
+/// handling survives. The footer is one struct in Thrift's compact protocol:
+/// <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
+pub(crate) fn check(file: &[u8]) -> Result<(), StoreError> {
+    let walked = footer(file).and_then(|mut footer| footer.structure(DEPTH_MAX));
+    walked.ok_or_else(|| StoreError::Damaged {
+        what: "its footer is cut off or claims more than it holds".to_owned(),
+    })
+}
+
+/// The last eight bytes of a file are the footer's length and `PAR1`.
+fn footer(file: &[u8]) -> Option<Compact<'_>> {
+    let rest = file.strip_suffix(b"PAR1")?;
+    let (rest, length) = rest.split_last_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let start = rest.len().checked_sub(length)?;
+    Some(Compact {
+        rest: &rest[start..],
+    })
+}
+
+/// What is left of a value in Thrift's compact protocol. Every method is `None` where bytes are missing.
+struct Compact<'a> {
+    rest: &'a [u8],
+}
+
+impl Compact<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    fn skip(&mut self, count: usize) -> Option<()> {
+        self.rest = self.rest.get(count..)?;
+        Some(())
+    }
+
+    /// An unsigned LEB128 number of at most 64 bits.
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// A count of things that take at least a byte each.
+    fn count(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.varint()?).ok()?;
+        (count <= self.rest.len()).then_some(count)
+    }
+
+    fn structure(&mut self, depth: u8) -> Option<()> {
+        loop {
+            let head = self.byte()?;
+            let kind = head & 0x0f;
+            if kind == 0 {
+                return Some(());
+            }
+            let id_follows = head >> 4 == 0;
+            if id_follows {
+                self.varint()?;
+            }
+            let boolean_in_head = matches!(kind, 1 | 2);
+            if !boolean_in_head {
+                self.value(kind, depth)?;
+            }
+        }
+    }
+
+    fn value(&mut self, kind: u8, depth: u8) -> Option<()> {
+        let inner = depth.checked_sub(1)?;
+        match kind {
+            1..=3 => self.skip(1),
+            4..=6 => self.varint().map(|_| ()),
+            7 => self.skip(8),
+            8 => {
+                let length = self.count()?;
+                self.skip(length)
+            }
+            9 | 10 => self.list(inner),
+            11 => self.map(inner),
+            12 => self.structure(inner),
+            13 => self.skip(16),
+            _ => None,
+        }
+    }
+
+    fn list(&mut self, depth: u8) -> Option<()> {
+        let head = self.byte()?;
+        let count = match usize::from(head >> 4) {
+            15 => self.count()?,
+            short => short,
+        };
+        (0..count).try_for_each(|_| self.value(head & 0x0f, depth))
+    }
+
+    fn map(&mut self, depth: u8) -> Option<()> {
+        let count = self.count()?;
+        if count == 0 {
+            return Some(());
+        }
+        let kinds = self.byte()?;
+        (0..count).try_for_each(|_| {
+            self.value(kinds >> 4, depth)?;
+            self.value(kinds & 0x0f, depth)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    fn file(footer: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(footer.len()).unwrap();
+        [b"PAR1", footer, &length.to_le_bytes(), b"PAR1"].concat()
+    }
+
+    #[test]
+    fn a_footer_that_claims_two_billion_row_groups_is_refused_before_memory_is_reserved_for_them() {
+        // Field 1 (version), field 2 (a schema of one root), field 3 (rows), then field 4: 2³¹ − 1 structs.
+        let claim = [0xfc, 0xff, 0xff, 0xff, 0xff, 0x07];
+        let before: &[u8] = &[0x15, 0x02, 0x19, 0x1c, 0x48, 0x01, b'r', 0x15, 0x00, 0x00];
+        let bomb = [before, &[0x16, 0x00, 0x19], &claim].concat();
+        assert!(check(&file(&bomb)).is_err());
+
+        let empty = [before, &[0x16, 0x00, 0x19, 0x0c, 0x00]].concat();
+        assert!(check(&file(&empty)).is_ok());
+    }
+
+    #[test]
+    fn a_footer_longer_than_the_file_is_refused() {
+        assert!(check(b"PAR1\xff\xff\xff\x7fPAR1").is_err());
+        assert!(check(b"PAR1").is_err());
+    }
+
+    #[test]
+    fn containers_that_nest_for_ever_are_refused_without_exhausting_the_stack() {
+        assert!(check(&file(&vec![0x1c; 1 << 20])).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+use crate::{SavedFile, StoreError};
+use serde::{Deserialize, Serialize};
+use std::io::{BufRead, Write};
+use trace::{Record, RunFacts, RunHeader, SCHEMA_VERSION, SavedRun};
+
+/// One line of the file, read.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Header(RunHeader),
+    Record(Record),
+    Facts(RunFacts),
+}
+
+/// The same, written without a copy.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum LineRef<'a> {
+    Header(&'a RunHeader),
+    Record(&'a Record),
+    Facts(&'a RunFacts),
+}
+
+/// As much of the header as every version has.
+#[derive(Deserialize)]
+struct VersionLine {
+    header: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u32,
+}
+
+/// Writes one JSON object per line: the header first, then records and facts as they come.
+///
+/// Each line reaches the writer in one call, so that a kill cuts at most the last one.
+#[derive(Debug)]
+pub struct JsonlWriter<W: Write> {
+    writer: W,
+}
+
+impl<W: Write> JsonlWriter<W> {
+    /// Writes the header's line.
+    pub fn new(writer: W, header: &RunHeader) -> Result<Self, StoreError> {
+        let mut this = Self { writer };
+        this.line("header", &LineRef::Header(header))?;
+        Ok(this)
+    }
+
+    /// Writes a record's line.
+    pub fn record(&mut self, record: &Record) -> Result<(), StoreError> {
+        self.line("record", &LineRef::Record(record))
+    }
+
+    /// Writes the line of what is known after a run.
+    pub fn facts(&mut self, facts: &RunFacts) -> Result<(), StoreError> {
+        self.line("run's facts", &LineRef::Facts(facts))
+    }
+
+    /// Flushes the writer.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        Ok(self.writer.flush()?)
+    }
+
+    /// Flushes the writer and hands it back.
+    pub fn finish(mut self) -> Result<W, StoreError> {
+        self.writer.flush()?;
+        Ok(self.writer)
+    }
+
+    fn line(&mut self, what: &'static str, line: &LineRef<'_>) -> Result<(), StoreError> {
+        let mut text =
+            serde_json::to_vec(line).map_err(|source| StoreError::Encode { what, source })?;
+        text.push(b'\n');
+        Ok(self.writer.write_all(&text)?)
+    }
+}
+
+/// Reads what [`JsonlWriter`] wrote. A last line without its end that cannot be read was cut off by a kill:
+/// it is dropped and reported; any other line that cannot be read is an error.
+pub fn read_jsonl(mut reader: impl BufRead) -> Result<SavedFile, StoreError> {
+    let mut header = None;
+    let (mut records, mut facts) = (Vec::new(), Vec::new());
+    let mut truncated = false;
+    let mut text = Vec::new();
+    for line in 1_u64.. {
+        text.clear();
+        if reader.read_until(b'\n', &mut text)? == 0 {
+            break;
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        if header.is_none() {
+            refuse_newer(&text)?;
+        }
+        match serde_json::from_slice(&text) {
+            Ok(Line::Header(found)) if header.is_none() => header = Some(found),
+            Ok(Line::Header(_)) => {
+                let what = "is a second header; keep the records of two invocations apart";
+                return Err(StoreError::LineOrder { line, what });
+            }
+            Ok(_) if header.is_none() => {
+                let what = "comes before the header, which is the first line";
+                return Err(StoreError::LineOrder { line, what });
+            }
+            Ok(Line::Record(record)) => records.push(record),
+            Ok(Line::Facts(found)) => facts.push(found),
+            Err(_) if header.is_some() && text.last() != Some(&b'\n') => truncated = true,
+            Err(source) => return Err(StoreError::Line { line, source }),
+        }
+    }
+    let header = header.ok_or(StoreError::LineOrder {
+        line: 1,
+        what: "should be the header, and the file is empty",
+    })?;
+    Ok(SavedFile {
+        run: SavedRun {
+            header,
+            facts,
+            records,
+        },
+        truncated,
+    })
+}
+
+/// A later version may have changed everything but the place of its number.
+fn refuse_newer(line: &[u8]) -> Result<(), StoreError> {
+    match serde_json::from_slice::<VersionLine>(line) {
+        Ok(VersionLine { header }) if header.schema_version > SCHEMA_VERSION => {
+            Err(StoreError::NewerSchema {
+                found: header.schema_version,
+                supported: SCHEMA_VERSION,
+            })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,6 @@
+//! What is written is read back, and what nobody wrote is refused.
+
+mod arbitrary;
+mod hostile;
+mod jsonl;
+mod parts;

@@ -1,0 +1,251 @@
+use super::OutputFormat;
+use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Benchmark a chat server: batches, a held concurrency, or an arrival rate
+///
+/// Without --api-base it starts the built-in server on a free port, measures that, and says so.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is typed")]
+pub(crate) struct ChatArgs {
+    /// Base URL of the server [default: the built-in server]
+    #[arg(long, alias = "base-url", value_name = "URL", help_heading = "Server")]
+    pub(crate) api_base: Option<String>,
+    /// Model name, as the server lists it [default: the first one it lists]
+    #[arg(long, short, value_name = "NAME", help_heading = "Server")]
+    pub(crate) model: Option<String>,
+    /// /chat/completions or /completions
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/chat/completions",
+        help_heading = "Server"
+    )]
+    pub(crate) endpoint: String,
+    /// Key of the server [default: $OPENAI_API_KEY, where --api-base is given]
+    #[arg(
+        long,
+        value_name = "KEY",
+        help_heading = "Server",
+        conflicts_with = "api_key_file"
+    )]
+    pub(crate) api_key: Option<String>,
+    /// File that holds the key
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// Further header; may be repeated
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", help_heading = "Server", action = ArgAction::Append)]
+    pub(crate) headers: Vec<String>,
+    /// PEM file with certificates to trust beside the system's
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    pub(crate) ca_cert: Option<PathBuf>,
+
+    /// Bursts: so many requests at once, and the next burst when all are done [default: 1,2,4,8]
+    #[arg(long, value_name = "N,…", help_heading = "Load", conflicts_with_all = ["max_concurrency", "request_rate"])]
+    pub(crate) batch_sizes: Option<String>,
+    /// Closed loop: hold so many requests in flight. With --request-rate: a cap
+    #[arg(
+        long,
+        alias = "concurrency",
+        value_name = "N,…",
+        help_heading = "Load"
+    )]
+    pub(crate) max_concurrency: Option<String>,
+    /// Open loop: requests per second, whatever the server does
+    #[arg(
+        long,
+        value_name = "R,…",
+        help_heading = "Load",
+        allow_hyphen_values = true
+    )]
+    pub(crate) request_rate: Option<String>,
+    /// Shape of the gaps between arrivals: 1 is Poisson, lower is burstier, inf is constant
+    #[arg(long, allow_hyphen_values = true, value_name = "SHAPE", default_value_t = 1.0, help_heading = "Load")]
+    pub(crate) burstiness: f64,
+    /// Requests per run [default: the batch; closed: the larger of 64 and 8 × N; open: 30 seconds' worth, at least 64]
+    #[arg(
+        long,
+        alias = "num-requests",
+        value_name = "N",
+        help_heading = "Load",
+        conflicts_with = "batch_sizes"
+    )]
+    pub(crate) num_prompts: Option<usize>,
+    /// Release requests for so many seconds instead; those in flight then are waited for
+    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", help_heading = "Load", conflicts_with_all = ["num_prompts", "batch_sizes"])]
+    pub(crate) duration: Option<f64>,
+    /// Measured runs of each point [default: 3 for bursts, 1 otherwise]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub(crate) num_runs: Option<u32>,
+    /// Runs of each point before those, which enter no number
+    #[arg(
+        long,
+        alias = "num-warmups",
+        value_name = "N",
+        default_value_t = 1,
+        help_heading = "Load"
+    )]
+    pub(crate) warmup_runs: u32,
+
+    /// Built-in prompts: `math` is generated, `aime` comes from the Hugging Face hub
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = DatasetKey::Math,
+        help_heading = "Prompts",
+        conflicts_with = "dataset_path"
+    )]
+    pub(crate) dataset_key: DatasetKey,
+    /// Prompts from a .txt, .csv, .json or .jsonl file
+    #[arg(long, value_name = "FILE", help_heading = "Prompts")]
+    pub(crate) dataset_path: Option<PathBuf>,
+    /// The column that holds the prompts [default: the first of the usual names]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Prompts",
+        requires = "dataset_path"
+    )]
+    pub(crate) dataset_column: Option<String>,
+    /// Seed of prompts and arrivals
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Prompts")]
+    pub(crate) seed: u64,
+
+    /// Limit on generated tokens per choice
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        help_heading = "Requests"
+    )]
+    pub(crate) max_tokens: u32,
+    /// Sampling temperature [default: the server's]
+    #[arg(long, allow_hyphen_values = true, value_name = "T", help_heading = "Requests")]
+    pub(crate) temperature: Option<f64>,
+    /// Choices per request
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        default_value_t = 1,
+        help_heading = "Requests"
+    )]
+    pub(crate) n: u32,
+    /// Generate up to the limit, whatever the model says (vLLM, SGLang)
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) ignore_eos: bool,
+    /// Ask for whole responses; without streams there is no time to first token
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) no_stream: bool,
+    /// JSON object whose fields are added to every request
+    #[arg(long, value_name = "JSON", help_heading = "Requests")]
+    pub(crate) extra_body: Option<String>,
+    /// Seconds a request may take
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 600.0,
+        help_heading = "Requests"
+    )]
+    pub(crate) timeout: f64,
+    /// Seconds to connect
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10.0,
+        help_heading = "Requests"
+    )]
+    pub(crate) connect_timeout: f64,
+    /// Seconds to the first token [default: --timeout]
+    #[arg(long, value_name = "SECONDS", help_heading = "Requests")]
+    pub(crate) first_token_timeout: Option<f64>,
+    /// Seconds from one token to the next
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 120.0,
+        help_heading = "Requests"
+    )]
+    pub(crate) stall_timeout: f64,
+
+    /// Objectives that a good request meets, in ms: ttft:200 tpot:50 e2e:5000
+    #[arg(
+        long,
+        value_name = "NAME:MS",
+        num_args = 1..,
+        help_heading = "Results",
+        alias = "slo"
+    )]
+    pub(crate) goodput: Vec<String>,
+    /// What the result file says of this run
+    #[arg(long, value_name = "TEXT", help_heading = "Results")]
+    pub(crate) description: Option<String>,
+    /// Result file; records and plot are put beside it [default: results/chat-MODEL-TIME.json]
+    #[arg(
+        long,
+        alias = "result-filename",
+        value_name = "FILE",
+        help_heading = "Results"
+    )]
+    pub(crate) results_file: Option<PathBuf>,
+    /// Raw records: parquet, jsonl or none
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t = RecordsFormat::Parquet,
+        help_heading = "Results"
+    )]
+    pub(crate) records: RecordsFormat,
+    /// Draw no plot
+    #[arg(long, help_heading = "Results")]
+    pub(crate) no_plot: bool,
+    /// What is printed to standard output
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t = OutputFormat::Text,
+        help_heading = "Results"
+    )]
+    pub(crate) output_format: OutputFormat,
+    /// Write that to a file instead
+    #[arg(long, short, value_name = "FILE", help_heading = "Results")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the resolved plan and send nothing
+    #[arg(long, help_heading = "Results")]
+    pub(crate) dry_run: bool,
+    /// TOML file that holds any of these flags; what is typed wins
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DatasetKey {
+    /// Competition-style maths problems, generated from the seed
+    Math,
+    /// AIME problems of 1983 to 2024, from the Hugging Face hub
+    Aime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordsFormat {
+    Parquet,
+    Jsonl,
+    None,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tokenomics chat
+      The built-in server, to see what comes out
+  tokenomics chat --api-base http://localhost:8000/v1 --batch-sizes 1,2,4,8 --num-runs 3
+      Bursts of 1 to 8 requests against a server of yours
+  tokenomics chat --api-base http://localhost:8000/v1 --max-concurrency 1,16,64
+      Requests in flight held at 1, 16 and 64
+  tokenomics chat --api-base http://localhost:8000/v1 --request-rate 2,4,8 --goodput ttft:200 tpot:50
+      Poisson arrivals at three rates, and how many requests met the objectives
+
+Exit codes: 0 done, and the measurement is valid or suspect · 1 could not be done · 2 wrong usage ·
+4 the measurement is invalid · 130 interrupted (what was measured is kept)";

@@ -1,0 +1,117 @@
+//! Flags from a TOML file, put in front of those that were typed.
+
+use crate::failure::Failure;
+use std::ffi::OsString;
+use std::path::Path;
+use toml::Value;
+
+/// Puts the flags of the file that `--config` names behind the verb, so that what was typed after
+/// them wins. `read` gives a file's text.
+pub(crate) fn with_config_file(
+    arguments: Vec<OsString>,
+    read: impl Fn(&Path) -> std::io::Result<String>,
+) -> Result<Vec<OsString>, Failure> {
+    let Some(path) = config_path(&arguments) else {
+        return Ok(arguments);
+    };
+    let path = Path::new(&path);
+    let text = read(path).map_err(|error| {
+        Failure::usage(format!("cannot read --config {}: {error}", path.display()))
+    })?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let why = error.message();
+        Failure::usage(format!("--config {} is not TOML: {why}", path.display()))
+    })?;
+    let mut flags = Vec::new();
+    for (name, value) in table {
+        push_flag(&mut flags, &name, value).map_err(|why| {
+            Failure::usage(format!("--config {}: `{name}` {why}", path.display()))
+        })?;
+    }
+    // Behind the program's name and the verb.
+    let place = arguments.len().min(2);
+    let mut joined = arguments;
+    joined.splice(place..place, flags);
+    Ok(joined)
+}
+
+fn config_path(arguments: &[OsString]) -> Option<OsString> {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if argument == "--config" {
+            return rest.next().cloned();
+        }
+        if let Some(path) = argument.to_str()?.strip_prefix("--config=") {
+            return Some(path.into());
+        }
+    }
+    None
+}
+
+fn push_flag(flags: &mut Vec<OsString>, name: &str, value: Value) -> Result<(), String> {
+    let flag = format!("--{}", name.replace('_', "-"));
+    match value {
+        Value::Boolean(true) => flags.push(flag.into()),
+        Value::Boolean(false) => {}
+        Value::Array(items) => {
+            let items: Result<Vec<String>, String> = items.into_iter().map(plain).collect();
+            flags.push(format!("{flag}={}", items?.join(",")).into());
+        }
+        value => flags.push(format!("{flag}={}", plain(value)?).into()),
+    }
+    Ok(())
+}
+
+fn plain(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Boolean(flag) => Ok(flag.to_string()),
+        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => Err(
+            "must be a string, a number, true, false or a list of those; \
+             write it as the flag is typed"
+                .into(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_config_file;
+    use std::ffi::OsString;
+
+    fn expand(typed: &[&str], file: &str) -> Result<Vec<String>, String> {
+        let typed: Vec<OsString> = typed.iter().map(Into::into).collect();
+        let expanded = with_config_file(typed, |_| Ok(file.to_owned()));
+        let expanded = expanded.map_err(|failure| failure.to_string())?;
+        Ok(expanded
+            .into_iter()
+            .map(|argument| argument.into_string().unwrap())
+            .collect())
+    }
+
+    #[test]
+    fn flags_of_the_file_come_before_those_that_were_typed() {
+        let file = "batch_sizes = [1, 2]\nignore-eos = true\nno_plot = false\nmodel = \"m\"";
+        assert_eq!(
+            expand(&["tokenomics", "chat", "--config", "run.toml"], file).unwrap(),
+            [
+                "tokenomics",
+                "chat",
+                "--batch-sizes=1,2",
+                "--ignore-eos",
+                "--model=m",
+                "--config",
+                "run.toml"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_flags_is_refused_with_its_name() {
+        let typed = ["tokenomics", "chat", "--config=run.toml"];
+        assert!(expand(&typed, "a = ").unwrap_err().contains("run.toml"));
+        assert!(expand(&typed, "[a]\nb = 1").unwrap_err().contains("`a`"));
+    }
+}

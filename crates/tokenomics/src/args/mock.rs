@@ -1,0 +1,67 @@
+use clap::{Args, ValueEnum};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Run the mock provider: an OpenAI-compatible server with exact timing
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct MockArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// Port to listen on; 0 for any free one
+    #[arg(long, short, value_name = "PORT", default_value_t = 8000)]
+    pub(crate) port: u16,
+    /// From the request to the first token, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 50.0)]
+    pub(crate) ttft_ms: f64,
+    /// From one token to the next, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10.0)]
+    pub(crate) itl_ms: f64,
+    /// Tokens per choice, unless the request's own limit is lower
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) tokens: u32,
+    /// Tokens per event
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) tokens_per_event: u32,
+    /// Events per write
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) events_per_write: u32,
+    /// When the role-only chunk leaves
+    #[arg(long, value_enum, default_value_t = RoleChunkArg::WithFirstToken)]
+    pub(crate) role_chunk: RoleChunkArg,
+    /// Send no usage chunk
+    #[arg(long)]
+    pub(crate) no_usage: bool,
+    /// The model's name
+    #[arg(long, value_name = "NAME", default_value = "mock")]
+    pub(crate) model: String,
+    /// Serve at most so many requests at once; others wait
+    #[arg(long, value_name = "N")]
+    pub(crate) max_concurrent: Option<u32>,
+    /// Something to go wrong, such as reset:3 or status:429:7; a wrong name lists them all
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Option<String>,
+    /// Answer 401 without this key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) api_key: Option<String>,
+    /// Log of when each request came and each token left, one JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleChunkArg {
+    /// In the first token's write
+    WithFirstToken,
+    /// As soon as the request is in
+    Early,
+    /// Never
+    None,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tokenomics mock --port 8099 --ttft-ms 50 --itl-ms 10 --tokens 64
+  tokenomics mock --port 0 --truth truth.jsonl
+  tokenomics mock --fault status:429:7";

@@ -1,0 +1,102 @@
+//! What was typed. What it means is settled in [`crate::config`]; nothing here looks at the system.
+
+mod chat;
+mod file;
+mod mock;
+mod report;
+
+pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
+pub(crate) use file::with_config_file;
+pub(crate) use mock::{MockArgs, RoleChunkArg};
+pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Measures how fast large language models are served, with numbers that can be believed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tokenomics",
+    version,
+    propagate_version = true,
+    args_override_self = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
+    Chat(Box<ChatArgs>),
+    /// Run the mock provider: an OpenAI-compatible server with exact timing
+    Mock(MockArgs),
+    /// Draw result files as PNG or SVG
+    Plot(PlotArgs),
+    /// Recompute every number from saved records
+    Report(ReportArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// The folder to write them into
+        directory: PathBuf,
+    },
+}
+
+/// Spells flags with dashes: `--batch_sizes` and `--batch-sizes` are one flag.
+pub(crate) fn with_dashes(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut verbatim = false;
+    arguments
+        .map(|argument| {
+            verbatim |= argument == "--";
+            match argument.to_str() {
+                Some(text) if !verbatim && text.starts_with("--") => {
+                    let (name, value) = match text.split_once('=') {
+                        Some((name, value)) => (name, Some(value)),
+                        None => (text, None),
+                    };
+                    let name = name.replace('_', "-");
+                    match value {
+                        Some(value) => format!("{name}={value}").into(),
+                        None => name.into(),
+                    }
+                }
+                _ => argument,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Args, with_dashes};
+    use clap::CommandFactory;
+
+    fn dashed(arguments: &[&str]) -> Vec<String> {
+        with_dashes(arguments.iter().map(Into::into))
+            .into_iter()
+            .map(|argument| argument.into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn flags_take_underscores_and_dashes_alike_and_values_stay_as_they_are() {
+        assert_eq!(
+            dashed(&["chat", "--batch_sizes=1,2", "--api_base", "http://a_b/v_1"]),
+            ["chat", "--batch-sizes=1,2", "--api-base", "http://a_b/v_1"]
+        );
+        assert_eq!(dashed(&["--", "--as_is"]), ["--", "--as_is"]);
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,47 @@
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Draw result files as PNG or SVG
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tokenomics plot my.json my.png
+  tokenomics plot before.json after.json both.svg")]
+pub(crate) struct PlotArgs {
+    /// One result file or several, then the image: .png or .svg
+    #[arg(num_args = 2.., required = true, value_name = "FILE… IMAGE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Recompute every number from saved records
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tokenomics report my.records.parquet
+  tokenomics report my.records.parquet.parts     what a killed run left
+  tokenomics report my.records.jsonl --output-format json -o again.json")]
+pub(crate) struct ReportArgs {
+    /// Records of a run: a .parquet or .jsonl file, or the folder of parts that a killed run left
+    #[arg(value_name = "RECORDS")]
+    pub(crate) records: PathBuf,
+    /// What is printed to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(crate) output_format: OutputFormat,
+    /// Write that to a file instead
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Tables for a person
+    Text,
+    /// The result file
+    Json,
+    /// A row per point
+    Csv,
+    /// A table for a pull request
+    Markdown,
+    /// Nothing
+    Quiet,
+}

@@ -1,0 +1,252 @@
+//! `tokenomics chat`.
+
+use crate::args::{ChatArgs, OutputFormat};
+use crate::builtin::BuiltIn;
+use crate::config::ChatConfig;
+use crate::experiment::metadata::metadata;
+use crate::experiment::plans::{PlannedRun, plans};
+use crate::experiment::server::Server;
+use crate::failure::{Exit, Failure};
+use crate::interrupt::on_interrupt;
+use crate::output::{self, Paths, Progress, Recorder, Sink, say};
+use load::{Client, ClientOptions, Clock, TcpConnector, Watch};
+use openai::{RequestOptions, RequestTemplate};
+use stats::{Grade, Summary};
+use tokio::sync::watch;
+use trace::{Pacing, Plan, RunFacts, RunHeader, RunId, SCHEMA_VERSION};
+
+/// Measures a chat server, from the arguments to the exit code.
+pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
+    let config = ChatConfig::resolve(args, &|name| std::env::var(name).ok())?;
+    let planned = plans(&config)?;
+    if config.dry_run {
+        return dry_run(&config, &planned);
+    }
+    let (stopping, stop) = watch::channel(false);
+    on_interrupt(move || {
+        say("Stopping; what was measured is kept. Press ctrl-C again to end at once.");
+        let _ = stopping.send(true);
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let tasks = tokio::task::LocalSet::new();
+    runtime.block_on(tasks.run_until(measure(&config, planned, stop)))
+}
+
+async fn measure(
+    config: &ChatConfig,
+    planned: Vec<PlannedRun>,
+    stop: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
+    load::allow_connections(connections(config), if config.target.is_none() { 2 } else { 1 })
+        .map_err(Failure::failed)?;
+    let mut server = Server::find(config).await?;
+    let moment = jiff::Zoned::now();
+    let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    let paths = Paths::new(
+        config.output.results_file.as_deref(),
+        &server.model,
+        &moment.strftime("%Y%m%d-%H%M%S").to_string(),
+    );
+    paths.check()?;
+    if let Some(file) = &config.output.file {
+        output::check_writable(file)?;
+    }
+    let quiet = config.output.format == OutputFormat::Quiet;
+    if server.built_in.is_some() && !quiet {
+        say(&format!(
+            "No --api-base given: measuring {} at {}.",
+            BuiltIn::WORDS,
+            server.target.url()
+        ));
+    }
+    let header = RunHeader {
+        schema_version: SCHEMA_VERSION,
+        metadata: metadata(config, &server, &planned, &timestamp),
+        points: config.load.points.iter().map(|point| point.info.clone()).collect(),
+        slo: config.slo,
+    };
+    let sink = Sink::open(config.output.records, &paths, &header)?;
+    let recorder = Recorder::new(header, sink);
+    let built_in = server.built_in.take();
+    let client = client(config, server, recorder.clone())?;
+    let progress = Progress::new(planned.len() as u64, quiet);
+    let interrupted = run_all(&client, planned, &recorder, &progress, stop).await?;
+    drop((client, built_in));
+    progress.finish();
+    let summary = recorder.with(stats::summarize);
+    conclude(config, &paths, &recorder, &summary, interrupted)
+}
+
+/// The most connections that a point wants at once.
+fn connections(config: &ChatConfig) -> u64 {
+    let wanted = config.load.points.iter().map(|point| match point.info.pacing {
+        Pacing::Burst { size } => u64::from(size),
+        Pacing::Closed { concurrency } => u64::from(concurrency),
+        Pacing::Open { max_concurrency, .. } => max_concurrency.map_or(64, u64::from),
+    });
+    wanted.max().unwrap_or(0)
+}
+
+fn client(
+    config: &ChatConfig,
+    server: Server,
+    recorder: Recorder,
+) -> Result<Client<TcpConnector>, Failure> {
+    let request = &config.request;
+    let template = RequestTemplate::new(&RequestOptions {
+        endpoint: config.endpoint,
+        model: server.model,
+        stream: request.stream,
+        temperature: request.temperature,
+        n: request.choices,
+        ignore_eos: request.ignore_eos,
+        seed: None,
+        extra_body: request.extra_body.clone(),
+    });
+    let options = ClientOptions {
+        path: format!("{}{}", server.target.base_path, config.endpoint.path()),
+        headers: server.headers,
+        stream: template.stream(),
+        choices: template.n(),
+        template,
+        deadlines: config.deadlines,
+        clock: Clock::Monotonic,
+    };
+    let on_record = Box::new(move |record| recorder.record(record));
+    Client::new(server.connector, options, on_record).map_err(Failure::failed)
+}
+
+/// Runs the plans in order; whether the user stopped them.
+async fn run_all(
+    client: &Client<TcpConnector>,
+    planned: Vec<PlannedRun>,
+    recorder: &Recorder,
+    progress: &Progress,
+    stop: watch::Receiver<bool>,
+) -> Result<bool, Failure> {
+    let mut next_id = 0;
+    let mut runs = planned.into_iter().peekable();
+    while let Some(PlannedRun { run, plan }) = runs.next() {
+        progress.begin(&recorder.with(|header, _, _| describe(header.points[run.point as usize].pacing, run)));
+        let idle = match plan.pacing {
+            Pacing::Burst { size } => size,
+            Pacing::Closed { concurrency } => concurrency,
+            Pacing::Open { .. } => 1,
+        };
+        client
+            .prepare((idle as usize).min(plan.requests.len()))
+            .await
+            .map_err(Failure::failed)?;
+        let watch = Watch::start();
+        let span = client
+            .run(&plan, run, next_id, stop.clone())
+            .await
+            .map_err(Failure::failed)?;
+        next_id += span.planned.max(plan.requests.len() as u64);
+        recorder.facts(RunFacts {
+            run,
+            start: span.start,
+            end: span.end,
+            planned: span.planned,
+            interrupted: span.interrupted,
+            stamps: client.stamp_source(),
+            instrument: watch.finish(span.pacer_late),
+            notes: Vec::new(),
+        });
+        progress.end_run();
+        let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
+        if point_is_over || span.interrupted {
+            let summary = recorder.with(stats::summarize);
+            if let Some(point) = summary.points.get(run.point as usize) {
+                progress.end_point(point);
+            }
+        }
+        if span.interrupted {
+            return Ok(true);
+        }
+        let hopeless = !run.warmup
+            && recorder.with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
+        if hopeless {
+            say("Nothing succeeded so far; the rest is not run.");
+            break;
+        }
+    }
+    Ok(false)
+}
+
+/// A run in a few words, for the progress bar.
+fn describe(pacing: Pacing, run: RunId) -> String {
+    let kind = if run.warmup { "warm-up" } else { "run" };
+    format!("{} · {kind} {}", point_name(pacing), run.run + 1)
+}
+
+fn point_name(pacing: Pacing) -> String {
+    match pacing {
+        Pacing::Burst { size } => format!("batch {size}"),
+        Pacing::Closed { concurrency } => format!("concurrency {concurrency}"),
+        Pacing::Open { arrival, .. } => format!("{} requests/s", arrival.rate()),
+    }
+}
+
+/// Writes what is left to write, prints the summary, and judges.
+fn conclude(
+    config: &ChatConfig,
+    paths: &Paths,
+    recorder: &Recorder,
+    summary: &Summary,
+    interrupted: bool,
+) -> Result<Exit, Failure> {
+    output::print_summary(summary, config.output.format, config.output.file.as_deref())?;
+    let json = report::results_json(summary);
+    output::write_atomically(&paths.results, json.as_bytes())?;
+    let mut written = vec![paths.results.display().to_string()];
+    if let Some(records) = recorder.finish()? {
+        written.push(records.display().to_string());
+    }
+    if config.output.plot
+        && let Some(plot) = output::plot_summary(&json, paths)?
+    {
+        written.push(plot.display().to_string());
+    }
+    if config.output.format != OutputFormat::Quiet {
+        say(&format!("Written: {}", written.join(" · ")));
+    }
+    Ok(match summary.verdict.grade {
+        _ if interrupted => Exit::Interrupted,
+        Grade::Invalid => Exit::Invalid,
+        Grade::Valid | Grade::Suspect => Exit::Done,
+    })
+}
+
+fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {
+    let server = match &config.target {
+        Some(target) => target.url(),
+        None => BuiltIn::WORDS.to_owned(),
+    };
+    let mut lines = vec![format!("Server:   {server}{}", config.endpoint.path())];
+    if let Some(model) = &config.model {
+        lines.push(format!("Model:    {model}"));
+    }
+    lines.push(format!("Prompts:  {}", config.dataset));
+    for (number, point) in (0..).zip(&config.load.points) {
+        let plans: Vec<&Plan> = planned
+            .iter()
+            .filter(|planned| planned.run.point == number && !planned.run.warmup)
+            .map(|planned| &planned.plan)
+            .collect();
+        lines.push(format!(
+            "Measure:  {} · {} × {}",
+            point_name(point.info.pacing),
+            plans.len(),
+            workload::describe(&plans)
+        ));
+    }
+    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
+    lines.push(format!("Workload: sha256 {}", workload::workload_hash(&plans)));
+    lines.push("Nothing was sent.".to_owned());
+    output::print(&(lines.join("\n") + "\n"))?;
+    Ok(Exit::Done)
+}

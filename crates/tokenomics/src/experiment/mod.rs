@@ -1,0 +1,8 @@
+//! What is measured: each experiment is the whole way from its arguments to its exit code.
+
+mod chat;
+mod metadata;
+mod plans;
+mod server;
+
+pub(crate) use chat::chat;

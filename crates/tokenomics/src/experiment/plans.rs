@@ -1,0 +1,61 @@
+//! Configuration to the plans of every run, in the order in which they are run.
+
+use crate::config::{ChatConfig, Point};
+use crate::failure::Failure;
+use trace::{Pacing, Plan, RunId, Stop};
+use workload::WorkloadConfig;
+
+/// One run to be.
+pub(crate) struct PlannedRun {
+    pub(crate) run: RunId,
+    pub(crate) plan: Plan,
+}
+
+/// Every run of every point. Prompts go on from run to run, so that none is sent twice before
+/// the source runs out, and no server answers from its cache by accident.
+pub(crate) fn plans(config: &ChatConfig) -> Result<Vec<PlannedRun>, Failure> {
+    let mut dealt = 0;
+    let mut planned = Vec::new();
+    for (number, point) in (0..).zip(&config.load.points) {
+        let warmups = (0..config.load.warmup_runs).map(|run| (run, true));
+        let measured = (0..config.load.runs).map(|run| (run, false));
+        for (run, warmup) in warmups.chain(measured) {
+            let run = RunId {
+                point: number,
+                run,
+                warmup,
+            };
+            let workload = workload_of(config, point, warmup);
+            let plan = workload::build_plan(&workload, run, dealt).map_err(Failure::usage)?;
+            dealt += plan.requests.len();
+            planned.push(PlannedRun { run, plan });
+        }
+    }
+    Ok(planned)
+}
+
+fn workload_of(config: &ChatConfig, point: &Point, warmup: bool) -> WorkloadConfig {
+    /// Enough to open connections and to wake a server up.
+    const WARMUP_REQUESTS: usize = 8;
+    let (pacing, stop, requests) = match (warmup, point.info.pacing) {
+        (true, Pacing::Closed { concurrency }) => (
+            point.info.pacing,
+            Stop::AllRequests,
+            point.requests.min(concurrency as usize),
+        ),
+        (true, Pacing::Open { .. }) => (
+            Pacing::Closed { concurrency: 1 },
+            Stop::AllRequests,
+            point.requests.min(WARMUP_REQUESTS),
+        ),
+        _ => (point.info.pacing, point.stop, point.requests),
+    };
+    WorkloadConfig {
+        source: config.prompts.clone(),
+        pacing,
+        stop,
+        requests,
+        max_tokens: Some(config.request.max_tokens),
+        seed: config.load.seed,
+    }
+}

@@ -1,0 +1,75 @@
+//! The server that is measured: the one that was named, or the built-in one.
+
+use crate::builtin::BuiltIn;
+use crate::config::ChatConfig;
+use crate::failure::Failure;
+use load::{HeaderMap, Target, TcpConnector};
+
+/// A server that answered.
+pub(crate) struct Server {
+    pub(crate) target: Target,
+    pub(crate) connector: TcpConnector,
+    pub(crate) headers: HeaderMap,
+    pub(crate) model: String,
+    /// Kept for as long as it is measured.
+    pub(crate) built_in: Option<BuiltIn>,
+}
+
+impl Server {
+    /// Finds an address that accepts connections, and the model's name where none was given.
+    pub(crate) async fn find(config: &ChatConfig) -> Result<Self, Failure> {
+        let (target, built_in) = match &config.target {
+            Some(target) => (target.clone(), None),
+            None => {
+                let server = BuiltIn::start()?;
+                (server.target()?, Some(server))
+            }
+        };
+        let key = config.api_key.as_ref().map(|key| key.expose());
+        let headers = load::request_headers(&target, config.request.stream, key, &config.headers)
+            .map_err(Failure::usage)?;
+        let connector = TcpConnector::probe(&target, &config.tls, config.deadlines.connect)
+            .map_err(Failure::failed)?;
+        let model = match &config.model {
+            Some(model) => model.clone(),
+            None => first_model(config, &target, &connector, &headers).await?,
+        };
+        Ok(Server {
+            target,
+            connector,
+            headers,
+            model,
+            built_in,
+        })
+    }
+}
+
+/// The first model that the server lists.
+async fn first_model(
+    config: &ChatConfig,
+    target: &Target,
+    connector: &TcpConnector,
+    headers: &HeaderMap,
+) -> Result<String, Failure> {
+    let path = format!("{}/models", target.base_path);
+    let asking = load::get(connector, &path, headers.clone(), config.deadlines.connect);
+    let way_out = "name the model with --model";
+    let answer = asking.await.map_err(|why| {
+        Failure::failed(format!("cannot list the models of {}: {why}; {way_out}", target.url()))
+    })?;
+    if answer.status != 200 {
+        let words = openai::error_message(&answer.body).unwrap_or_default();
+        return Err(Failure::failed(format!(
+            "listing the models of {} was answered with status {}: {words}; \
+             check --api-base and --api-key, or {way_out}",
+            target.url(),
+            answer.status
+        )));
+    }
+    openai::model_ids(&answer.body)
+        .into_iter()
+        .next()
+        .ok_or_else(|| {
+            Failure::failed(format!("{} lists no model; {way_out}", target.url()))
+        })
+}

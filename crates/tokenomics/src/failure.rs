@@ -1,0 +1,54 @@
+use std::fmt;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done; the measurement is valid, or suspect with its reasons.
+    Done = 0,
+    /// It could not be done.
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// The measurement is invalid.
+    Invalid = 4,
+    /// The user stopped it; what was measured is kept.
+    Interrupted = 130,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        std::process::ExitCode::from(exit as u8)
+    }
+}
+
+/// Why the process ends early: a sentence for a person and an exit code for a script.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    sentence: String,
+}
+
+impl Failure {
+    /// The command line, or a file that it names, is wrong.
+    pub(crate) fn usage(sentence: impl fmt::Display) -> Self {
+        Failure {
+            exit: Exit::Usage,
+            sentence: sentence.to_string(),
+        }
+    }
+
+    /// The system or the server does not let it be done.
+    pub(crate) fn failed(sentence: impl fmt::Display) -> Self {
+        Failure {
+            exit: Exit::Failed,
+            sentence: sentence.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Parts of the sentence may come from a server or a file.
+        f.write_str(&report::escape::terminal(&self.sentence))
+    }
+}

@@ -1,0 +1,44 @@
+//! `tokenomics`: measures how fast large language models are served, with numbers that can be
+//! believed.
+//!
+//! `Args → Config → Plan → Records → Summary → Report`; this crate is the only one that prints,
+//! exits, reads the environment, or decides where files go.
+
+mod args;
+mod builtin;
+mod config;
+mod experiment;
+mod failure;
+mod interrupt;
+mod output;
+mod prompts;
+mod verb;
+
+use crate::args::{Args, Verb};
+use crate::failure::{Exit, Failure};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| output::say(&verb::apology(panic))));
+    match run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::say(&format!("error: {failure}"));
+            failure.exit.into()
+        }
+    }
+}
+
+fn run() -> Result<Exit, Failure> {
+    let typed = args::with_dashes(std::env::args_os());
+    let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
+    match Args::parse_from(typed).verb {
+        Verb::Chat(args) => experiment::chat(*args),
+        Verb::Mock(args) => verb::mock(&args),
+        Verb::Plot(args) => verb::plot(&args),
+        Verb::Report(args) => verb::report(&args),
+        Verb::Completions { shell } => verb::completions(shell),
+        Verb::Man { directory } => verb::man(&directory),
+    }
+}

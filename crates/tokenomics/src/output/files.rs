@@ -1,0 +1,146 @@
+//! Files of a run: where they are, and how they are written so that none is ever half there.
+
+use crate::failure::Failure;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The files of one run, beside each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    pub(crate) results: PathBuf,
+    pub(crate) plot: PathBuf,
+    stem: PathBuf,
+}
+
+impl Paths {
+    /// Beside `results_file`, or under `results/` with a name made of `model` and `moment`.
+    pub(crate) fn new(results_file: Option<&Path>, model: &str, moment: &str) -> Self {
+        let results = match results_file {
+            Some(path) => path.to_owned(),
+            None => Path::new("results").join(format!("chat-{}-{moment}.json", file_name(model))),
+        };
+        let stem = results.with_extension("");
+        Paths {
+            plot: stem.with_added_extension("png"),
+            results,
+            stem,
+        }
+    }
+
+    /// The raw records, with that extension.
+    pub(crate) fn records(&self, extension: &str) -> PathBuf {
+        self.stem.with_added_extension(format!("records.{extension}"))
+    }
+
+    /// Makes sure, before anything is measured, that the results can be written.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        check_writable(&self.results)
+    }
+}
+
+/// Makes sure that a file can be made at `path`, without making it.
+pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
+    let refuse = |error: io::Error| {
+        Failure::failed(format!(
+            "cannot write {}: {error}; choose another place with --results-file",
+            path.display()
+        ))
+    };
+    if path.is_dir() {
+        return Err(refuse(io::ErrorKind::IsADirectory.into()));
+    }
+    let folder = folder(path);
+    fs::create_dir_all(folder).map_err(refuse)?;
+    let probe = beside(path);
+    File::create(&probe).map_err(refuse)?;
+    fs::remove_file(&probe).map_err(refuse)
+}
+
+/// Writes a file whole or not at all: beside it first, synced, then renamed over it.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// The same, with the bytes written by `fill`.
+pub(crate) fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let partial = beside(path);
+    let write = || {
+        fs::create_dir_all(folder(path))?;
+        let mut file = File::create(&partial)?;
+        fill(&mut file)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&partial);
+        Failure::failed(format!(
+            "cannot write {}: {error}; what was there before is as it was",
+            path.display()
+        ))
+    })
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A name in the same folder, so that the rename stays on one file system.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
+}
+
+/// A model's name as part of a file's: `org/name` becomes `org-name`.
+fn file_name(model: &str) -> String {
+    let safe: String = model
+        .chars()
+        .take(60)
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => c,
+            _ => '-',
+        })
+        .collect();
+    safe.trim_start_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Paths, file_name, write_atomically};
+    use std::path::Path;
+
+    #[test]
+    fn bad_input_47_a_name_with_a_slash_stays_in_its_folder() {
+        assert_eq!(file_name("../../etc/pass wd"), "-..-etc-pass-wd");
+        let paths = Paths::new(None, "org/model", "now");
+        assert_eq!(paths.results, Path::new("results/chat-org-model-now.json"));
+    }
+
+    #[test]
+    fn files_lie_beside_the_result_file_under_its_name() {
+        let paths = Paths::new(Some(Path::new("out/my.v2.json")), "m", "now");
+        assert_eq!(paths.plot, Path::new("out/my.v2.png"));
+        assert_eq!(
+            paths.records("parquet"),
+            Path::new("out/my.v2.records.parquet")
+        );
+    }
+
+    #[test]
+    fn fault_36_a_failed_write_leaves_the_old_file_and_names_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        write_atomically(&path, b"old").unwrap();
+        let full = |_: &mut std::fs::File| Err(std::io::ErrorKind::StorageFull.into());
+        let failure = super::write_with(&path, full).unwrap_err().to_string();
+        assert!(failure.contains("x.json"), "{failure}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,11 @@
+//! The only place that writes files and prints.
+
+mod files;
+mod plot;
+mod print;
+mod recorder;
+
+pub(crate) use files::{Paths, check_writable, write_atomically};
+pub(crate) use plot::{plot, plot_summary};
+pub(crate) use print::{Progress, print, print_summary, say};
+pub(crate) use recorder::{Recorder, Sink};

@@ -1,0 +1,186 @@
+//! The verbs that measure nothing.
+
+use crate::args::{Args, MockArgs, OutputFormat, PlotArgs, ReportArgs, RoleChunkArg};
+use crate::config::read;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, say};
+use bytes::Bytes;
+use clap::CommandFactory;
+use mock::{Fault, MockConfig, MockServer, MockStats, RoleChunk, StopSignal};
+use report::ResultFile;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::panic::PanicHookInfo;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+use store::SavedFile;
+
+/// `tokenomics mock`: serves until ctrl-C.
+pub(crate) fn mock(args: &MockArgs) -> Result<Exit, Failure> {
+    let config = MockConfig {
+        ttft: millis("--ttft-ms", args.ttft_ms)?,
+        itl: millis("--itl-ms", args.itl_ms)?,
+        tokens: args.tokens,
+        tokens_per_event: args.tokens_per_event,
+        events_per_write: args.events_per_write,
+        role_chunk: match args.role_chunk {
+            RoleChunkArg::WithFirstToken => RoleChunk::WithFirstToken,
+            RoleChunkArg::Early => RoleChunk::Early,
+            RoleChunkArg::None => RoleChunk::None,
+        },
+        usage: !args.no_usage,
+        model: args.model.clone(),
+        max_concurrent: args.max_concurrent,
+        fault: args
+            .fault
+            .as_deref()
+            .map(Fault::from_str)
+            .transpose()
+            .map_err(Failure::usage)?,
+        api_key: args.api_key.clone(),
+    };
+    let truth = match &args.truth {
+        None => None,
+        Some(path) => {
+            let file = File::create(path).map_err(|error| {
+                Failure::failed(format!("cannot write --truth {}: {error}", path.display()))
+            })?;
+            Some(Box::new(file) as Box<dyn std::io::Write + Send>)
+        }
+    };
+    load::allow_connections(1024, 1).map_err(Failure::failed)?;
+    let address = SocketAddr::new(args.host, args.port);
+    let server = MockServer::bind(address, config, truth).map_err(Failure::failed)?;
+    say(&format!("Mock provider at http://{}/v1; ctrl-C stops it.", server.local_addr()));
+    let stop = StopSignal::new().map_err(Failure::failed)?;
+    crate::interrupt::on_interrupt({
+        let stop = stop.clone();
+        move || stop.stop()
+    })?;
+    let stats = server.serve(&stop).map_err(Failure::failed)?;
+    say(&words(&stats));
+    Ok(Exit::Done)
+}
+
+/// What the mock did, and how well it kept its own schedule.
+fn words(stats: &MockStats) -> String {
+    let mut words = format!(
+        "Served {} requests, {} of them streams of {} events; at most {} streams at once.",
+        stats.requests, stats.streams, stats.events, stats.concurrent_streams_peak
+    );
+    if let Some(late) = &stats.lateness {
+        let micros = |span: Duration| span.as_secs_f64() * 1e6;
+        words.push_str(&format!(
+            " Writes were late by {:.0} µs at p50, {:.0} at p99, {:.0} at worst.",
+            micros(late.p50),
+            micros(late.p99),
+            micros(late.max)
+        ));
+    }
+    words
+}
+
+fn millis(flag: &str, value: f64) -> Result<Duration, Failure> {
+    /// An hour.
+    const LIMIT: f64 = 3_600_000.0;
+    if (0.0..=LIMIT).contains(&value) {
+        Ok(Duration::from_secs_f64(value / 1000.0))
+    } else {
+        Err(Failure::usage(format!(
+            "{flag} must be between 0 and {LIMIT} milliseconds, got `{value}`"
+        )))
+    }
+}
+
+/// `tokenomics plot`: result files to an image.
+pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
+    let Some((image, files)) = args.files.split_last() else {
+        return Err(Failure::usage("give a result file, then the image"));
+    };
+    let files: Result<Vec<(String, ResultFile)>, Failure> = files
+        .iter()
+        .map(|path| {
+            let bytes = read("the result file", path)?;
+            let file = ResultFile::parse(&bytes)
+                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+            let label = path.file_stem().unwrap_or_default().to_string_lossy();
+            Ok((label.into_owned(), file))
+        })
+        .collect();
+    output::plot(&files?, image)?;
+    say(&format!("Written: {}", image.display()));
+    Ok(Exit::Done)
+}
+
+/// `tokenomics report`: records to every number again.
+pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let path = &args.records;
+    let refuse = |error| Failure::usage(format!("{}: {error}", path.display()));
+    let saved = if path.is_dir() {
+        read_parts(path)?
+    } else {
+        store::read(Bytes::from(read("the records", path)?)).map_err(refuse)?
+    };
+    if saved.truncated && args.output_format != OutputFormat::Quiet {
+        say("The last line is cut off, as a killed run leaves it; one record is lost.");
+    }
+    let summary = stats::summarize_saved(&saved.run);
+    output::print_summary(&summary, args.output_format, args.output.as_deref())?;
+    Ok(match summary.verdict.grade {
+        stats::Grade::Invalid => Exit::Invalid,
+        stats::Grade::Valid | stats::Grade::Suspect => Exit::Done,
+    })
+}
+
+fn read_parts(folder: &Path) -> Result<SavedFile, Failure> {
+    let refuse = |error: &dyn std::error::Error| {
+        Failure::usage(format!("{}: {error}", folder.display()))
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| refuse(&error))? {
+        let path = entry.map_err(|error| refuse(&error))?.path();
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut parts = paths.iter().map(|path| fs::read(path).map(Bytes::from));
+    let run = store::read_parts(&mut parts).map_err(|error| refuse(&error))?;
+    Ok(SavedFile {
+        run,
+        truncated: false,
+    })
+}
+
+/// `tokenomics completions`: a script for a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "tokenomics", &mut script);
+    output::print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
+
+/// `tokenomics man`: the manual pages.
+pub(crate) fn man(directory: &Path) -> Result<Exit, Failure> {
+    let write = || {
+        fs::create_dir_all(directory)?;
+        clap_mangen::generate_to(Args::command(), directory)
+    };
+    write().map_err(|error| {
+        Failure::failed(format!("cannot write {}: {error}", directory.display()))
+    })?;
+    Ok(Exit::Done)
+}
+
+/// What a panic of ours says: where, and what to do, without a backtrace.
+pub(crate) fn apology(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map_or_else(String::new, |location| {
+        format!(" at {}:{}", location.file(), location.line())
+    });
+    let what = panic.payload_as_str().unwrap_or("no message");
+    format!(
+        "error: this is a bug in tokenomics{place}: {what}. \
+         What was measured so far is in the records; please report it with the command you ran"
+    )
+}

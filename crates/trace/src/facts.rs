@@ -1,0 +1,104 @@
+use crate::{Nanos, Pacing, Record, RunId};
+use serde::{Deserialize, Serialize};
+
+/// What is known before the first request: everything a reader needs to turn records into a summary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// [`crate::SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// The resolved configuration as the result file shows it, in order.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// One per batch size, concurrency or rate, in the order measured.
+    pub points: Vec<PointInfo>,
+    /// The service-level objectives of goodput, where some were given.
+    pub slo: Option<Slo>,
+}
+
+/// One setting that is measured: a batch size, a concurrency, a rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PointInfo {
+    /// Its key in the result file: `64`, or `2.5` for a rate.
+    pub key: String,
+    /// The rule that releases its requests.
+    pub pacing: Pacing,
+}
+
+/// Bounds that a request must meet to count as good; each absent one is not checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slo {
+    /// Time to first token, in milliseconds.
+    pub ttft_ms: Option<f64>,
+    /// Time per output token, in milliseconds.
+    pub tpot_ms: Option<f64>,
+    /// End-to-end latency, in milliseconds.
+    pub e2e_ms: Option<f64>,
+}
+
+/// What is known after one run, beside its records: what was asked of the client and how it fared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Which run.
+    pub run: RunId,
+    /// The release of the first request.
+    pub start: Nanos,
+    /// The end of the last one.
+    pub end: Nanos,
+    /// Requests the plan held, or released where the run had a deadline.
+    pub planned: u64,
+    /// The user stopped the run before it was over.
+    pub interrupted: bool,
+    /// Who took the arrival stamps.
+    pub stamps: StampSource,
+    /// How the client itself fared.
+    pub instrument: Instrument,
+    /// What a person should know of this run, in whole sentences.
+    pub notes: Vec<String>,
+}
+
+/// Who took the arrival stamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StampSource {
+    /// The kernel, on receipt.
+    Kernel,
+    /// This process, after the read returned.
+    User,
+    /// A virtual clock, in tests.
+    Virtual,
+}
+
+/// How the client fared during a run. Absent means not measured on this platform.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Instrument {
+    /// How late a timer thread that does nothing else woke: median, in nanoseconds.
+    pub canary_late_p50: Option<Nanos>,
+    /// The same, 99th percentile.
+    pub canary_late_p99: Option<Nanos>,
+    /// The same, at worst.
+    pub canary_late_max: Option<Nanos>,
+    /// How late the open-loop pacer released requests: 99th percentile.
+    pub pacer_late_p99: Option<Nanos>,
+    /// CPU time of this process during the run, user and system.
+    pub cpu: Option<Nanos>,
+    /// CPU time of the receiving thread alone: it is the one that can be saturated.
+    pub receiver_cpu: Option<Nanos>,
+    /// Time the receiving thread was runnable and not running.
+    pub receiver_run_queue_wait: Option<Nanos>,
+    /// CPU time that the hypervisor took from the machine, over all processors.
+    pub steal: Option<Nanos>,
+    /// Time this process's control group was throttled.
+    pub throttled: Option<Nanos>,
+    /// The most file descriptors open at once that the run needed, and the limit.
+    pub file_descriptor_limit: Option<u64>,
+}
+
+/// A run as it is stored: enough to recompute every number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedRun {
+    /// What was known before.
+    pub header: RunHeader,
+    /// What was known after each run; a run that was killed has none.
+    pub facts: Vec<RunFacts>,
+    /// What came back.
+    pub records: Vec<Record>,
+}

@@ -1,0 +1,18 @@
+//! The vocabulary: what is planned, what came back, and nothing derived from it.
+//!
+//! Every other crate speaks these types. They are plain data: no clock, no socket, no file, no thread.
+
+mod facts;
+mod nanos;
+mod plan;
+mod record;
+
+pub use facts::{Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource};
+pub use nanos::Nanos;
+pub use plan::{Arrival, Pacing, Plan, PlannedRequest, Prompt, Stop};
+pub use record::{Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage};
+
+/// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].
+///
+/// It rises when a reader of the previous version would misread a file.
+pub const SCHEMA_VERSION: u32 = 1;

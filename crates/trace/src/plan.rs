@@ -1,0 +1,111 @@
+use crate::Nanos;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What one run sends, and when: a pure function of configuration and seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`crate::SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// The seed that everything random in the plan was drawn from.
+    pub seed: u64,
+    /// The rule that releases requests.
+    pub pacing: Pacing,
+    /// When the run stops releasing requests; what is in flight is then waited for.
+    pub stop: Stop,
+    /// In the order in which they are released.
+    pub requests: Vec<PlannedRequest>,
+}
+
+/// One request of a [`Plan`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedRequest {
+    /// Unique in the plan: its position.
+    pub id: u64,
+    /// When it should start, counted from the start of the run. Zero unless the pacing is open.
+    pub due: Nanos,
+    /// What is asked.
+    pub prompt: Prompt,
+    /// The limit on generated tokens; the server's own where absent.
+    pub max_tokens: Option<u32>,
+}
+
+/// The text of a request. Shared, because a data set with fewer rows than requests repeats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// The system message, if any.
+    pub system: Option<Arc<str>>,
+    /// The user's message.
+    pub user: Arc<str>,
+}
+
+/// The rule that releases the requests of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Pacing {
+    /// `size` requests at once; the next batch when all of them are done.
+    Burst {
+        /// Requests per batch.
+        size: u32,
+    },
+    /// A request is released as soon as fewer than `concurrency` are in flight.
+    Closed {
+        /// Requests in flight.
+        concurrency: u32,
+    },
+    /// Each request is released at its due time, whatever the others do.
+    Open {
+        /// The process that drew the due times.
+        arrival: Arrival,
+        /// At most so many in flight, as `vllm bench serve` has it; later requests wait, and
+        /// their wait shows as issue lag.
+        max_concurrency: Option<u32>,
+    },
+}
+
+/// How the due times of an open plan were drawn. Rates are requests per second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "process")]
+pub enum Arrival {
+    /// Equal gaps of 1 / rate.
+    Constant {
+        /// Requests per second.
+        rate: f64,
+    },
+    /// Exponential gaps.
+    Poisson {
+        /// Requests per second.
+        rate: f64,
+    },
+    /// Gamma-distributed gaps of mean 1 / rate.
+    Gamma {
+        /// Requests per second.
+        rate: f64,
+        /// The shape, vLLM's "burstiness": 1 is Poisson, smaller is burstier.
+        shape: f64,
+    },
+}
+
+impl Arrival {
+    /// The mean rate, in requests per second.
+    pub fn rate(&self) -> f64 {
+        match *self {
+            Arrival::Constant { rate } | Arrival::Poisson { rate } | Arrival::Gamma { rate, .. } => {
+                rate
+            }
+        }
+    }
+}
+
+/// When a run stops releasing requests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "when")]
+pub enum Stop {
+    /// After the last planned one.
+    AllRequests,
+    /// After this span; the planned requests repeat from the first when they run out.
+    Deadline {
+        /// Counted from the start of the run.
+        after: Nanos,
+    },
+}

@@ -1,0 +1,209 @@
+use crate::Nanos;
+use serde::{Deserialize, Serialize};
+
+/// Which part of an invocation a record belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId {
+    /// Index into [`crate::RunHeader::points`].
+    pub point: u32,
+    /// Counted from 0 within the point, warm-up runs and measured runs apart.
+    pub run: u32,
+    /// A warm-up run enters no number.
+    pub warmup: bool,
+}
+
+/// What came back for one request: stamps and facts, never a derived number.
+///
+/// `due ≤ issued ≤ connected ≤ sent ≤ first_byte ≤ events ≤ done`, on the clock of [`Nanos`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Where it belongs.
+    pub run: RunId,
+    /// Unique in the invocation; sent to the server as `x-request-id: tokenomics-<id>`.
+    pub id: u64,
+    /// When the plan says it should start; equal to `issued` in closed loop.
+    pub due: Nanos,
+    /// The client begins: slot granted, before connecting.
+    pub issued: Nanos,
+    /// TCP and TLS ready; equal to `issued` on a kept-alive connection.
+    pub connected: Option<Nanos>,
+    /// The last byte of the request was written.
+    pub sent: Option<Nanos>,
+    /// The first byte of the response arrived.
+    pub first_byte: Option<Nanos>,
+    /// `[DONE]`, the end of the body, or the moment of failure.
+    pub done: Nanos,
+    /// The user-space stamp of the read that gave `done`; later by the client's own lag.
+    pub done_read: Nanos,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// What the stream carried, in order of arrival; empty for a response that is not a stream.
+    pub events: Vec<Event>,
+    /// Token counts as the server gave them.
+    pub usage: Option<Usage>,
+    /// The server's `finish_reason` of the first choice.
+    pub finish_reason: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What to tell a person about a failure: the server's or the system's words.
+    pub detail: Option<String>,
+    /// HTTP status, where a response began.
+    pub status: Option<u16>,
+    /// Seconds of a `Retry-After` header, where one came.
+    pub retry_after_seconds: Option<u64>,
+    /// Bytes of body received.
+    pub body_bytes: u64,
+}
+
+/// One server-sent event that carried something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// What it carried.
+    pub kind: EventKind,
+    /// Stamp of the read that completed it: the kernel's where it gives one.
+    pub arrived: Nanos,
+    /// The user-space stamp of the same read; later than `arrived` by the client's own lag.
+    pub read: Nanos,
+    /// Which read of the response, from 0. Events of one read share it: they were coalesced.
+    pub read_index: u32,
+    /// Bytes of generated text.
+    pub text_bytes: u32,
+    /// Tokens in it, where the server says so with every event.
+    pub tokens: Option<u32>,
+    /// Index of the choice, where `n` > 1.
+    pub choice: u32,
+}
+
+/// What an event carries. Only `Content`, `Reasoning` and `ToolCall` are token events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A role, an empty delta or a finish reason without text.
+    Empty,
+    /// Non-empty generated text.
+    Content,
+    /// Non-empty reasoning text.
+    Reasoning,
+    /// Non-empty tool-call name or arguments.
+    ToolCall,
+    /// Usage alone.
+    Usage,
+    /// `[DONE]`.
+    Done,
+}
+
+impl EventKind {
+    /// Whether it carries non-empty generated text.
+    pub const fn is_token(self) -> bool {
+        matches!(self, Self::Content | Self::Reasoning | Self::ToolCall)
+    }
+}
+
+/// Token counts as the server gave them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// `usage.prompt_tokens`.
+    pub prompt_tokens: Option<u64>,
+    /// `usage.completion_tokens`, which contains the reasoning tokens.
+    pub completion_tokens: Option<u64>,
+    /// `usage.prompt_tokens_details.cached_tokens`.
+    pub cached_tokens: Option<u64>,
+    /// `usage.completion_tokens_details.reasoning_tokens`.
+    pub reasoning_tokens: Option<u64>,
+}
+
+/// How a request ended. A failure is data: it stays in every denominator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "which")]
+pub enum Outcome {
+    /// A whole response.
+    Complete,
+    /// A status other than 2xx.
+    Http,
+    /// A deadline passed.
+    Timeout(TimeoutKind),
+    /// No connection, or no TLS.
+    Connect,
+    /// A kept-alive connection was closed under the request, before any byte came back.
+    Stale,
+    /// The response ended before it was whole.
+    Truncated,
+    /// The response was not what the protocol says.
+    Protocol,
+    /// The server reported an error inside a 200.
+    ServerError,
+    /// We stopped it.
+    Cancelled,
+}
+
+/// Which deadline passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeoutKind {
+    /// TCP and TLS.
+    Connect,
+    /// Sent to first token.
+    FirstToken,
+    /// Token to token.
+    Stall,
+    /// The whole request.
+    Total,
+}
+
+impl Outcome {
+    /// Every outcome there is, in the order of the enum.
+    pub const ALL: [Outcome; 12] = [
+        Outcome::Complete,
+        Outcome::Http,
+        Outcome::Timeout(TimeoutKind::Connect),
+        Outcome::Timeout(TimeoutKind::FirstToken),
+        Outcome::Timeout(TimeoutKind::Stall),
+        Outcome::Timeout(TimeoutKind::Total),
+        Outcome::Connect,
+        Outcome::Stale,
+        Outcome::Truncated,
+        Outcome::Protocol,
+        Outcome::ServerError,
+        Outcome::Cancelled,
+    ];
+
+    /// Whether the request counts as answered.
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Complete)
+    }
+
+    /// A stable name, the same in every file and table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Http => "http",
+            Self::Timeout(TimeoutKind::Connect) => "timeout_connect",
+            Self::Timeout(TimeoutKind::FirstToken) => "timeout_first_token",
+            Self::Timeout(TimeoutKind::Stall) => "timeout_stall",
+            Self::Timeout(TimeoutKind::Total) => "timeout_total",
+            Self::Connect => "connect",
+            Self::Stale => "stale_connection",
+            Self::Truncated => "truncated",
+            Self::Protocol => "protocol",
+            Self::ServerError => "server_error",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The outcome of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+
+    #[test]
+    fn every_outcome_has_a_name_of_its_own_that_leads_back_to_it() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use trace::Nanos;
+
+/// Why a configuration or a data set is refused. Each message names the value, the limit and the
+/// way out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum WorkloadError {
+    /// A rate that is not a positive number.
+    #[error(
+        "`--request-rate` must be above 0 requests per second and finite, got `{rate}`; leave it \
+         out for a closed loop."
+    )]
+    Rate {
+        /// As given, in requests per second.
+        rate: f64,
+    },
+    /// A burstiness that is not positive.
+    #[error(
+        "`--burstiness` must be above 0, got `{burstiness}`; leave it out (or give 1) for Poisson \
+         arrivals, give `inf` for equal gaps."
+    )]
+    Burstiness {
+        /// As given: the shape of the gamma distribution.
+        burstiness: f64,
+    },
+    /// Nothing may be in flight.
+    #[error(
+        "`{flag}` must be at least 1 request in flight, got `0`; give 1 to send one request after \
+         the other."
+    )]
+    Concurrency {
+        /// The flag that sets it in this pacing.
+        flag: &'static str,
+    },
+    /// A batch of nothing.
+    #[error("`--batch-sizes` must be positive integers, got `0`; leave it out for 1,2,4,8.")]
+    BatchSize,
+    /// A run that is over before it begins.
+    #[error(
+        "`--duration` must be above 0 seconds, got `0`; leave it out to stop after the last \
+         planned request."
+    )]
+    Duration,
+    /// A run of nothing.
+    #[error("a run needs at least 1 request, got `0`; raise `--num-prompts` or leave it out.")]
+    Requests,
+    /// A plan that would not fit in memory.
+    #[error(
+        "a run may plan at most {limit} requests, and this one plans more; lower `--num-prompts`, \
+         `--request-rate` or `--duration`."
+    )]
+    TooManyRequests {
+        /// [`crate::REQUESTS_MAX`].
+        limit: usize,
+    },
+    /// An open plan whose first request comes after its end.
+    #[error(
+        "no request arrives within {} s at {rate} requests per second; raise `--request-rate` or \
+         `--duration`.",
+        .after.seconds()
+    )]
+    NothingArrives {
+        /// In requests per second.
+        rate: f64,
+        /// The end of the run.
+        after: Nanos,
+    },
+    /// A request that may generate nothing.
+    #[error("`--max-tokens` must be at least 1, got `0`; leave it out for the server's own limit.")]
+    MaxTokens,
+
+    /// A file name that names no format.
+    #[error(
+        "`{extension}` is not a data set format that is read here; convert the file to .txt, \
+         .csv, .json or .jsonl."
+    )]
+    UnknownFormat {
+        /// As given, without control characters.
+        extension: String,
+    },
+    /// No rows.
+    #[error("the data set has no prompts; it needs at least 1.")]
+    EmptyDataSet,
+    /// Bytes that are not text.
+    #[error("line {line} of the data set is not valid UTF-8; convert the file to UTF-8.")]
+    NotUtf8 {
+        /// Of the file, from 1.
+        line: usize,
+    },
+    /// JSON or CSV that does not parse.
+    #[error("the data set is not valid {format}: {place}{reason}.")]
+    Malformed {
+        /// The format's name.
+        format: &'static str,
+        /// `row N: `, or empty where the reason tells the place.
+        place: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// JSON that holds no rows.
+    #[error(
+        "the data set is {found}; it must be an array of rows, or an object with such an array \
+         under `data` or `rows`."
+    )]
+    NotRows {
+        /// What it is instead.
+        found: String,
+    },
+    /// The column asked for is not there.
+    #[error(
+        "row {row} of the data set has no column `{column}`; it has {available}. Name one of them \
+         with `--dataset-column`."
+    )]
+    MissingColumn {
+        /// From 1.
+        row: usize,
+        /// As asked for.
+        column: String,
+        /// The columns there are, quoted.
+        available: String,
+    },
+    /// No column was asked for, and none of the usual ones is there.
+    #[error(
+        "the data set has none of the columns {usual}; it has {available}. Name one of them with \
+         `--dataset-column`."
+    )]
+    NoUsualColumn {
+        /// The columns that are looked for, quoted.
+        usual: String,
+        /// The columns there are, quoted.
+        available: String,
+    },
+    /// A column was asked for where rows are plain texts.
+    #[error(
+        "`--dataset-column` asks for column `{column}`, but row {row} of the data set is plain \
+         text without columns; leave the flag out."
+    )]
+    NoColumns {
+        /// From 1.
+        row: usize,
+        /// As asked for.
+        column: String,
+    },
+    /// A row or field of the wrong type.
+    #[error("row {row} of the data set holds {found}{place}; a prompt must be text.")]
+    NotText {
+        /// From 1.
+        row: usize,
+        /// ` in column …`, or empty where the row itself is of the wrong type.
+        place: String,
+        /// The JSON type, with its article.
+        found: &'static str,
+    },
+    /// A row without a prompt.
+    #[error(
+        "row {row} of the data set has an empty prompt; fill it, delete the row, or name another \
+         column with `--dataset-column`."
+    )]
+    EmptyPrompt {
+        /// From 1.
+        row: usize,
+    },
+    /// A row that no server would take.
+    #[error(
+        "the prompt in row {row} of the data set is {bytes} bytes long, above the limit of \
+         {limit}; shorten it or delete the row."
+    )]
+    PromptTooLong {
+        /// From 1.
+        row: usize,
+        /// As found.
+        bytes: usize,
+        /// [`crate::PROMPT_BYTES_MAX`].
+        limit: usize,
+    },
+}

@@ -1,0 +1,32 @@
+//! Prompts, data sets and arrivals: (configuration, seed) to a plan.
+//!
+//! ```text
+//! bytes of a data set → rows ─┐
+//!                             ├→ PromptSource ─┐
+//! built-in maths problems ────┘                ├→ build_plan → trace::Plan
+//! rate, burstiness → Arrival → due times ──────┘
+//! ```
+//!
+//! Never reads a file, a clock or the environment: the same configuration and seed give the same
+//! plan. (Random due times come out of logarithms, in which the mathematics libraries of two
+//! platforms may differ in the last bit; everything else is the same on every machine.)
+
+pub mod aime;
+mod arrival;
+mod dataset;
+mod description;
+mod error;
+mod fingerprint;
+pub mod math;
+mod plan;
+mod sampling;
+mod seed;
+
+pub use arrival::{arrival_for, due_times};
+pub use dataset::{Format, PROMPT_BYTES_MAX, parse_rows};
+pub use description::{WordCounts, WorkloadDescription, describe};
+pub use error::WorkloadError;
+pub use fingerprint::workload_hash;
+pub use plan::{REQUESTS_MAX, WorkloadConfig, build_plan};
+pub use sampling::PromptSource;
+pub use seed::seed_for;

@@ -1,0 +1,2 @@
+//! Developer commands: ci, bless, bench.
+fn main() {}
