@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use thiserror::Error;
 
 /// Why a report could not be made.
@@ -60,4 +61,12 @@ pub enum ReportError {
         /// Their words.
         problem: String,
     },
+}
+
+impl ReportError {
+    pub(crate) fn figure(problem: impl Display) -> Self {
+        Self::Figure {
+            problem: problem.to_string(),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::style::{Ink, Style, grade_ink, mark, word};
 use crate::width::{clip, wrap};
 use crate::{Axis, escape, number};
 use serde_json::{Map, Value};
-use stats::{MeanStd, PointSummary, Quantile, Reason, Reliability, Summary, TokenSource, Verdict};
+use stats::{MeanStd, PointSummary, Quantile, Reason, Summary, TokenSource, Verdict};
 
 /// The width that running text keeps to: it looks right on the narrowest usual terminal.
 const TEXT_COLUMNS: usize = 80;
@@ -139,10 +139,10 @@ fn load(point: &PointSummary) -> String {
 }
 
 fn complete_of_issued(point: &PointSummary) -> String {
-    let Reliability {
-        complete, issued, ..
-    } = &point.reliability;
-    format!("{complete}/{issued}")
+    format!(
+        "{}/{}",
+        point.reliability.complete, point.reliability.issued
+    )
 }
 
 fn is_estimated(point: &PointSummary) -> bool {

@@ -3,8 +3,10 @@
 use crate::args::{ChatArgs, DatasetKey};
 use crate::config::read;
 use crate::failure::Failure;
+use crate::output::say;
+use hub::{Hub, HubConfig, Repo, RepoKind};
 use std::path::Path;
-use workload::{Format, PromptSource};
+use workload::{Format, PromptSource, aime};
 
 /// The source that the flags name, and what the result file says of it.
 pub(crate) fn source(
@@ -34,6 +36,35 @@ fn format(path: &Path) -> Result<Format, workload::WorkloadError> {
     Format::from_extension(&extension)
 }
 
-fn from_hub(_: &impl Fn(&str) -> Option<String>) -> Result<PromptSource, Failure> {
-    Err(Failure::failed("hub"))
+/// The AIME problems, from the hub's cache or over the network.
+fn from_hub(environment: &impl Fn(&str) -> Option<String>) -> Result<PromptSource, Failure> {
+    let way_out = |error: &dyn std::error::Error| {
+        Failure::failed(format!(
+            "cannot get the AIME problems: {error}; \
+             --dataset-key math needs no network, --dataset-path takes a file"
+        ))
+    };
+    let config = HubConfig::from_env(environment).map_err(|error| way_out(&error))?;
+    let hub = Hub::new(config).map_err(|error| way_out(&error))?;
+    let repo = Repo::new(RepoKind::Dataset, aime::DATASET_ID).map_err(|error| way_out(&error))?;
+    let is_table = |name: &str| format(Path::new(name)).is_ok_and(|format| format == Format::Csv);
+    let mut told = false;
+    let mut tell = |progress: hub::Progress| {
+        if !told {
+            say(&format!("Fetching {} from the hub …", progress.file));
+            told = true;
+        }
+    };
+    let files = hub
+        .resolve(&repo, &is_table, &mut tell)
+        .map_err(|error| way_out(&error))?;
+    let Some(path) = files.first() else {
+        return Err(Failure::failed(format!(
+            "the data set {} has no .csv file any more; --dataset-path takes one of yours",
+            aime::DATASET_ID
+        )));
+    };
+    let bytes = read("the data set", path)?;
+    aime::source(&bytes, Format::Csv)
+        .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
 }

@@ -9,7 +9,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
     Color, FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle, WHITE, register_font,
 };
-use std::fmt::Display;
 
 /// Where the compiled-in font is not installed, a viewer of the SVG takes the next in the list.
 const FONT: &str = "Ubuntu Light, Ubuntu, Helvetica, Arial, sans-serif";
@@ -27,15 +26,15 @@ pub(super) struct Canvas<'a> {
 impl<'a> Canvas<'a> {
     pub(super) fn new(out: &'a mut String, size: (u32, u32)) -> Result<Self, ReportError> {
         register_font(FONT, FontStyle::Normal, UBUNTU_LIGHT)
-            .map_err(|_| refused("its font cannot be read"))?;
+            .map_err(|_| ReportError::figure("its font cannot be read"))?;
         let area = SVGBackend::with_string(out, size).into_drawing_area();
-        area.fill(&WHITE).map_err(refused)?;
+        area.fill(&WHITE).map_err(ReportError::figure)?;
         Ok(Self { area })
     }
 
     /// Ends the document.
     pub(super) fn finish(self) -> Result<(), ReportError> {
-        self.area.present().map_err(refused)
+        self.area.present().map_err(ReportError::figure)
     }
 
     pub(super) fn line(
@@ -46,7 +45,7 @@ impl<'a> Canvas<'a> {
     ) -> Result<(), ReportError> {
         self.area
             .draw(&PathElement::new(grid(points), stroke(color, width)))
-            .map_err(refused)
+            .map_err(ReportError::figure)
     }
 
     pub(super) fn dashed(
@@ -58,14 +57,14 @@ impl<'a> Canvas<'a> {
         let style = stroke(color, width);
         self.area
             .draw(&DashedPathElement::new(grid(points), 10, 7, style))
-            .map_err(refused)
+            .map_err(ReportError::figure)
     }
 
     /// A filled shape, mostly transparent.
     pub(super) fn band(&self, points: &[Pixel], color: RGBColor) -> Result<(), ReportError> {
         self.area
             .draw(&Polygon::new(grid(points), color.mix(0.14).filled()))
-            .map_err(refused)
+            .map_err(ReportError::figure)
     }
 
     /// A marker with a white rim; white within where it is hollow.
@@ -95,7 +94,7 @@ impl<'a> Canvas<'a> {
         let corners: &[Pixel] = match shape {
             Shape::Circle => {
                 let circle = Circle::new(pixel((x, y)), pixel((radius, 0.0)).0, color.filled());
-                return self.area.draw(&circle).map_err(refused);
+                return self.area.draw(&circle).map_err(ReportError::figure);
             }
             Shape::Square => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
             Shape::Triangle => &[(0.0, -1.2), (1.15, 0.9), (-1.15, 0.9)],
@@ -108,7 +107,7 @@ impl<'a> Canvas<'a> {
             .collect();
         self.area
             .draw(&Polygon::new(grid(&corners), color.filled()))
-            .map_err(refused)
+            .map_err(ReportError::figure)
     }
 
     /// One line of text; `from` says which side of it stands at `x`, its middle stands at `y`.
@@ -125,7 +124,7 @@ impl<'a> Canvas<'a> {
             .color(&color);
         self.area
             .draw(&Text::new(text.to_owned(), pixel((x, y)), style))
-            .map_err(refused)
+            .map_err(ReportError::figure)
     }
 
     /// How wide `text` is; a tenth too much, which leaves room for another font.
@@ -169,10 +168,4 @@ fn grid(points: &[Pixel]) -> Vec<(i32, i32)> {
 )]
 fn pixel((x, y): Pixel) -> (i32, i32) {
     (x.round() as i32, y.round() as i32)
-}
-
-fn refused(problem: impl Display) -> ReportError {
-    ReportError::Figure {
-        problem: problem.to_string(),
-    }
 }

@@ -1,0 +1,180 @@
+//! Rows 41 to 50 of the command line's bad inputs: exit code 2, and a sentence that names the value,
+//! the limit and the way out.
+
+use crate::shell::Shell;
+
+#[test]
+fn bad_input_41_a_rate_that_is_not_above_0() {
+    insta::assert_snapshot!(Shell::new().transcript([
+        &["chat", "--request-rate", "0"][..],
+        &["chat", "--request-rate", "-1"],
+        &["chat", "--request-rate", "nan"],
+        &["chat", "--request-rate", "inf"],
+        &["chat", "--request-rate", "2,fast"],
+        &["chat", "--request-rate", "2", "--burstiness", "0"],
+    ]));
+}
+
+#[test]
+fn bad_input_42_a_concurrency_of_0() {
+    insta::assert_snapshot!(Shell::new().transcript([
+        &["chat", "--max-concurrency", "0"][..],
+        &["chat", "--batch_sizes", "1,0"],
+        &["chat", "--batch_sizes", ""],
+        &["chat", "--max-concurrency", "4294967296"],
+        &["chat", "--max-concurrency", "1", "--num-prompts", "0"],
+        &["chat", "--num_runs", "0"],
+        &["chat", "--max_tokens", "0"],
+    ]));
+}
+
+#[test]
+fn bad_input_43_a_duration_of_0() {
+    insta::assert_snapshot!(Shell::new().transcript([
+        &["chat", "--max-concurrency", "1", "--duration", "0"][..],
+        &["chat", "--max-concurrency", "1", "--duration", "-3"],
+        &["chat", "--max-concurrency", "1", "--duration", "nan"],
+        &["chat", "--duration", "5"],
+        &["chat", "--timeout", "0"],
+    ]));
+}
+
+#[test]
+fn bad_input_44_not_a_url_or_the_wrong_scheme() {
+    insta::assert_snapshot!(Shell::new().transcript([
+        &["chat", "--api_base", "localhost:8000"][..],
+        &["chat", "--api_base", "ftp://localhost:8000/v1"],
+        &["chat", "--api_base", "http://"],
+        &["chat", "--api_base", "not a url"],
+        &["chat", "--api_base", "http://localhost:8000/v1#x"],
+    ]));
+}
+
+#[test]
+fn bad_input_44_a_password_in_a_url_is_not_shown() {
+    for url in ["http://me:hunter2@host/v1", "http://host/v1?api_key=hunter2"] {
+        let ran = Shell::new().run(&["chat", "--api_base", url]);
+        assert_eq!(ran.code, Some(2));
+        assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn bad_input_45_a_data_set_that_is_missing_empty_or_without_the_column() {
+    let shell = Shell::new();
+    shell.write("empty.txt", "\n \n");
+    shell.write("other.csv", "id,ask,answer\n1,What is 1 + 1?,2\n");
+    shell.write("rows.json", r#"[{"prompt": "a"}, {"prompt": 7}]"#);
+    shell.write("table.xlsx", "");
+    insta::assert_snapshot!(shell.transcript([
+        &["chat", "--dataset-path", "nowhere.csv"][..],
+        &["chat", "--dataset-path", "empty.txt"],
+        &["chat", "--dataset-path", "other.csv"],
+        &["chat", "--dataset-path", "other.csv", "--dataset-column", "Question"],
+        &["chat", "--dataset-path", "rows.json"],
+        &["chat", "--dataset-path", "table.xlsx"],
+    ]));
+}
+
+#[test]
+fn bad_input_46_a_parquet_bomb() {
+    let shell = Shell::new();
+    shell.write("bomb.parquet", parquet_of_rows(1 << 40));
+    insta::assert_snapshot!(shell.transcript([&["report", "bomb.parquet"][..]]));
+}
+
+#[test]
+fn bad_input_47_names_with_control_characters() {
+    let shell = Shell::new();
+    shell.write("nul.toml", "model = \"a\\u0000b\"");
+    insta::assert_snapshot!(shell.transcript([
+        &["chat", "--model", "a\x1b[2Jb"][..],
+        &["chat", "--description", "two\nlines"],
+        &["chat", "--config", "nul.toml"],
+    ]));
+}
+
+#[test]
+fn bad_input_48_a_key_with_a_newline_is_refused_and_never_shown() {
+    let shell = Shell::new().set("OPENAI_API_KEY", "sk-hunter2\nx: y");
+    shell.write("key", "sk-hunter2\nx: y\n");
+    let (_server, url) = crate::shell::provider(mock::MockConfig::default());
+    for arguments in [
+        &["chat", "--api-key", "sk-hunter2\nx: y"][..],
+        &["chat", "--api-key-file", "key"],
+        &["chat", "--api_base", &url],
+    ] {
+        let ran = shell.run(arguments);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert_eq!(
+            ran.stderr,
+            "error: cannot send the header `authorization`: its value holds a line break or another \
+             character that HTTP cannot carry\n"
+        );
+    }
+}
+
+#[test]
+fn bad_input_49_a_header_with_a_line_break() {
+    insta::assert_snapshot!(Shell::new().transcript([
+        &["chat", "--header", "X-Team: a\r\nX-Evil: b"][..],
+        &["chat", "--header", "X-Team\r\nX-Evil: b"],
+        &["chat", "--header", "no colon"],
+        &["chat", "--header", "Content-Length: 5"],
+    ]));
+}
+
+#[test]
+fn bad_input_50_a_corrupt_results_file() {
+    let shell = Shell::new();
+    shell.write("empty.json", "");
+    shell.write("cut.json", r#"{"metadata": {"model": "m"}, "results": {"1": {"#);
+    shell.write("other.json", r#"{"name": "package", "version": "1.0.0"}"#);
+    shell.write("later.json", r#"{"schema_version": 99, "metadata": {}, "results": {}}"#);
+    shell.write("key.json", "{\"metadata\": {}, \"results\": {\"a\\u001bb\": {}}}");
+    shell.write("image.json", b"\x89PNG\r\n\x1a\n");
+    insta::assert_snapshot!(shell.transcript([
+        &["plot", "nowhere.json", "out.png"][..],
+        &["plot", "empty.json", "out.png"],
+        &["plot", "cut.json", "out.png"],
+        &["plot", "other.json", "out.png"],
+        &["plot", "later.json", "out.png"],
+        &["plot", "key.json", "out.png"],
+        &["plot", "image.json", "out.png"],
+        &["report", "cut.json"],
+        &["report", "image.json"],
+        &["report", "."],
+    ]));
+    assert!(!shell.files().contains(&"out.png".to_owned()));
+}
+
+/// A Parquet file with one column of integers that holds none, whose footer claims `rows`.
+///
+/// The footer is one struct in Thrift's compact protocol: each field is a byte of (distance to the
+/// field before << 4 | type), then its value; integers are zigzag varints.
+fn parquet_of_rows(rows: u64) -> Vec<u8> {
+    let mut footer = vec![0x15, 2]; // version: 1
+    footer.extend([0x19, 0x2c]); // schema: a list of two structs
+    footer.extend([0x48, 4]); // the root's name
+    footer.extend(b"root");
+    footer.extend([0x15, 2, 0]); // its one child
+    footer.extend([0x15, 4, 0x25, 0, 0x18, 2]); // INT64, required, its name
+    footer.extend(b"id");
+    footer.push(0);
+    footer.push(0x16); // rows
+    let mut left = rows << 1;
+    while left >= 0x80 {
+        footer.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
+        left >>= 7;
+    }
+    footer.push(u8::try_from(left).unwrap());
+    footer.extend([0x19, 0x0c]); // row groups: an empty list of structs
+    footer.extend([0x19, 0x1c]); // key-value metadata: a list of one struct
+    for (field, text) in [(0x18, "tokenomics.schema_version"), (0x18, "1")] {
+        footer.extend([field, u8::try_from(text.len()).unwrap()]);
+        footer.extend(text.bytes());
+    }
+    footer.extend([0, 0]);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [&b"PAR1"[..], &footer, &length, b"PAR1"].concat()
+}

@@ -1,0 +1,10 @@
+//! The program as a person or a script meets it: what is typed, what is printed, the exit code, the files.
+
+mod bad_input;
+mod chat;
+mod config_file;
+mod help;
+mod hub;
+mod records;
+mod secret;
+mod shell;
