@@ -109,7 +109,7 @@ fn compare(run: &SavedRun, truths: &HashMap<String, TruthRecord>) -> Result<Erro
         gaps: Vec::new(),
     };
     for record in run.records.iter().filter(|record| !record.run.warmup) {
-        let id = format!("tokenomics-{}", record.id);
+        let id = trace::request_id(run.header.invocation, record.id);
         let truth = truths.get(&id).with_context(|| format!("no truth of {id}"))?;
         compare_one(record, truth, &mut errors)?;
     }

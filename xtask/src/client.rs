@@ -28,7 +28,7 @@ pub(crate) fn run(rounds: u32) -> Result<()> {
     row("non-streaming requests/s, 64 connections", requests.rate, bare_requests.rate, "≥ 50,000");
     let [alone, bare_alone] = whole_responses(rounds, 1, 10_000)?;
     row("p50 of one request at concurrency 1, µs", alone.p50, bare_alone.p50, "ratio ≤ 2");
-    println!("{:<44} {:>12.1}                       < 60", "peak memory at 1,000 streams, MB", memory()?);
+    println!("{:<44} {:>12.1}                       < 60", "peak memory, 1,000 streams, 2,000 requests, MB", memory()?);
     println!(
         "{:<44} {:>12.1}                       < 50",
         "start to the first request on the wire, ms",
@@ -172,7 +172,7 @@ fn per_million(cpu: Duration, events: usize) -> f64 {
 fn memory() -> Result<f64> {
     let mock = Mock::start(&[])?;
     let folder = tempfile::tempdir()?;
-    let mut command = chat_command(&mock, folder.path(), 1000, 4000, &["--max-tokens=64"])?;
+    let mut command = chat_command(&mock, folder.path(), 1000, 2000, &["--max-tokens=64"])?;
     let mut child = command.stderr(Stdio::null()).spawn()?;
     let mut peak = 0.0_f64;
     while child.try_wait()?.is_none() {

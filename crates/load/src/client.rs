@@ -32,6 +32,8 @@ pub struct ClientOptions {
     pub template: RequestTemplate,
     /// Whether the template asks for streams.
     pub stream: bool,
+    /// Tells the requests of this invocation from those of others: see [`trace::request_id`].
+    pub invocation: u64,
     /// How many choices each response has.
     pub choices: u32,
     /// How long each part of a request may take.
@@ -210,7 +212,11 @@ impl<C: Connector + 'static> Client<C> {
         Ok(RunSpan {
             start,
             end,
-            planned: if whole_plan { plan.requests.len() as u64 } else { released },
+            planned: if whole_plan {
+                plan.requests.len() as u64
+            } else {
+                released
+            },
             interrupted,
             pacer_late: gate.close(),
         })
@@ -241,7 +247,7 @@ impl<C: Connector + 'static> Client<C> {
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
         headers.clone_from(&self.options.headers);
-        if let Ok(id) = HeaderValue::try_from(format!("tokenomics-{id}")) {
+        if let Ok(id) = HeaderValue::try_from(trace::request_id(self.options.invocation, id)) {
             headers.insert("x-request-id", id);
         }
         request

@@ -158,19 +158,18 @@ fn settle_stream(record: &mut Record, body: Body, cause: &EndCause) -> Settled {
 fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>) {
     record.finish_reason = end.finish_reason;
     record.usage = end.usage.map(usage);
-    record.events = end
-        .events
-        .into_iter()
-        .map(|event| Event {
-            kind: kind(event.kind),
-            arrived: event.stamp.arrived,
-            read: event.stamp.read,
-            read_index: event.stamp.index,
-            text_bytes: event.text_bytes,
-            tokens: event.tokens,
-            choice: event.choice,
-        })
-        .collect();
+    // Made anew: collecting in place would keep the decoder's spare capacity with every record.
+    let mut events = Vec::with_capacity(end.events.len());
+    events.extend(end.events.iter().map(|event| Event {
+        kind: kind(event.kind),
+        arrived: event.stamp.arrived,
+        read: event.stamp.read,
+        read_index: event.stamp.index,
+        text_bytes: event.text_bytes,
+        tokens: event.tokens,
+        choice: event.choice,
+    }));
+    record.events = events;
     if let Some(done) = record
         .events
         .iter()
@@ -198,7 +197,9 @@ fn settle_whole(record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
     if let Some(encoding) = &head.content_encoding {
         return (
             Outcome::Protocol,
-            Some(format!("the body is compressed ({encoding}) though nobody asked for it")),
+            Some(format!(
+                "the body is compressed ({encoding}) though nobody asked for it"
+            )),
         );
     }
     if let Some(settled) = settle_cause(&ending.cause) {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, timeout};
 use trace::{Nanos, RunId, TimeoutKind};
 
 /// Bytes of a stream that are handed over for decoding together.
-const HAND_OVER_BYTES: usize = 8 * 1024;
+const HAND_OVER_BYTES: usize = 4 * 1024;
 
 /// More body than this ends a response: nothing that a benchmark asks for is longer.
 const BODY_LIMIT: u64 = 256 * 1024 * 1024;
@@ -248,7 +248,9 @@ pin_project_lite::pin_project! {
 
 impl Watch {
     fn new<C: Connector>(capture: &mut Capture<C>) -> Self {
-        let first = capture.judge().unwrap_or_else(|_| capture.shared.clock.now());
+        let first = capture
+            .judge()
+            .unwrap_or_else(|_| capture.shared.clock.now());
         Watch {
             timer: tokio::time::sleep(capture.shared.span_until(first)),
             grace_given: false,

@@ -1,8 +1,8 @@
 //! The way from the receiving thread to the decoding one.
 
 use crate::decode::Decoder;
-use crate::{Clock, LoadError};
 use crate::packet::Packet;
+use crate::{Clock, LoadError};
 use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;

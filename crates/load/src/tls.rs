@@ -51,11 +51,10 @@ impl TlsSetup {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let name =
-            ServerName::try_from(target.host.clone()).map_err(|_| LoadError::BadUrl {
-                url: target.url(),
-                why: "its host is not a name that a certificate can carry",
-            })?;
+        let name = ServerName::try_from(target.host.clone()).map_err(|_| LoadError::BadUrl {
+            url: target.url(),
+            why: "its host is not a name that a certificate can carry",
+        })?;
         Ok(TlsSetup {
             connector: TlsConnector::from(Arc::new(config)),
             name,

@@ -146,7 +146,9 @@ fn throttled(cpu_stat: &str) -> Option<Nanos> {
 
 fn file_descriptor_limit() -> Option<u64> {
     use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
+    getrlimit(Resource::RLIMIT_NOFILE)
+        .ok()
+        .map(|(soft, _)| soft)
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use trace::{Record, RunFacts, RunHeader, RunId, SavedRun};
 /// Every number of an invocation, from what was known before (`header`), after each run (`facts`)
 /// and of each request (`records`, in any order).
 ///
-/// Warm-up runs enter nothing, nor do records of a point that the header does not name.
+/// Warm-up runs enter nothing, nor do records of a point that the header does not name. A point that
+/// was never measured, because the invocation was stopped before, is left out.
 pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> Summary {
     let mut runs: BTreeMap<RunId, Run> = BTreeMap::new();
     let empty = || Run {
@@ -37,6 +38,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         .points
         .iter()
         .zip(&by_point)
+        .filter(|(_, runs)| !runs.is_empty())
         .map(|(point, runs)| summarize_point(point, header.slo, runs))
         .collect();
     Summary {
@@ -59,8 +61,8 @@ fn overall(points: &[PointSummary]) -> Verdict {
             grade: Grade::Invalid,
             code: "nothing_measured".to_owned(),
             point: None,
-            sentence: "The run has no points; ask for at least one batch size, concurrency or \
-                       rate."
+            sentence: "No run was measured, so there are no numbers; let at least one run go to \
+                       its end."
                 .to_owned(),
         }]);
     }

@@ -161,6 +161,7 @@ mod tests {
         };
         let header = RunHeader {
             schema_version: 1,
+            invocation: 7,
             metadata: serde_json::Map::new(),
             points: Vec::new(),
             slo: None,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub struct RunHeader {
     /// [`crate::SCHEMA_VERSION`] of the writer.
     pub schema_version: u32,
+    /// Tells this invocation's requests from those of others: see [`crate::request_id`].
+    pub invocation: u64,
     /// The resolved configuration as the result file shows it, in order.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// One per batch size, concurrency or rate, in the order measured.

@@ -10,7 +10,7 @@ mod record;
 pub use facts::{Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource};
 pub use nanos::Nanos;
 pub use plan::{Arrival, Pacing, Plan, PlannedRequest, Prompt, Stop};
-pub use record::{Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage};
+pub use record::{Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage, request_id};
 
 /// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].
 ///

@@ -19,7 +19,7 @@ pub struct RunId {
 pub struct Record {
     /// Where it belongs.
     pub run: RunId,
-    /// Unique in the invocation; sent to the server as `x-request-id: tokenomics-<id>`.
+    /// Unique in the invocation; the server sees it as [`request_id`].
     pub id: u64,
     /// When the plan says it should start; equal to `issued` in closed loop.
     pub due: Nanos,
@@ -53,6 +53,22 @@ pub struct Record {
     pub retry_after_seconds: Option<u64>,
     /// Bytes of body received.
     pub body_bytes: u64,
+}
+
+/// The `x-request-id` header of a request: `invocation` tells one invocation from another, `id` is
+/// [`Record::id`], of which the low 48 bits count.
+///
+/// A version 4 UUID, because some servers (llama-cpp-python's among them) answer 400 to anything
+/// else, and others take it for the request's key, so that it must not come twice.
+pub fn request_id(invocation: u64, id: u64) -> String {
+    format!(
+        "{:08x}-{:04x}-4{:03x}-800{:x}-{:012x}",
+        invocation >> 32,
+        (invocation >> 16) & 0xffff,
+        (invocation >> 4) & 0xfff,
+        invocation & 0xf,
+        id & 0xffff_ffff_ffff
+    )
 }
 
 /// One server-sent event that carried something.
@@ -198,7 +214,16 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome;
+    use super::{Outcome, request_id};
+
+    #[test]
+    fn a_request_id_is_a_version_4_uuid_with_the_number_at_its_end() {
+        assert_eq!(
+            request_id(0x0123_4567_89ab_cdef, 0x2a),
+            "01234567-89ab-4cde-800f-00000000002a"
+        );
+        assert_eq!(request_id(u64::MAX, u64::MAX).len(), 36);
+    }
 
     #[test]
     fn every_outcome_has_a_name_of_its_own_that_leads_back_to_it() {

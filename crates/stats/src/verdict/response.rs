@@ -121,14 +121,18 @@ impl Evidence<'_> {
         if r.complete_without_tokens == 0 {
             return None;
         }
-        suspect(
-            "complete_without_tokens",
-            format!(
-                "{} of {} complete streams carried no generated text (limit 0) and have no \
-                 latency; check the prompts and the token limit.",
-                r.complete_without_tokens, r.complete
-            ),
-        )
+        let sentence = format!(
+            "{} of {} complete streams carried no generated text (limit 0) and have no latency; \
+             check the prompts, the token limit, and whether the server serves so many at once.",
+            r.complete_without_tokens, r.complete
+        );
+        // Where most answers are empty, the numbers are those of a server that does not answer.
+        let grade = if 2 * r.complete_without_tokens > r.complete {
+            invalid
+        } else {
+            suspect
+        };
+        grade("complete_without_tokens", sentence)
     }
 
     fn estimated(&self) -> Finding {

@@ -90,6 +90,7 @@ impl Setting {
             .unwrap_or_default();
         let header = RunHeader {
             schema_version: trace::SCHEMA_VERSION,
+            invocation: 7,
             metadata: serde_json::Map::new(),
             points: vec![PointInfo {
                 key: "8".to_owned(),

@@ -410,9 +410,19 @@ fn no_points_are_no_valid_measurement() {
 }
 
 #[test]
+fn a_point_that_was_never_run_is_left_out() {
+    let mut setting = closed_loop(2, 20);
+    setting.header.points.push(setting.header.points[0].clone());
+    assert_eq!(setting.summarize().points.len(), 1);
+}
+
+#[test]
 fn the_worst_point_decides_the_verdict() {
     let mut setting = closed_loop(2, 20);
     setting.header.points.push(setting.header.points[0].clone());
+    let mut refused = failure(90, 0, 1, Outcome::Connect);
+    refused.run.point = 1;
+    setting.records.push(refused);
     let summary = setting.summarize();
     assert_eq!(summary.points[0].verdict, Verdict::of(Vec::new()));
     assert_eq!(summary.verdict, summary.points[1].verdict);

@@ -21,6 +21,7 @@ pub(crate) fn header() -> RunHeader {
     };
     RunHeader {
         schema_version: SCHEMA_VERSION,
+        invocation: 7,
         metadata,
         points: vec![PointInfo {
             key: "2.5".to_owned(),

@@ -62,8 +62,11 @@ async fn measure(
             server.target.url()
         ));
     }
+    // Nanoseconds of the epoch differ between invocations.
+    let invocation = moment.timestamp().as_nanosecond().cast_unsigned() as u64;
     let header = RunHeader {
         schema_version: SCHEMA_VERSION,
+        invocation,
         metadata: metadata(config, &server, &planned, &timestamp),
         points: config.load.points.iter().map(|point| point.info.clone()).collect(),
         slo: config.slo,
@@ -71,7 +74,7 @@ async fn measure(
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink);
     let built_in = server.built_in.take();
-    let client = client(config, server, recorder.clone())?;
+    let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
     let interrupted = run_all(&client, planned, &recorder, &progress, stop).await?;
     drop((client, built_in));
@@ -93,6 +96,7 @@ fn connections(config: &ChatConfig) -> u64 {
 fn client(
     config: &ChatConfig,
     server: Server,
+    invocation: u64,
     recorder: Recorder,
 ) -> Result<Client<TcpConnector>, Failure> {
     let request = &config.request;
@@ -109,6 +113,7 @@ fn client(
     let options = ClientOptions {
         path: format!("{}{}", server.target.base_path, config.endpoint.path()),
         headers: server.headers,
+        invocation,
         stream: template.stream(),
         choices: template.n(),
         template,
@@ -160,7 +165,8 @@ async fn run_all(
         let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
         if point_is_over || span.interrupted {
             let summary = recorder.with(stats::summarize);
-            if let Some(point) = summary.points.get(run.point as usize) {
+            // Points that are still to come are not in it.
+            if let Some(point) = summary.points.last() {
                 progress.end_point(point);
             }
         }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use store::{JsonlWriter, StoreError};
 use trace::{Record, RunFacts, RunHeader};
 
-/// A part is written when it holds so many records, or is so old.
-const PART_RECORDS: usize = 8192;
+/// A part is written when it holds so many records and events, or is so old.
+const PART_VALUES: usize = 65_536;
 const PART_AGE: Duration = Duration::from_secs(2);
 
 /// Takes records on one thread and facts on another.
@@ -50,6 +50,8 @@ pub(crate) struct Parts {
     folder: PathBuf,
     written: Vec<PathBuf>,
     records_before: usize,
+    /// Records and events that came since the last part.
+    waiting: usize,
     facts_before: usize,
     begun: Instant,
 }
@@ -89,6 +91,7 @@ impl Sink {
                     folder,
                     written: Vec::new(),
                     records_before: 0,
+                    waiting: 0,
                     facts_before: 0,
                     begun: Instant::now(),
                 }))
@@ -210,8 +213,9 @@ impl Parts {
         now: bool,
     ) -> Result<(), Failure> {
         let new_records = &records[self.records_before..];
+        self.waiting += records.last().map_or(0, |record| 1 + record.events.len());
         let new_facts = &facts[self.facts_before..];
-        let due = now || new_records.len() >= PART_RECORDS || self.begun.elapsed() >= PART_AGE;
+        let due = now || self.waiting >= PART_VALUES || self.begun.elapsed() >= PART_AGE;
         if !due || (new_records.is_empty() && new_facts.is_empty()) {
             return Ok(());
         }
@@ -223,6 +227,7 @@ impl Parts {
         write_atomically(&path, &part)?;
         self.written.push(path);
         self.records_before = records.len();
+        self.waiting = 0;
         self.facts_before = facts.len();
         self.begun = Instant::now();
         Ok(())

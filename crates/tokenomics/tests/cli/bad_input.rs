@@ -1,7 +1,9 @@
 //! Rows 41 to 50 of the command line's bad inputs: exit code 2, and a sentence that names the value,
 //! the limit and the way out.
 
-use crate::shell::Shell;
+use crate::shell::{Shell, provider};
+use mock::MockConfig;
+use trace::{RunHeader, SCHEMA_VERSION};
 
 #[test]
 fn bad_input_41_a_rate_that_is_not_above_0() {
@@ -52,7 +54,10 @@ fn bad_input_44_not_a_url_or_the_wrong_scheme() {
 
 #[test]
 fn bad_input_44_a_password_in_a_url_is_not_shown() {
-    for url in ["http://me:hunter2@host/v1", "http://host/v1?api_key=hunter2"] {
+    for url in [
+        "http://me:hunter2@host/v1",
+        "http://host/v1?api_key=hunter2",
+    ] {
         let ran = Shell::new().run(&["chat", "--api_base", url]);
         assert_eq!(ran.code, Some(2));
         assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
@@ -70,7 +75,13 @@ fn bad_input_45_a_data_set_that_is_missing_empty_or_without_the_column() {
         &["chat", "--dataset-path", "nowhere.csv"][..],
         &["chat", "--dataset-path", "empty.txt"],
         &["chat", "--dataset-path", "other.csv"],
-        &["chat", "--dataset-path", "other.csv", "--dataset-column", "Question"],
+        &[
+            "chat",
+            "--dataset-path",
+            "other.csv",
+            "--dataset-column",
+            "Question"
+        ],
         &["chat", "--dataset-path", "rows.json"],
         &["chat", "--dataset-path", "table.xlsx"],
     ]));
@@ -79,7 +90,7 @@ fn bad_input_45_a_data_set_that_is_missing_empty_or_without_the_column() {
 #[test]
 fn bad_input_46_a_parquet_bomb() {
     let shell = Shell::new();
-    shell.write("bomb.parquet", parquet_of_rows(1 << 40));
+    shell.write("bomb.parquet", parquet_bomb());
     insta::assert_snapshot!(shell.transcript([&["report", "bomb.parquet"][..]]));
 }
 
@@ -98,7 +109,7 @@ fn bad_input_47_names_with_control_characters() {
 fn bad_input_48_a_key_with_a_newline_is_refused_and_never_shown() {
     let shell = Shell::new().set("OPENAI_API_KEY", "sk-hunter2\nx: y");
     shell.write("key", "sk-hunter2\nx: y\n");
-    let (_server, url) = crate::shell::provider(mock::MockConfig::default());
+    let (_server, url) = provider(MockConfig::default());
     for arguments in [
         &["chat", "--api-key", "sk-hunter2\nx: y"][..],
         &["chat", "--api-key-file", "key"],
@@ -128,10 +139,19 @@ fn bad_input_49_a_header_with_a_line_break() {
 fn bad_input_50_a_corrupt_results_file() {
     let shell = Shell::new();
     shell.write("empty.json", "");
-    shell.write("cut.json", r#"{"metadata": {"model": "m"}, "results": {"1": {"#);
+    shell.write(
+        "cut.json",
+        r#"{"metadata": {"model": "m"}, "results": {"1": {"#,
+    );
     shell.write("other.json", r#"{"name": "package", "version": "1.0.0"}"#);
-    shell.write("later.json", r#"{"schema_version": 99, "metadata": {}, "results": {}}"#);
-    shell.write("key.json", "{\"metadata\": {}, \"results\": {\"a\\u001bb\": {}}}");
+    shell.write(
+        "later.json",
+        r#"{"schema_version": 99, "metadata": {}, "results": {}}"#,
+    );
+    shell.write(
+        "key.json",
+        "{\"metadata\": {}, \"results\": {\"a\\u001bb\": {}}}",
+    );
     shell.write("image.json", b"\x89PNG\r\n\x1a\n");
     insta::assert_snapshot!(shell.transcript([
         &["plot", "nowhere.json", "out.png"][..],
@@ -148,33 +168,27 @@ fn bad_input_50_a_corrupt_results_file() {
     assert!(!shell.files().contains(&"out.png".to_owned()));
 }
 
-/// A Parquet file with one column of integers that holds none, whose footer claims `rows`.
-///
-/// The footer is one struct in Thrift's compact protocol: each field is a byte of (distance to the
-/// field before << 4 | type), then its value; integers are zigzag varints.
-fn parquet_of_rows(rows: u64) -> Vec<u8> {
-    let mut footer = vec![0x15, 2]; // version: 1
-    footer.extend([0x19, 0x2c]); // schema: a list of two structs
-    footer.extend([0x48, 4]); // the root's name
-    footer.extend(b"root");
-    footer.extend([0x15, 2, 0]); // its one child
-    footer.extend([0x15, 4, 0x25, 0, 0x18, 2]); // INT64, required, its name
-    footer.extend(b"id");
-    footer.push(0);
-    footer.push(0x16); // rows
-    let mut left = rows << 1;
-    while left >= 0x80 {
-        footer.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
-        left >>= 7;
-    }
-    footer.push(u8::try_from(left).unwrap());
-    footer.extend([0x19, 0x0c]); // row groups: an empty list of structs
-    footer.extend([0x19, 0x1c]); // key-value metadata: a list of one struct
-    for (field, text) in [(0x18, "tokenomics.schema_version"), (0x18, "1")] {
-        footer.extend([field, u8::try_from(text.len()).unwrap()]);
-        footer.extend(text.bytes());
-    }
-    footer.extend([0, 0]);
+/// The records of one request, in a file whose footer claims that it holds a trillion.
+fn parquet_bomb() -> Vec<u8> {
+    let header = RunHeader {
+        schema_version: SCHEMA_VERSION,
+        invocation: 7,
+        metadata: serde_json::Map::new(),
+        points: Vec::new(),
+        slo: None,
+    };
+    let file = store::encode_part(&header, &[], &[crate::records::record()]).unwrap();
+    // At the end: the footer, its length in four bytes, and `PAR1`.
+    let (rest, _) = file.split_last_chunk::<4>().unwrap();
+    let (rest, length) = rest.split_last_chunk::<4>().unwrap();
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap();
+    let (rows, footer) = rest.split_at(rest.len() - length);
+    // In Thrift's compact protocol: a number, 1; then a list of one structure, the row groups.
+    let claim = [0x16, 2, 0x19, 0x1c];
+    let at = footer.windows(4).position(|bytes| bytes == claim).unwrap();
+    // 2^40 as a zigzag varint: 41 zero bits, seven to a byte, and a one.
+    let trillion = [0x16, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0x19, 0x1c];
+    let footer = [&footer[..at], &trillion, &footer[at + claim.len()..]].concat();
     let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
-    [&b"PAR1"[..], &footer, &length, b"PAR1"].concat()
+    [rows, &footer, &length, b"PAR1"].concat()
 }

@@ -1,0 +1,204 @@
+//! What only real sockets do: resets, Nagle's algorithm, other addresses, a frozen process.
+
+use crate::{detail, ms, outcomes};
+use load::{Client, Clock, Connector, Stamps, Target, TcpConnector, TlsOptions, request_headers};
+use mock::{Fault, MockConfig, MockHandle, spawn};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+use testkit::{Run, Setup, burst, client_options, closed, open, run_plan, slow_tests};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use trace::{Arrival, Outcome, Plan, Record, RunId};
+
+fn start(fault: Option<Fault>) -> MockHandle {
+    let config = MockConfig {
+        ttft: Duration::from_millis(5),
+        itl: Duration::from_millis(1),
+        tokens: 8,
+        fault,
+        ..MockConfig::default()
+    };
+    spawn("127.0.0.1:0".parse().unwrap(), config, None).unwrap()
+}
+
+fn connect_to(addr: SocketAddr) -> (Target, TcpConnector) {
+    let target = Target::parse(&format!("http://{addr}/v1")).unwrap();
+    let connector =
+        TcpConnector::probe(&target, &TlsOptions::default(), Duration::from_secs(5)).unwrap();
+    (target, connector)
+}
+
+fn setup(target: &Target) -> Setup {
+    Setup {
+        headers: request_headers(target, true, Some("sk-at-home"), &[]).unwrap(),
+        ..Setup::on(Clock::Monotonic)
+    }
+}
+
+async fn run(mock: &MockHandle, plan: &Plan) -> Run {
+    let (target, connector) = connect_to(mock.addr());
+    run_plan(connector, plan, &setup(&target)).await
+}
+
+fn token_events(record: &Record) -> usize {
+    record.events.iter().filter(|event| event.kind.is_token()).count()
+}
+
+#[tokio::test]
+async fn fault_03_a_reset_mid_stream_is_truncated_and_in_no_throughput() {
+    let mock = start(Some(Fault::Reset(3)));
+    let plan = closed(2, 6);
+    let run = run(&mock, &plan).await;
+    assert_eq!(outcomes(&run.records), [Outcome::Truncated; 6]);
+    // A reset may discard what was received and not yet read, so that 3 is the most there is.
+    assert!(run.records.iter().all(|record| token_events(record) <= 3));
+    assert!(run.records.iter().any(|record| token_events(record) > 0));
+    assert!(detail(&run.records[0]).contains("reset"), "{}", detail(&run.records[0]));
+    let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
+    assert_eq!((point.reliability.issued, point.reliability.failed), (6, 6));
+    assert!(point.throughput.output_tokens_per_second.is_none());
+    assert!(point.tokens.output_total.is_none() && point.latency.ttft.is_none());
+}
+
+#[tokio::test]
+async fn fault_06_a_frozen_server_shows_in_the_latencies_from_due() {
+    if !slow_tests() {
+        return;
+    }
+    let (rate, requests, begin, span, ttft) = (100.0, 400_u64, 1.0, 1.5, 0.005);
+    let config = MockConfig {
+        ttft: Duration::from_secs_f64(ttft),
+        tokens: 1,
+        fault: Some(Fault::Freeze {
+            span: Duration::from_secs_f64(span),
+            after: Duration::from_secs_f64(begin),
+        }),
+        ..MockConfig::default()
+    };
+    let mock = spawn("127.0.0.1:0".parse().unwrap(), config, None).unwrap();
+    let due = (0..requests).map(|n| ms(n * 10)).collect();
+    let plan = open(Arrival::Constant { rate }, due);
+    let run = run(&mock, &plan).await;
+
+    // What would be answered while nothing is, is answered when the freeze ends.
+    let mut expected: Vec<f64> = (0..requests)
+        .map(|n| n as f64 / rate)
+        .map(|due| match due + ttft {
+            answer if (begin..begin + span).contains(&answer) => begin + span - due,
+            _ => ttft,
+        })
+        .map(|seconds| seconds * 1e3)
+        .collect();
+    stats::sort(&mut expected);
+    let expected = stats::quantile(&expected, 0.99).unwrap();
+    let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
+    assert_eq!(point.reliability.complete, requests);
+    for latency in [&point.latency.ttft_from_due, &point.latency.e2e_from_due] {
+        let p99 = latency.as_ref().unwrap().p99.value;
+        assert!((p99 / expected - 1.0).abs() < 0.02, "{p99} ms, expected {expected} ms");
+    }
+}
+
+#[tokio::test]
+async fn fault_24_a_redirect_elsewhere_is_not_followed_and_the_key_stays_home() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/v1/chat/completions", elsewhere.local_addr().unwrap());
+    let mock = start(Some(Fault::Redirect(url.clone())));
+    let run = run(&mock, &burst(4, 4)).await;
+    assert_eq!(outcomes(&run.records), [Outcome::Http; 4]);
+    assert!(run.records.iter().all(|record| record.status == Some(302)));
+    assert!(detail(&run.records[0]).contains(&url), "{}", detail(&run.records[0]));
+    let nobody = elsewhere.accept().unwrap_err();
+    assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
+}
+
+/// Whether two small writes both arrive though the peer acknowledges neither: the second one
+/// waits for that where Nagle's algorithm is on.
+fn both_arrive(mut peer: TcpStream) -> bool {
+    peer.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let mut received = 0;
+    while received < 2 {
+        match peer.read(&mut [0; 8]) {
+            Ok(bytes) => received += bytes,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// The next connection, which delays its acknowledgements.
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (peer, _) = listener.accept().unwrap();
+    socket2::SockRef::from(&peer).set_tcp_quickack(false).unwrap();
+    peer
+}
+
+#[tokio::test]
+async fn fault_31_our_sockets_wait_for_no_acknowledgement() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (_, connector) = connect_to(addr);
+    drop(listener.accept().unwrap());
+    let (mut ours, mut naive) = (0, 0);
+    for _ in 0..5 {
+        let mut stream = connector.connect(Rc::new(Stamps::default())).await.unwrap();
+        let peer = accept(&listener);
+        for byte in [b"a", b"b"] {
+            stream.write_all(byte).await.unwrap();
+        }
+        ours += u32::from(both_arrive(peer));
+
+        let mut stream = TcpStream::connect(addr).unwrap();
+        let peer = accept(&listener);
+        for byte in [b"a", b"b"] {
+            stream.write_all(byte).unwrap();
+        }
+        naive += u32::from(both_arrive(peer));
+    }
+    // A busy machine may hold back some of ours; a delayed acknowledgement holds back each of
+    // the others, so that this test can see what it looks for.
+    assert_eq!(naive, 0, "of five connections without TCP_NODELAY");
+    assert!(ours > 0, "of five connections of ours none sent two small writes at once");
+}
+
+#[tokio::test]
+async fn fault_31_a_comb_of_delayed_acknowledgements_is_warned_of() {
+    let config = MockConfig {
+        ttft: Duration::from_millis(5),
+        itl: Duration::from_millis(8),
+        tokens: 60,
+        fault: Some(Fault::AckComb(Duration::from_millis(40))),
+        ..MockConfig::default()
+    };
+    let mock = spawn("127.0.0.1:0".parse().unwrap(), config, None).unwrap();
+    let mut plan = burst(8, 8);
+    for planned in &mut plan.requests {
+        planned.max_tokens = Some(60);
+    }
+    let run = run(&mock, &plan).await;
+    let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
+    let codes: Vec<&str> =
+        point.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    assert!(codes.contains(&"delayed_ack_comb"), "{codes:?}");
+    assert_ne!(point.verdict.grade, stats::Grade::Valid);
+}
+
+#[test]
+#[should_panic(expected = "a bug in what takes the records")]
+fn fault_35_a_panic_while_decoding_goes_up_to_who_holds_the_client() {
+    let mock = start(None);
+    let (target, connector) = connect_to(mock.addr());
+    let on_record = Box::new(|_| panic!("a bug in what takes the records"));
+    let client = Client::new(connector, client_options(&setup(&target)), on_record).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_stopping, stop) = watch::channel(false);
+    let tasks = LocalSet::new();
+    let plan = burst(2, 2);
+    let run = client.run(&plan, RunId::default(), 0, stop);
+    let _ = runtime.block_on(tasks.run_until(run));
+    drop(client);
+}
