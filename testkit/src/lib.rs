@@ -12,6 +12,6 @@ mod slow;
 
 pub use plan::{burst, closed, open, until};
 pub use reply::{End, LAST_CHUNK, Reply, chunk, content, finish, response, stream_head};
-pub use run::{Run, Setup, client_options, run_plan, run_plans};
+pub use run::{INVOCATION, Run, Setup, client_options, run_plan, run_plans};
 pub use server::{Connecting, Pipes, ScriptedServer, Seen};
 pub use slow::slow_tests;

@@ -61,8 +61,7 @@ impl Reply {
     /// A whole completion stream: a content event at each of `times`, and with the last one the
     /// finish reason, the token counts and `[DONE]`.
     pub fn tokens(times: &[u64]) -> Self {
-        let mut events: Vec<(u64, Vec<u8>)> =
-            times.iter().map(|&ms| (ms, content(" a"))).collect();
+        let mut events: Vec<(u64, Vec<u8>)> = times.iter().map(|&ms| (ms, content(" a"))).collect();
         if let Some((_, last)) = events.last_mut() {
             last.extend(finish(times.len() as u64));
         }
@@ -115,16 +114,26 @@ pub fn stream_head() -> Vec<u8> {
 
 /// A whole response with its length; `status` is the status line's tail, such as `404 Not Found`.
 pub fn response(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    [head.as_bytes(), b"\r\n", body].concat()
+    let mut lines = vec![
+        format!("HTTP/1.1 {status}"),
+        format!("content-length: {}", body.len()),
+    ];
+    lines.extend(
+        headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
+    [lines.join("\r\n").as_bytes(), b"\r\n\r\n", body].concat()
 }
 
 /// `payload` as one chunk of a chunked body.
 pub fn chunk(payload: &[u8]) -> Vec<u8> {
-    [format!("{:x}\r\n", payload.len()).as_bytes(), payload, b"\r\n"].concat()
+    [
+        format!("{:x}\r\n", payload.len()).as_bytes(),
+        payload,
+        b"\r\n",
+    ]
+    .concat()
 }
 
 /// An event of generated text.
@@ -134,5 +143,10 @@ pub fn content(text: &str) -> Vec<u8> {
 
 /// The three events that end a stream: finish reason, token counts, `[DONE]`.
 pub fn finish(completion_tokens: u64) -> Vec<u8> {
-    [STYLE.finish(0, "length"), STYLE.usage(7, completion_tokens), DONE.to_vec()].concat()
+    [
+        STYLE.finish(0, "length"),
+        STYLE.usage(7, completion_tokens),
+        DONE.to_vec(),
+    ]
+    .concat()
 }

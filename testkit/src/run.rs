@@ -11,6 +11,11 @@ use trace::{
     SavedRun, StampSource,
 };
 
+/// What every client of a test is known by: see [`trace::request_id`].
+pub const INVOCATION: u64 = 0x0123_4567_89ab_cdef;
+
+const A_MINUTE: Duration = Duration::from_mins(1);
+
 /// How the client is set up; the default asks for streams and waits for a minute at most.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -35,10 +40,10 @@ impl Setup {
             clock,
             stream: true,
             deadlines: Deadlines {
-                connect: Duration::from_secs(60),
-                first_token: Duration::from_secs(60),
-                stall: Duration::from_secs(60),
-                total: Duration::from_secs(60),
+                connect: A_MINUTE,
+                first_token: A_MINUTE,
+                stall: A_MINUTE,
+                total: A_MINUTE,
             },
             headers: HeaderMap::new(),
             prepared: 0,
@@ -61,10 +66,14 @@ pub struct Run {
 impl Run {
     /// The run as its file would hold it, for the statistics.
     pub fn saved(&self, pacing: Pacing) -> SavedRun {
-        let run = self.records.first().map_or_else(RunId::default, |record| record.run);
+        let run = self
+            .records
+            .first()
+            .map_or_else(RunId::default, |record| record.run);
         SavedRun {
             header: RunHeader {
                 schema_version: SCHEMA_VERSION,
+                invocation: INVOCATION,
                 metadata: serde_json::Map::new(),
                 points: vec![PointInfo {
                     key: "1".to_owned(),
@@ -107,7 +116,9 @@ pub async fn run_plans<C: Connector + 'static>(
     setup: &Setup,
 ) -> Vec<Run> {
     let tasks = LocalSet::new();
-    tasks.run_until(run_all(connector, plans, first_id, setup)).await
+    tasks
+        .run_until(run_all(connector, plans, first_id, setup))
+        .await
 }
 
 async fn run_all<C: Connector + 'static>(
@@ -163,5 +174,6 @@ pub fn client_options(setup: &Setup) -> ClientOptions {
         template,
         deadlines: setup.deadlines,
         clock: setup.clock,
+        invocation: INVOCATION,
     }
 }

@@ -1,7 +1,7 @@
 //! A server whose answers and their times are a script, at the other end of in-memory pipes.
 
 use crate::reply::{End, Reply};
-use load::{ClockStamped, Clock, Connector, Stamps};
+use load::{Clock, ClockStamped, Connector, Stamps};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -149,10 +149,7 @@ impl Connector for Pipes {
 }
 
 /// Head and body of the next request; `None` where the client has gone away.
-async fn read_request(
-    pipe: &mut DuplexStream,
-    buffer: &mut Vec<u8>,
-) -> Option<(String, String)> {
+async fn read_request(pipe: &mut DuplexStream, buffer: &mut Vec<u8>) -> Option<(String, String)> {
     loop {
         if let Some(request) = take_request(buffer) {
             return Some(request);
@@ -168,7 +165,13 @@ fn take_request(buffer: &mut Vec<u8>) -> Option<(String, String)> {
     let head = String::from_utf8_lossy(&buffer[..head_bytes]).into_owned();
     let length = head
         .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok())
+        .find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length:")?
+                .trim()
+                .parse()
+                .ok()
+        })
         .unwrap_or(0);
     if buffer.len() < head_bytes + length {
         return None;

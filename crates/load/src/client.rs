@@ -3,10 +3,11 @@
 use crate::channel::Channel;
 use crate::connector::Connector;
 use crate::deadline::Deadlines;
-use crate::exchange::exchange;
+use crate::exchange::{self, exchange};
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
+use crate::packet::EndCause;
 use crate::{Clock, LoadError};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -17,7 +18,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 use trace::{Nanos, Pacing, Plan, PlannedRequest, Record, RunId, StampSource, Stop};
+
+/// Connections that are opened at once before a run: a burst of a thousand would overflow the
+/// listen queue of many a server.
+const OPENING_AT_ONCE: usize = 64;
 
 /// How often packets that wait for company are handed over all the same.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(20);
@@ -136,27 +142,37 @@ impl<C: Connector + 'static> Client<C> {
 
     /// Opens connections until `count` are idle, so that a run does not measure their set-up.
     /// Stops early where the server accepts no more: requests then connect for themselves, and
-    /// their records say how that went.
+    /// their records say how that went. Must be called within a [`tokio::task::LocalSet`].
     ///
     /// # Errors
     /// Not even one connection could be opened; the words are the system's.
     pub async fn prepare(&self, count: usize) -> Result<(), String> {
-        while self.shared.idle.borrow().len() < count {
-            let opening = Channel::open(&self.shared.connector);
-            let opened = match tokio::time::timeout(self.shared.deadlines.connect, opening).await {
-                Ok(opened) => opened,
-                Err(_) => Err("connecting timed out".to_owned()),
-            };
-            match opened {
-                Ok(mut channel) => {
-                    if !channel.ready().await {
-                        break;
-                    }
-                    self.shared.give_back(channel);
-                }
-                Err(why) if self.shared.idle.borrow().is_empty() => return Err(why),
-                Err(_) => break,
+        let missing = count.saturating_sub(self.shared.idle.borrow().len());
+        let mut opening = JoinSet::new();
+        for _ in 0..missing {
+            if opening.len() == OPENING_AT_ONCE {
+                self.keep(opening.join_next().await)?;
             }
+            let shared = Rc::clone(&self.shared);
+            opening.spawn_local(async move { exchange::connect(&shared).await });
+        }
+        while let Some(opened) = opening.join_next().await {
+            self.keep(Some(opened))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a connection that was opened ahead; an error only while there is none at all.
+    fn keep(
+        &self,
+        opened: Option<Result<Result<Channel<C>, EndCause>, JoinError>>,
+    ) -> Result<(), String> {
+        match opened {
+            Some(Ok(Ok(channel))) => self.shared.give_back(channel),
+            Some(Ok(Err(cause))) if self.shared.idle.borrow().is_empty() => {
+                return Err(cause.words());
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -182,7 +182,8 @@ pub(crate) async fn exchange<C: Connector>(
     }
 }
 
-async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<C>, EndCause> {
+/// Opens a connection that takes a request.
+pub(crate) async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<C>, EndCause> {
     match timeout(shared.deadlines.connect, Channel::open(&shared.connector)).await {
         Ok(Ok(mut channel)) => match channel.ready().await {
             true => Ok(channel),

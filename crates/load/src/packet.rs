@@ -105,6 +105,16 @@ pub(crate) enum EndCause {
     Cancelled,
 }
 
+impl EndCause {
+    /// Why no connection could be opened, for a person.
+    pub(crate) fn words(self) -> String {
+        match self {
+            EndCause::ConnectFailed(why) => why,
+            _ => "connecting timed out".to_owned(),
+        }
+    }
+}
+
 /// What the decoding thread lets the receiving one know of a request that goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {

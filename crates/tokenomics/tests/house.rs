@@ -254,6 +254,32 @@ fn every_number_of_the_result_file_is_defined_in_the_documents() {
     }
 }
 
+/// The codes in the source of a rule: each is a string alone on its line.
+fn codes(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().filter_map(|line| {
+        let code = line.trim().strip_prefix('"')?.strip_suffix("\",")?;
+        let plain = code
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        plain.then_some(code)
+    })
+}
+
+#[test]
+fn every_reason_of_a_verdict_is_explained_in_the_documents() {
+    let document = read("docs/metrics.md");
+    let rules = ["client", "load", "response"]
+        .map(|file| read(&format!("crates/stats/src/verdict/{file}.rs")));
+    let codes: Vec<&str> = rules.iter().flat_map(|source| codes(source)).collect();
+    assert!(
+        codes.contains(&"client_starved") && codes.len() > 20,
+        "{codes:?}"
+    );
+    for code in codes {
+        assert!(document.contains(&format!("| `{code}` |")), "{code}");
+    }
+}
+
 fn crates(edges: &[(&str, &[&str])]) -> Dependencies {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     edges

@@ -2,15 +2,23 @@
 
 use crate::{detail, ms};
 use stats::{RequestMetrics, TokenSource};
-use testkit::{Reply, ScriptedServer, Setup, burst, chunk, closed, content, finish, run_plan};
 use testkit::{LAST_CHUNK, stream_head};
+use testkit::{Reply, ScriptedServer, Setup, burst, chunk, closed, content, finish, run_plan};
 use trace::{EventKind, Outcome, Record};
 
 /// What does not depend on when the bytes came.
-type Told = (Outcome, Vec<(EventKind, u32, Option<u32>)>, Option<u64>, Option<String>);
+type Told = (
+    Outcome,
+    Vec<(EventKind, u32, Option<u32>)>,
+    Option<u64>,
+    Option<String>,
+);
 
 fn told(record: &Record) -> Told {
-    let events = record.events.iter().map(|event| (event.kind, event.text_bytes, event.tokens));
+    let events = record
+        .events
+        .iter()
+        .map(|event| (event.kind, event.text_bytes, event.tokens));
     (
         record.outcome,
         events.collect(),
@@ -33,16 +41,36 @@ fn rich() -> Reply {
 
 async fn answer(script: impl Fn(usize) -> Reply + 'static, requests: usize) -> Vec<Record> {
     let server = ScriptedServer::new(move |seen| script(seen.number));
-    run_plan(server.pipes(), &closed(1, requests), &Setup::on(server.clock())).await.records
+    run_plan(
+        server.pipes(),
+        &closed(1, requests),
+        &Setup::on(server.clock()),
+    )
+    .await
+    .records
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_07_byte_drip() {
-    let records = answer(|number| if number == 0 { rich() } else { rich().dripped() }, 2).await;
+    let records = answer(
+        |number| {
+            if number == 0 {
+                rich()
+            } else {
+                rich().dripped()
+            }
+        },
+        2,
+    )
+    .await;
     assert_eq!(records[0].outcome, Outcome::Complete);
     assert_eq!(told(&records[1]), told(&records[0]));
     // Every event came with the read that completed it: none shares it with another.
-    let reads: Vec<u32> = records[1].events.iter().map(|event| event.read_index).collect();
+    let reads: Vec<u32> = records[1]
+        .events
+        .iter()
+        .map(|event| event.read_index)
+        .collect();
     assert!(reads.is_sorted_by(|a, b| a < b), "{reads:?}");
     let bytes = rich().count_bytes() as u64;
     assert!(records[1].done - records[1].issued < ms(bytes));
@@ -70,15 +98,27 @@ async fn fault_09_64_events_in_one_read_share_its_stamp_and_count_as_coalesced()
     });
     let plan = burst(1, 1);
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
-    let tokens: Vec<_> = run.records[0].events.iter().filter(|event| event.kind.is_token()).collect();
+    let tokens: Vec<_> = run.records[0]
+        .events
+        .iter()
+        .filter(|event| event.kind.is_token())
+        .collect();
     assert_eq!(tokens.len(), 64);
-    assert!(tokens.iter().all(|event| {
-        (event.arrived, event.read, event.read_index) == (ms(20), ms(20), 1)
-    }));
+    assert!(
+        tokens
+            .iter()
+            .all(|event| { (event.arrived, event.read, event.read_index) == (ms(20), ms(20), 1) })
+    );
     let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
     assert_eq!(point.receipt.coalesced_share, Some(63.0 / 64.0));
     assert_eq!(point.receipt.coalesced_width, Some(20.0));
-    assert!(point.verdict.reasons.iter().any(|reason| reason.code == "coalesced_reads"));
+    assert!(
+        point
+            .verdict
+            .reasons
+            .iter()
+            .any(|reason| reason.code == "coalesced_reads")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +154,11 @@ async fn fault_11_line_endings_byte_order_mark_multi_line_data_and_no_space() {
             _ => text.replace("data: ", "data:"),
         }
     };
-    let records = answer(move |number| Reply::stream([(1, speak(number).into_bytes())]), 6).await;
+    let records = answer(
+        move |number| Reply::stream([(1, speak(number).into_bytes())]),
+        6,
+    )
+    .await;
     assert_eq!(records[0].outcome, Outcome::Complete);
     assert_eq!(records[0].events.len(), 5);
     for (dialect, record) in records.iter().enumerate() {
@@ -171,16 +215,18 @@ async fn fault_13_role_empty_and_usage_chunks_are_never_tokens() {
 
 /// Tokens of each event of a request: 1 to 16, in an order that no formula of ours uses.
 fn ragged(number: usize) -> Vec<u64> {
-    (0..20).map(|event| 1 + (event * 7 + number as u64 * 3) % 16).collect()
+    (0..20)
+        .map(|event| 1 + (event * 7 + number as u64 * 3) % 16)
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_14_1_to_16_tokens_per_chunk_are_counted_exactly_from_the_usage() {
     let server = ScriptedServer::new(|seen| {
         let counts = ragged(seen.number);
-        let events = (1..).zip(&counts).map(|(at, &tokens)| {
-            (at, content(&" a".repeat(usize::try_from(tokens).unwrap())))
-        });
+        let events = (1..)
+            .zip(&counts)
+            .map(|(at, &tokens)| (at, content(&" a".repeat(usize::try_from(tokens).unwrap()))));
         let end = (30, finish(counts.iter().sum()));
         Reply::stream(events.chain([end]).collect::<Vec<_>>())
     });
@@ -215,12 +261,19 @@ async fn fault_14_1_to_16_tokens_per_chunk_are_known_each_where_usage_is_continu
     )
     .await;
     for (number, record) in records.iter().enumerate() {
-        let counts: Vec<u64> =
-            record.events.iter().filter_map(|event| event.tokens).map(u64::from).collect();
+        let counts: Vec<u64> = record
+            .events
+            .iter()
+            .filter_map(|event| event.tokens)
+            .map(u64::from)
+            .collect();
         assert_eq!(counts, ragged(number));
         let metrics = RequestMetrics::from_record(record).unwrap();
         assert_eq!(metrics.output_tokens, Some(ragged(number).iter().sum()));
-        let latencies: Vec<f64> = ragged(number)[1..].iter().map(|&n| 80.0 / n as f64).collect();
+        let latencies: Vec<f64> = ragged(number)[1..]
+            .iter()
+            .map(|&n| 80.0 / n as f64)
+            .collect();
         assert_eq!(metrics.itl_ms, Some(latencies));
     }
 }
@@ -242,7 +295,10 @@ async fn fault_18_malformed_json_in_one_event_is_refused_with_its_position() {
     .await;
     assert_eq!(records[0].outcome, Outcome::Protocol);
     let offset = content("a").len() + content("b").len() + "data: ".len();
-    let (long, short) = (format!("event 2 at byte {offset}"), format!("event 2 at byte {}", offset - 6));
+    let (long, short) = (
+        format!("event 2 at byte {offset}"),
+        format!("event 2 at byte {}", offset - 6),
+    );
     let words = detail(&records[0]);
     assert!(words.contains(&long) || words.contains(&short), "{words}");
 }
@@ -261,7 +317,11 @@ async fn fault_19_invalid_utf_8_is_refused_without_a_panic() {
         )
         .await;
         assert_eq!(records[0].outcome, Outcome::Protocol, "{byte:x}");
-        assert!(detail(&records[0]).contains("UTF-8"), "{}", detail(&records[0]));
+        assert!(
+            detail(&records[0]).contains("UTF-8"),
+            "{}",
+            detail(&records[0])
+        );
     }
 }
 
@@ -277,7 +337,15 @@ async fn fault_20_an_endless_line_is_cut_at_one_mebibyte() {
     )
     .await;
     assert_eq!(records[0].outcome, Outcome::Protocol);
-    assert!(detail(&records[0]).contains("1048576"), "{}", detail(&records[0]));
+    assert!(
+        detail(&records[0]).contains("1048576"),
+        "{}",
+        detail(&records[0])
+    );
     // No more is received than the limit and what was on its way.
-    assert!(records[0].body_bytes < (1 << 20) + 32 * 1024, "{}", records[0].body_bytes);
+    assert!(
+        records[0].body_bytes < (1 << 20) + 32 * 1024,
+        "{}",
+        records[0].body_bytes
+    );
 }

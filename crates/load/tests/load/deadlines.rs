@@ -23,20 +23,32 @@ fn setup(server: &ScriptedServer, first_token: u64, stall: u64, total: u64) -> S
 }
 
 fn assert_within_grace(end: Nanos, due: Nanos) {
-    assert!(due <= end && end <= due + GRACE, "ended at {end:?}, due at {due:?}");
+    assert!(
+        due <= end && end <= due + GRACE,
+        "ended at {end:?}, due at {due:?}"
+    );
 }
 
 /// A stream whose head and `first` come after 10 ms, and then `again` every 10 ms for ever.
-fn endless(first: Vec<u8>, again: Vec<u8>) -> Reply {
-    let begin = [stream_head(), chunk(&first)].concat();
-    let rest = (2..).map(move |n| (n * 10, chunk(&again)));
+fn endless(first: &[u8], again: &[u8]) -> Reply {
+    let begin = [stream_head(), chunk(first)].concat();
+    let again = chunk(again);
+    let rest = (2..).map(move |n| (n * 10, again.clone()));
     Reply::new(std::iter::once((10, begin)).chain(rest))
 }
 
-async fn ask(reply: impl Fn() -> Reply + 'static, first_token: u64, stall: u64, total: u64) -> Record {
+async fn ask(
+    reply: impl Fn() -> Reply + 'static,
+    first_token: u64,
+    stall: u64,
+    total: u64,
+) -> Record {
     let server = ScriptedServer::new(move |_| reply());
     let setup = setup(&server, first_token, stall, total);
-    run_plan(server.pipes(), &burst(1, 1), &setup).await.records.remove(0)
+    run_plan(server.pipes(), &burst(1, 1), &setup)
+        .await
+        .records
+        .remove(0)
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +79,10 @@ async fn fault_05_in_a_closed_loop_the_slot_is_handed_on_at_the_deadline() {
     let server = ScriptedServer::new(|_| Reply::never());
     let setup = setup(&server, 60_000, 60_000, 800);
     let run = run_plan(server.pipes(), &closed(2, 6), &setup).await;
-    assert_eq!(outcomes(&run.records), [Outcome::Timeout(TimeoutKind::Total); 6]);
+    assert_eq!(
+        outcomes(&run.records),
+        [Outcome::Timeout(TimeoutKind::Total); 6]
+    );
     let issued: Vec<Nanos> = run.records.iter().map(|record| record.issued).collect();
     assert_eq!(issued, [0, 0, 800, 800, 1600, 1600].map(ms));
 }
@@ -89,13 +104,21 @@ async fn fault_05_connecting_that_hangs_has_its_own_deadline() {
     let server = ScriptedServer::reached(Connecting::Hangs, |_| Reply::never());
     let setup = setup(&server, 60_000, 60_000, 60_000);
     let run = run_plan(server.pipes(), &burst(2, 2), &setup).await;
-    assert_eq!(outcomes(&run.records), [Outcome::Timeout(TimeoutKind::Connect); 2]);
-    assert!(run.records.iter().all(|record| record.done == ms(700) && record.connected.is_none()));
+    assert_eq!(
+        outcomes(&run.records),
+        [Outcome::Timeout(TimeoutKind::Connect); 2]
+    );
+    assert!(
+        run.records
+            .iter()
+            .all(|record| record.done == ms(700) && record.connected.is_none())
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_fails_is_told_in_the_systems_words() {
-    let server = ScriptedServer::reached(Connecting::Fails("connection refused"), |_| Reply::never());
+    let server =
+        ScriptedServer::reached(Connecting::Fails("connection refused"), |_| Reply::never());
     let run = run_plan(server.pipes(), &burst(2, 4), &Setup::on(server.clock())).await;
     assert_eq!(outcomes(&run.records), [Outcome::Connect; 4]);
     assert_eq!(detail(&run.records[0]), "connection refused");
@@ -103,8 +126,12 @@ async fn a_connection_that_fails_is_told_in_the_systems_words() {
 
 #[tokio::test(start_paused = true)]
 async fn fault_21_pings_and_empty_lines_without_a_token_meet_the_first_token_deadline() {
-    for noise in [&b": ping\n\n"[..], b"\n\n\n\n", b"event: ping\ndata: {}\n\n"] {
-        let record = ask(move || endless(noise.to_vec(), noise.to_vec()), 2_000, 500, 60_000).await;
+    for noise in [
+        &b": ping\n\n"[..],
+        b"\n\n\n\n",
+        b"event: ping\ndata: {}\n\n",
+    ] {
+        let record = ask(move || endless(noise, noise), 2_000, 500, 60_000).await;
         assert_eq!(record.outcome, Outcome::Timeout(TimeoutKind::FirstToken));
         assert_within_grace(record.done, ms(2_000));
     }
@@ -113,7 +140,7 @@ async fn fault_21_pings_and_empty_lines_without_a_token_meet_the_first_token_dea
 #[tokio::test(start_paused = true)]
 async fn fault_21_empty_deltas_keep_no_dead_stream_alive() {
     let empty = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n";
-    let record = ask(|| endless(empty.to_vec(), empty.to_vec()), 2_000, 500, 60_000).await;
+    let record = ask(|| endless(empty, empty), 2_000, 500, 60_000).await;
     assert_eq!(record.outcome, Outcome::Timeout(TimeoutKind::FirstToken));
     assert_within_grace(record.done, ms(2_000));
 }
@@ -122,13 +149,17 @@ async fn fault_21_empty_deltas_keep_no_dead_stream_alive() {
 async fn fault_21_pings_after_a_token_meet_the_stall_deadline() {
     for (first_token, total) in [(1_000, 60_000), (60_000, 60_000)] {
         let record = ask(
-            || endless(content("a"), b": ping\n\n".to_vec()),
+            || endless(&content("a"), b": ping\n\n"),
             first_token,
             2_000,
             total,
         )
         .await;
-        assert_eq!(record.outcome, Outcome::Timeout(TimeoutKind::Stall), "first token: {first_token}");
+        assert_eq!(
+            record.outcome,
+            Outcome::Timeout(TimeoutKind::Stall),
+            "first token: {first_token}"
+        );
         assert_within_grace(record.done, ms(2_010));
     }
 }
@@ -141,7 +172,11 @@ async fn fault_21_silence_after_a_token_meets_the_stall_deadline() {
             Reply::new([(300, begin), (900, chunk(&content("b")))]).then(End::Hold)
         };
         let record = ask(silent, first_token, 2_000, total).await;
-        assert_eq!(record.outcome, Outcome::Timeout(TimeoutKind::Stall), "first token: {first_token}");
+        assert_eq!(
+            record.outcome,
+            Outcome::Timeout(TimeoutKind::Stall),
+            "first token: {first_token}"
+        );
         assert_within_grace(record.done, ms(2_900));
     }
 }
@@ -150,12 +185,21 @@ async fn fault_21_silence_after_a_token_meets_the_stall_deadline() {
 async fn a_token_in_time_is_no_stall_however_long_the_stream() {
     let times: Vec<u64> = (1..=40).map(|n| n * 900).collect();
     let record = ask(move || Reply::tokens(&times), 1_000, 1_000, 60_000).await;
-    assert_eq!((record.outcome, record.done), (Outcome::Complete, ms(36_000)));
+    assert_eq!(
+        (record.outcome, record.done),
+        (Outcome::Complete, ms(36_000))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_22_an_endless_stream_ends_at_the_total_deadline() {
-    let record = ask(|| endless(content("a"), content("a")), 1_000, 1_000, 9_000).await;
+    let record = ask(
+        || endless(&content("a"), &content("a")),
+        1_000,
+        1_000,
+        9_000,
+    )
+    .await;
     assert_eq!(record.outcome, Outcome::Timeout(TimeoutKind::Total));
     assert_eq!(record.done, ms(9_000));
     assert!(stats::RequestMetrics::from_record(&record).is_none());
@@ -163,9 +207,6 @@ async fn fault_22_an_endless_stream_ends_at_the_total_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn fault_22_an_endless_body_ends_at_the_limit_of_bytes() {
-    if !testkit::slow_tests() {
-        return;
-    }
     let piece = vec![b' '; 128 * 1024];
     let server = ScriptedServer::new(move |_| {
         let piece = piece.clone();
@@ -179,6 +220,14 @@ async fn fault_22_an_endless_body_ends_at_the_limit_of_bytes() {
     let run = run_plan(server.pipes(), &burst(1, 1), &setup).await;
     let record = &run.records[0];
     assert_eq!(record.outcome, Outcome::Protocol);
-    assert!(detail(record).contains("268435456 bytes"), "{}", detail(record));
-    assert!(record.body_bytes < (256 << 20) + (1 << 20), "{}", record.body_bytes);
+    assert!(
+        detail(record).contains("268435456 bytes"),
+        "{}",
+        detail(record)
+    );
+    assert!(
+        record.body_bytes < (256 << 20) + (1 << 20),
+        "{}",
+        record.body_bytes
+    );
 }

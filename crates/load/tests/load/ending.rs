@@ -3,7 +3,9 @@
 use crate::{detail, ms, outcomes};
 use load::{Client, ClientOptions};
 use stats::RequestMetrics;
-use testkit::{End, LAST_CHUNK, Reply, ScriptedServer, Setup, burst, chunk, closed, content, finish};
+use testkit::{
+    End, LAST_CHUNK, Reply, ScriptedServer, Setup, burst, chunk, closed, content, finish,
+};
 use testkit::{run_plan, stream_head};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -12,7 +14,12 @@ use trace::{Outcome, RunId};
 /// Three tokens, and then the connection is closed.
 fn cut() -> Reply {
     let begin = [stream_head(), chunk(&content("a"))].concat();
-    Reply::new([(10, begin), (20, chunk(&content("b"))), (30, chunk(&content("c")))]).then(End::Close)
+    Reply::new([
+        (10, begin),
+        (20, chunk(&content("b"))),
+        (30, chunk(&content("c"))),
+    ])
+    .then(End::Close)
 }
 
 /// The body ends well for HTTP, and says nothing of an end.
@@ -32,16 +39,26 @@ async fn fault_04_an_end_before_done_and_finish_reason_is_truncated_and_in_no_th
     let plan = closed(1, 8);
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     let (whole, part) = (Outcome::Complete, Outcome::Truncated);
-    assert_eq!(outcomes(&run.records), [whole, part, part, whole, part, whole, part, whole]);
+    assert_eq!(
+        outcomes(&run.records),
+        [whole, part, part, whole, part, whole, part, whole]
+    );
     let tokens = |number: usize| {
-        run.records[number].events.iter().filter(|event| event.kind.is_token()).count()
+        run.records[number]
+            .events
+            .iter()
+            .filter(|event| event.kind.is_token())
+            .count()
     };
     assert_eq!((tokens(1), tokens(2)), (3, 2));
     assert!(RequestMetrics::from_record(&run.records[1]).is_none());
     assert_eq!(run.records[1].done - run.records[1].issued, ms(30));
 
     let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
-    assert_eq!((point.reliability.complete, point.reliability.failed), (4, 4));
+    assert_eq!(
+        (point.reliability.complete, point.reliability.failed),
+        (4, 4)
+    );
     assert_eq!(point.reliability.failures[0].kind, "truncated");
     // Four whole ones of four tokens each, and 40 ms; the others took 30 or 20 ms in between.
     assert_eq!(point.tokens.output_total, Some(16));
@@ -59,7 +76,10 @@ async fn fault_04_a_missing_done_after_the_finish_reason_is_no_truncation() {
         Reply::stream([(10, content("a")), (20, end)])
     });
     let run = run_plan(server.pipes(), &burst(1, 1), &Setup::on(server.clock())).await;
-    assert_eq!((run.records[0].outcome, run.records[0].done), (Outcome::Complete, ms(20)));
+    assert_eq!(
+        (run.records[0].outcome, run.records[0].done),
+        (Outcome::Complete, ms(20))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,8 +100,15 @@ async fn fault_26_a_stale_connection_is_a_class_of_its_own_and_never_a_latency()
     let plan = closed(1, 6);
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     let (whole, stale) = (Outcome::Complete, Outcome::Stale);
-    assert_eq!(outcomes(&run.records), [whole, stale, whole, stale, whole, stale]);
-    assert!(detail(&run.records[1]).contains("kept-alive"), "{}", detail(&run.records[1]));
+    assert_eq!(
+        outcomes(&run.records),
+        [whole, stale, whole, stale, whole, stale]
+    );
+    assert!(
+        detail(&run.records[1]).contains("kept-alive"),
+        "{}",
+        detail(&run.records[1])
+    );
     assert_eq!((server.seen().len(), server.connections()), (6, 3));
     let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
     assert_eq!(point.latency.e2e.as_ref().map(|e2e| e2e.n), Some(3));
@@ -104,7 +131,9 @@ async fn fault_35_a_panic_while_receiving_goes_up_to_who_runs_the_plan() {
     let plan = closed(2, 4);
     let (_stopping, stop) = watch::channel(false);
     let tasks = LocalSet::new();
-    let _ = tasks.run_until(client.run(&plan, RunId::default(), 0, stop)).await;
+    let _ = tasks
+        .run_until(client.run(&plan, RunId::default(), 0, stop))
+        .await;
 }
 
 fn panics() -> Box<dyn FnMut(trace::Record) + Send> {

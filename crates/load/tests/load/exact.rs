@@ -3,7 +3,9 @@
 
 use crate::ms;
 use stats::RequestMetrics;
-use testkit::{Connecting, Reply, ScriptedServer, Setup, burst, closed, content, finish, open};
+use testkit::{
+    Connecting, INVOCATION, Reply, ScriptedServer, Setup, burst, closed, content, finish, open,
+};
 use testkit::{run_plan, run_plans};
 use trace::{Arrival, EventKind, Nanos, Plan, Record, RunId};
 
@@ -35,8 +37,16 @@ fn assert_exact(record: &Record, connect: u64, times: &[u64]) {
     assert_eq!(metrics.connect, (connect > 0).then(|| ms(connect)));
     assert_eq!(metrics.output_tokens, Some(times.len() as u64));
     assert_eq!(record.sent, Some(record.issued + ms(connect)));
-    assert_eq!(record.first_byte, record.events.first().map(|event| event.arrived));
-    assert!(record.events.iter().all(|event| event.read == event.arrived));
+    assert_eq!(
+        record.first_byte,
+        record.events.first().map(|event| event.arrived)
+    );
+    assert!(
+        record
+            .events
+            .iter()
+            .all(|event| event.read == event.arrived)
+    );
 }
 
 /// Runs `plan` against answers that differ by prompt; every record must be exact.
@@ -51,8 +61,12 @@ async fn assert_all_exact(plan: Plan) {
 
 /// The number in `prompt 5`.
 fn prompt_of(body: &str) -> usize {
-    let (_, rest) = body.split_once("prompt ").expect("a prompt of the test kit");
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (_, rest) = body
+        .split_once("prompt ")
+        .expect("a prompt of the test kit");
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     rest[..digits].parse().unwrap()
 }
 
@@ -70,7 +84,9 @@ async fn a_closed_loop_is_measured_without_any_error() {
 async fn poisson_arrivals_are_measured_without_any_error() {
     let arrival = Arrival::Poisson { rate: 50.0 };
     // A fixed draw of exponential gaps, rounded to what the runtime's timer can hold.
-    let gaps = [3, 41, 12, 1, 0, 27, 66, 8, 19, 2, 33, 5, 14, 90, 0, 7, 21, 10, 4, 17];
+    let gaps = [
+        3, 41, 12, 1, 0, 27, 66, 8, 19, 2, 33, 5, 14, 90, 0, 7, 21, 10, 4, 17,
+    ];
     let due = gaps.iter().scan(0, |at, gap| {
         *at += gap;
         Some(ms(*at))
@@ -86,7 +102,10 @@ async fn every_stamp_of_a_request_has_its_place_in_time() {
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     let record = &run.records[0];
     assert_eq!((record.due, record.issued), (ms(100), ms(100)));
-    assert_eq!((record.connected, record.sent), (Some(ms(109)), Some(ms(109))));
+    assert_eq!(
+        (record.connected, record.sent),
+        (Some(ms(109)), Some(ms(109)))
+    );
     assert_eq!(record.first_byte, Some(ms(139)));
     assert_eq!((record.done, record.done_read), (ms(149), ms(149)));
     assert_exact(record, 9, &[30, 40]);
@@ -171,16 +190,25 @@ async fn warm_up_and_measured_runs_share_the_ids_and_nothing_else() {
     let plans = [(warm_up, &first), (measured, &second)];
     let runs = run_plans(server.pipes(), &plans, 1000, &Setup::on(server.clock())).await;
     let of = |run: usize| -> Vec<(RunId, u64)> {
-        runs[run].records.iter().map(|record| (record.run, record.id)).collect()
+        runs[run]
+            .records
+            .iter()
+            .map(|record| (record.run, record.id))
+            .collect()
     };
     assert_eq!(of(0), [(warm_up, 1000), (warm_up, 1001)]);
-    assert_eq!(of(1), [(measured, 1002), (measured, 1003), (measured, 1004)]);
+    assert_eq!(
+        of(1),
+        [(measured, 1002), (measured, 1003), (measured, 1004)]
+    );
     let sent: Vec<String> = server
         .seen()
         .iter()
         .map(|seen| seen.header("x-request-id").unwrap_or_default().to_owned())
         .collect();
-    let expected: Vec<String> = (1000..1005).map(|id| format!("tokenomics-{id}")).collect();
+    let expected: Vec<String> = (1000..1005)
+        .map(|id| trace::request_id(INVOCATION, id))
+        .collect();
     assert_eq!(sent, expected);
     assert_eq!(server.connections(), 2);
 }

@@ -28,7 +28,11 @@ async fn the_requests_of_a_batch_start_together_and_batches_do_not_overlap() {
     let run = run_plan(server.pipes(), &burst(4, 10), &Setup::on(server.clock())).await;
     let mut start = Nanos::ZERO;
     for batch in run.records.chunks(4) {
-        assert!(batch.iter().all(|record| record.issued == start && record.due == start));
+        assert!(
+            batch
+                .iter()
+                .all(|record| record.issued == start && record.due == start)
+        );
         start = batch.iter().map(|record| record.done).max().unwrap();
     }
     assert_eq!((run.span.start, run.span.end), (Nanos::ZERO, start));
@@ -78,8 +82,14 @@ async fn an_open_loop_issues_exactly_when_due_whatever_the_server_does() {
 #[tokio::test(start_paused = true)]
 async fn a_cap_on_an_open_loop_shows_as_issue_lag() {
     let server = ScriptedServer::new(|_| Reply::tokens(&[100]));
-    let mut plan = open(Arrival::Constant { rate: 100.0 }, (0..6).map(|n| ms(n * 10)).collect());
-    if let Pacing::Open { max_concurrency, .. } = &mut plan.pacing {
+    let mut plan = open(
+        Arrival::Constant { rate: 100.0 },
+        (0..6).map(|n| ms(n * 10)).collect(),
+    );
+    if let Pacing::Open {
+        max_concurrency, ..
+    } = &mut plan.pacing
+    {
         *max_concurrency = Some(2);
     }
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
@@ -91,7 +101,10 @@ async fn a_cap_on_an_open_loop_shows_as_issue_lag() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_way_to_the_server_delays_no_release() {
     let server = ScriptedServer::reached(Connecting::Takes(70), |_| Reply::tokens(&[10]));
-    let plan = open(Arrival::Constant { rate: 50.0 }, (0..5).map(|n| ms(n * 20)).collect());
+    let plan = open(
+        Arrival::Constant { rate: 50.0 },
+        (0..5).map(|n| ms(n * 20)).collect(),
+    );
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     assert_eq!(issued(&run.records), [0, 20, 40, 60, 80].map(ms));
 }
@@ -103,11 +116,22 @@ async fn at_its_deadline_a_closed_loop_releases_no_more_and_waits_for_the_rest()
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     // The three prompts repeat: 0, 30, 60 and 90 ms, two requests each.
     assert_eq!(issued(&run.records), [0, 0, 30, 30, 60, 60, 90, 90].map(ms));
-    assert!(run.records.iter().all(|record| record.outcome == Outcome::Complete));
+    assert!(
+        run.records
+            .iter()
+            .all(|record| record.outcome == Outcome::Complete)
+    );
     assert_eq!((run.span.planned, run.span.end), (8, ms(120)));
     assert!(!run.span.interrupted);
-    let prompts: Vec<bool> = server.seen().iter().map(|seen| seen.body.contains("prompt 0")).collect();
-    assert_eq!(prompts, [true, false, false, true, false, false, true, false]);
+    let prompts: Vec<bool> = server
+        .seen()
+        .iter()
+        .map(|seen| seen.body.contains("prompt 0"))
+        .collect();
+    assert_eq!(
+        prompts,
+        [true, false, false, true, false, false, true, false]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +142,11 @@ async fn at_its_deadline_an_open_loop_releases_no_more_and_waits_for_the_rest() 
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     assert_eq!(issued(&run.records), [0, 40, 99].map(ms));
     assert_eq!((run.span.planned, run.span.end), (3, ms(599)));
-    assert!(run.records.iter().all(|record| record.outcome == Outcome::Complete));
+    assert!(
+        run.records
+            .iter()
+            .all(|record| record.outcome == Outcome::Complete)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +160,10 @@ async fn the_user_stops_a_run_and_what_was_in_flight_is_cancelled_and_counted() 
     let run = run_plan(server.pipes(), &plan, &setup).await;
     assert!(run.span.interrupted);
     assert_eq!((run.span.planned, run.span.end), (300, ms(100)));
-    let reliability = stats::summarize_saved(&run.saved(plan.pacing)).points.remove(0).reliability;
+    let reliability = stats::summarize_saved(&run.saved(plan.pacing))
+        .points
+        .remove(0)
+        .reliability;
     assert_eq!((reliability.issued, reliability.complete), (9, 6));
     assert_eq!((reliability.failed, reliability.cancelled), (0, 3));
     for record in &run.records[6..] {

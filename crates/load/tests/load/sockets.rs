@@ -44,7 +44,11 @@ async fn run(mock: &MockHandle, plan: &Plan) -> Run {
 }
 
 fn token_events(record: &Record) -> usize {
-    record.events.iter().filter(|event| event.kind.is_token()).count()
+    record
+        .events
+        .iter()
+        .filter(|event| event.kind.is_token())
+        .count()
 }
 
 #[tokio::test]
@@ -56,7 +60,11 @@ async fn fault_03_a_reset_mid_stream_is_truncated_and_in_no_throughput() {
     // A reset may discard what was received and not yet read, so that 3 is the most there is.
     assert!(run.records.iter().all(|record| token_events(record) <= 3));
     assert!(run.records.iter().any(|record| token_events(record) > 0));
-    assert!(detail(&run.records[0]).contains("reset"), "{}", detail(&run.records[0]));
+    assert!(
+        detail(&run.records[0]).contains("reset"),
+        "{}",
+        detail(&run.records[0])
+    );
     let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
     assert_eq!((point.reliability.issued, point.reliability.failed), (6, 6));
     assert!(point.throughput.output_tokens_per_second.is_none());
@@ -98,7 +106,10 @@ async fn fault_06_a_frozen_server_shows_in_the_latencies_from_due() {
     assert_eq!(point.reliability.complete, requests);
     for latency in [&point.latency.ttft_from_due, &point.latency.e2e_from_due] {
         let p99 = latency.as_ref().unwrap().p99.value;
-        assert!((p99 / expected - 1.0).abs() < 0.02, "{p99} ms, expected {expected} ms");
+        assert!(
+            (p99 / expected - 1.0).abs() < 0.02,
+            "{p99} ms, expected {expected} ms"
+        );
     }
 }
 
@@ -106,12 +117,19 @@ async fn fault_06_a_frozen_server_shows_in_the_latencies_from_due() {
 async fn fault_24_a_redirect_elsewhere_is_not_followed_and_the_key_stays_home() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
-    let url = format!("http://{}/v1/chat/completions", elsewhere.local_addr().unwrap());
+    let url = format!(
+        "http://{}/v1/chat/completions",
+        elsewhere.local_addr().unwrap()
+    );
     let mock = start(Some(Fault::Redirect(url.clone())));
     let run = run(&mock, &burst(4, 4)).await;
     assert_eq!(outcomes(&run.records), [Outcome::Http; 4]);
     assert!(run.records.iter().all(|record| record.status == Some(302)));
-    assert!(detail(&run.records[0]).contains(&url), "{}", detail(&run.records[0]));
+    assert!(
+        detail(&run.records[0]).contains(&url),
+        "{}",
+        detail(&run.records[0])
+    );
     let nobody = elsewhere.accept().unwrap_err();
     assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
 }
@@ -119,7 +137,8 @@ async fn fault_24_a_redirect_elsewhere_is_not_followed_and_the_key_stays_home() 
 /// Whether two small writes both arrive though the peer acknowledges neither: the second one
 /// waits for that where Nagle's algorithm is on.
 fn both_arrive(mut peer: TcpStream) -> bool {
-    peer.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    peer.set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
     let mut received = 0;
     while received < 2 {
         match peer.read(&mut [0; 8]) {
@@ -133,7 +152,9 @@ fn both_arrive(mut peer: TcpStream) -> bool {
 /// The next connection, which delays its acknowledgements.
 fn accept(listener: &TcpListener) -> TcpStream {
     let (peer, _) = listener.accept().unwrap();
-    socket2::SockRef::from(&peer).set_tcp_quickack(false).unwrap();
+    socket2::SockRef::from(&peer)
+        .set_tcp_quickack(false)
+        .unwrap();
     peer
 }
 
@@ -162,7 +183,10 @@ async fn fault_31_our_sockets_wait_for_no_acknowledgement() {
     // A busy machine may hold back some of ours; a delayed acknowledgement holds back each of
     // the others, so that this test can see what it looks for.
     assert_eq!(naive, 0, "of five connections without TCP_NODELAY");
-    assert!(ours > 0, "of five connections of ours none sent two small writes at once");
+    assert!(
+        ours > 0,
+        "of five connections of ours none sent two small writes at once"
+    );
 }
 
 #[tokio::test]
@@ -181,8 +205,12 @@ async fn fault_31_a_comb_of_delayed_acknowledgements_is_warned_of() {
     }
     let run = run(&mock, &plan).await;
     let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
-    let codes: Vec<&str> =
-        point.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    let codes: Vec<&str> = point
+        .verdict
+        .reasons
+        .iter()
+        .map(|reason| reason.code.as_str())
+        .collect();
     assert!(codes.contains(&"delayed_ack_comb"), "{codes:?}");
     assert_ne!(point.verdict.grade, stats::Grade::Valid);
 }
@@ -194,7 +222,10 @@ fn fault_35_a_panic_while_decoding_goes_up_to_who_holds_the_client() {
     let (target, connector) = connect_to(mock.addr());
     let on_record = Box::new(|_| panic!("a bug in what takes the records"));
     let client = Client::new(connector, client_options(&setup(&target)), on_record).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let (_stopping, stop) = watch::channel(false);
     let tasks = LocalSet::new();
     let plan = burst(2, 2);

@@ -20,13 +20,19 @@ async fn fault_15_an_error_event_on_a_200_is_a_failure_with_its_message() {
     let (run, _) = answer(|| {
         Reply::stream([
             (1, content("a")),
-            (2, b"event: error\ndata: {\"error\":{\"message\":\"out of blocks\"}}\n\n".to_vec()),
+            (
+                2,
+                b"event: error\ndata: {\"error\":{\"message\":\"out of blocks\"}}\n\n".to_vec(),
+            ),
             (3, finish(1)),
         ])
     })
     .await;
     for record in &run.records {
-        assert_eq!((record.outcome, record.status), (Outcome::ServerError, Some(200)));
+        assert_eq!(
+            (record.outcome, record.status),
+            (Outcome::ServerError, Some(200))
+        );
         assert_eq!(detail(record), "out of blocks");
     }
 }
@@ -60,12 +66,19 @@ async fn fault_16_each_status_is_a_class_of_its_own_and_nothing_is_tried_again()
         let seconds = retry_after.map_or_else(String::new, |seconds: u64| seconds.to_string());
         let (run, server) = answer(move || {
             let retry = ("retry-after", seconds.as_str());
-            let headers = if seconds.is_empty() { vec![JSON] } else { vec![JSON, retry] };
+            let headers = if seconds.is_empty() {
+                vec![JSON]
+            } else {
+                vec![JSON, retry]
+            };
             Reply::new([(1, response(line, &headers, body.as_bytes()))])
         })
         .await;
         for record in &run.records {
-            assert_eq!((record.outcome, record.status), (Outcome::Http, Some(status)));
+            assert_eq!(
+                (record.outcome, record.status),
+                (Outcome::Http, Some(status))
+            );
             assert_eq!(record.retry_after_seconds, retry_after);
             assert_eq!(detail(record), format!("words of {status}"));
         }
@@ -82,12 +95,19 @@ async fn fault_16_each_status_is_a_class_of_its_own_and_nothing_is_tried_again()
 async fn fault_17_html_on_200_is_not_the_protocol() {
     let page = b"<!doctype html><title>Sign in</title>";
     let (run, _) = answer(|| {
-        Reply::new([(1, response("200 OK", &[("content-type", "text/html")], page))])
+        Reply::new([(
+            1,
+            response("200 OK", &[("content-type", "text/html")], page),
+        )])
     })
     .await;
     for record in &run.records {
         assert_eq!(record.outcome, Outcome::Protocol);
-        assert!(detail(record).contains("<!doctype html>"), "{}", detail(record));
+        assert!(
+            detail(record).contains("<!doctype html>"),
+            "{}",
+            detail(record)
+        );
     }
 }
 
@@ -102,21 +122,37 @@ async fn fault_23_a_compressed_body_is_refused_and_not_inflated() {
     for content_type in ["text/event-stream", "application/json"] {
         let (run, server) = answer(move || {
             let headers = [("content-type", content_type), ("content-encoding", "gzip")];
-            Reply::new([(1, response("200 OK", &headers, b"\x1f\x8b\x08\x00not looked at"))])
+            Reply::new([(
+                1,
+                response("200 OK", &headers, b"\x1f\x8b\x08\x00not looked at"),
+            )])
         })
         .await;
         for record in &run.records {
             assert_eq!(record.outcome, Outcome::Protocol);
-            assert!(detail(record).contains("compressed (gzip)"), "{}", detail(record));
+            assert!(
+                detail(record).contains("compressed (gzip)"),
+                "{}",
+                detail(record)
+            );
             assert!(record.events.is_empty());
         }
-        assert!(server.seen().iter().all(|seen| seen.header("accept-encoding").is_none()));
+        assert!(
+            server
+                .seen()
+                .iter()
+                .all(|seen| seen.header("accept-encoding").is_none())
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_24_a_redirect_is_told_and_not_followed() {
-    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"] {
+    for status in [
+        "301 Moved Permanently",
+        "302 Found",
+        "307 Temporary Redirect",
+    ] {
         let (run, server) = answer(move || {
             let elsewhere = ("location", "http://elsewhere.example/v1");
             Reply::new([(1, response(status, &[elsewhere], b""))])
@@ -124,7 +160,11 @@ async fn fault_24_a_redirect_is_told_and_not_followed() {
         .await;
         for record in &run.records {
             assert_eq!(record.outcome, Outcome::Http);
-            assert!(detail(record).contains("http://elsewhere.example/v1"), "{}", detail(record));
+            assert!(
+                detail(record).contains("http://elsewhere.example/v1"),
+                "{}",
+                detail(record)
+            );
             assert_eq!(record.done - record.issued, ms(1));
         }
         assert_eq!(server.seen().len(), 10);
@@ -137,6 +177,10 @@ async fn a_stream_that_was_asked_for_and_came_whole_is_not_the_protocol() {
     let (run, _) = answer(|| Reply::new([(1, response("200 OK", &[JSON], body))])).await;
     for record in &run.records {
         assert_eq!(record.outcome, Outcome::Protocol);
-        assert!(detail(record).contains("a stream was asked for"), "{}", detail(record));
+        assert!(
+            detail(record).contains("a stream was asked for"),
+            "{}",
+            detail(record)
+        );
     }
 }

@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 use store::{JsonlWriter, StoreError};
 use trace::{Record, RunFacts, RunHeader};
 
-/// A part is written when it holds so many records and events, or is so old.
+/// A part is written when it holds so many records and events.
 const PART_VALUES: usize = 65_536;
-const PART_AGE: Duration = Duration::from_secs(2);
+
+/// Whatever waits is written after this long.
+const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 /// Takes records on one thread and facts on another.
 #[derive(Clone)]
@@ -35,13 +37,16 @@ pub(crate) enum Sink {
     /// Nowhere.
     None,
     /// Lines, as they come.
-    Jsonl {
-        path: PathBuf,
-        writer: Box<JsonlWriter<BufWriter<File>>>,
-        flushed: Instant,
-    },
+    Jsonl(Box<Lines>),
     /// A folder of small whole files, joined into one at the end.
     Parquet(Parts),
+}
+
+/// A JSON Lines file that grows.
+pub(crate) struct Lines {
+    path: PathBuf,
+    writer: JsonlWriter<BufWriter<File>>,
+    flushed: Instant,
 }
 
 /// The parts of a Parquet file to be.
@@ -51,7 +56,7 @@ pub(crate) struct Parts {
     written: Vec<PathBuf>,
     records_before: usize,
     /// Records and events that came since the last part.
-    waiting: usize,
+    values_waiting: usize,
     facts_before: usize,
     begun: Instant,
 }
@@ -70,11 +75,11 @@ impl Sink {
                 let file = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
                 let writer = JsonlWriter::new(BufWriter::new(file), header)
                     .map_err(|error| cannot_write(&path, &error))?;
-                Ok(Sink::Jsonl {
+                Ok(Sink::Jsonl(Box::new(Lines {
                     path,
-                    writer: Box::new(writer),
+                    writer,
                     flushed: Instant::now(),
-                })
+                })))
             }
             RecordsFormat::Parquet => {
                 let path = paths.records("parquet");
@@ -91,7 +96,7 @@ impl Sink {
                     folder,
                     written: Vec::new(),
                     records_before: 0,
-                    waiting: 0,
+                    values_waiting: 0,
                     facts_before: 0,
                     begun: Instant::now(),
                 }))
@@ -123,19 +128,13 @@ impl Recorder {
     pub(crate) fn record(&self, record: Record) {
         let mut kept = self.kept();
         kept.records.push(record);
-        kept.write(false);
+        kept.write(Kept::write_record);
     }
 
     pub(crate) fn facts(&self, facts: RunFacts) {
         let mut kept = self.kept();
-        if let Sink::Jsonl { path, writer, .. } = &mut kept.sink
-            && let Err(error) = writer.facts(&facts)
-        {
-            let failure = cannot_write(path, &error);
-            kept.fail(failure);
-        }
         kept.facts.push(facts);
-        kept.write(true);
+        kept.write(Kept::write_facts);
     }
 
     /// Looks at everything so far.
@@ -147,13 +146,13 @@ impl Recorder {
     /// Completes the file; its path, where there is one.
     pub(crate) fn finish(&self) -> Result<Option<PathBuf>, Failure> {
         let mut kept = self.kept();
-        kept.write(true);
         if let Some(failure) = kept.failed.take() {
             return Err(failure);
         }
         match std::mem::replace(&mut kept.sink, Sink::None) {
             Sink::None => Ok(None),
-            Sink::Jsonl { path, writer, .. } => {
+            Sink::Jsonl(lines) => {
+                let Lines { path, writer, .. } = *lines;
                 writer
                     .finish()
                     .map_err(|error| cannot_write(&path, &error))?;
@@ -165,70 +164,83 @@ impl Recorder {
 }
 
 impl Kept {
-    /// Writes what has come since, if it is enough, or in any case where `now`.
-    fn write(&mut self, now: bool) {
-        let outcome = match &mut self.sink {
-            Sink::None => Ok(()),
-            Sink::Jsonl {
-                path,
-                writer,
-                flushed,
-            } => write_line(writer, self.records.last().filter(|_| !now), now, flushed)
-                .map_err(|error| cannot_write(path, &error)),
-            Sink::Parquet(parts) => parts.write(&self.header, &self.facts, &self.records, now),
-        };
-        if let Err(failure) = outcome {
-            self.fail(failure);
+    /// Lets `write` see to the sink. After a failure there is none, and the run itself goes on.
+    fn write(&mut self, write: fn(&mut Self) -> Result<(), Failure>) {
+        if let Err(failure) = write(self) {
+            self.sink = Sink::None;
+            self.failed.get_or_insert(failure);
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
-        self.sink = Sink::None;
-        self.failed.get_or_insert(failure);
+    /// The latest record, now or with others soon.
+    fn write_record(&mut self) -> Result<(), Failure> {
+        let Some(record) = self.records.last() else {
+            return Ok(());
+        };
+        match &mut self.sink {
+            Sink::None => Ok(()),
+            Sink::Jsonl(lines) => lines.write(|writer| writer.record(record), false),
+            Sink::Parquet(parts) => {
+                parts.values_waiting += 1 + record.events.len();
+                if parts.values_waiting < PART_VALUES && parts.begun.elapsed() < WRITE_EVERY {
+                    return Ok(());
+                }
+                parts.write(&self.header, &self.facts, &self.records)
+            }
+        }
+    }
+
+    /// The facts of a run that is over, and all of its records that wait.
+    fn write_facts(&mut self) -> Result<(), Failure> {
+        let Some(facts) = self.facts.last() else {
+            return Ok(());
+        };
+        match &mut self.sink {
+            Sink::None => Ok(()),
+            Sink::Jsonl(lines) => lines.write(|writer| writer.facts(facts), true),
+            Sink::Parquet(parts) => parts.write(&self.header, &self.facts, &self.records),
+        }
     }
 }
 
-fn write_line(
-    writer: &mut JsonlWriter<BufWriter<File>>,
-    record: Option<&Record>,
-    now: bool,
-    flushed: &mut Instant,
-) -> Result<(), StoreError> {
-    if let Some(record) = record {
-        writer.record(record)?;
+impl Lines {
+    fn write(
+        &mut self,
+        line: impl FnOnce(&mut JsonlWriter<BufWriter<File>>) -> Result<(), StoreError>,
+        flush: bool,
+    ) -> Result<(), Failure> {
+        let mut write = || {
+            line(&mut self.writer)?;
+            if flush || self.flushed.elapsed() >= WRITE_EVERY {
+                self.flushed = Instant::now();
+                self.writer.flush()?;
+            }
+            Ok(())
+        };
+        write().map_err(|error: StoreError| cannot_write(&self.path, &error))
     }
-    if now || flushed.elapsed() >= PART_AGE {
-        *flushed = Instant::now();
-        writer.flush()?;
-    }
-    Ok(())
 }
 
 impl Parts {
+    /// Makes a part of what has come since the last one.
     fn write(
         &mut self,
         header: &RunHeader,
         facts: &[RunFacts],
         records: &[Record],
-        now: bool,
     ) -> Result<(), Failure> {
-        let new_records = &records[self.records_before..];
-        self.waiting += records.last().map_or(0, |record| 1 + record.events.len());
-        let new_facts = &facts[self.facts_before..];
-        let due = now || self.waiting >= PART_VALUES || self.begun.elapsed() >= PART_AGE;
-        if !due || (new_records.is_empty() && new_facts.is_empty()) {
-            return Ok(());
-        }
         let path = self
             .folder
             .join(format!("{:06}.parquet", self.written.len()));
+        let new_facts = &facts[self.facts_before..];
+        let new_records = &records[self.records_before..];
         let part = store::encode_part(header, new_facts, new_records)
             .map_err(|error| cannot_write(&path, &error))?;
         write_atomically(&path, &part)?;
         self.written.push(path);
         self.records_before = records.len();
-        self.waiting = 0;
         self.facts_before = facts.len();
+        self.values_waiting = 0;
         self.begun = Instant::now();
         Ok(())
     }

@@ -1,27 +1,14 @@
 use crate::hub::{self, SEED_PROBLEMS};
-use crate::shell::{Shell, provider};
+use crate::shell::{Shell, provider, words};
 use mock::MockConfig;
 use serde_json::Value;
 
 #[test]
 fn without_arguments_for_a_server_the_built_in_one_is_measured() {
     let shell = Shell::new();
-    let command = [
-        "chat",
-        "--batch_sizes",
-        "1,2",
-        "--num_runs",
-        "1",
-        "--warmup_runs",
-        "0",
-        "--max-tokens",
-        "5",
-        "--output",
-        "table.txt",
-        "--results-file",
-        "out/run.json",
-    ];
-    let (ran, results) = shell.measure(&command, "out/run.json");
+    let command = "chat --batch_sizes 1,2 --num_runs 1 --warmup_runs 0 --max-tokens 5 --output \
+         table.txt --results-file out/run.json";
+    let (ran, results) = shell.measure(command, "out/run.json");
     assert!(
         ran.stderr.contains("measuring the built-in mock provider"),
         "{}",
@@ -52,17 +39,9 @@ fn results_go_to_a_folder_of_their_own_under_the_models_name() {
         model: "org/../model".to_owned(),
         ..MockConfig::default()
     });
-    let ran = shell.run(&[
-        "chat",
-        "--api-base",
-        &url,
-        "--batch-sizes",
-        "1",
-        "--num-runs",
-        "1",
-        "--max-tokens",
-        "2",
-    ]);
+    let ran = shell.run(&words(&format!(
+        "chat --api-base {url} --batch-sizes 1 --num-runs 1 --max-tokens 2"
+    )));
     assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
     let files = shell.files();
     assert_eq!(files.len(), 3, "{files:?}");
@@ -86,27 +65,12 @@ fn the_first_benchmarks_command_runs_as_it_is_written() {
         tokens: 6,
         ..MockConfig::default()
     });
-    let command = [
-        "chat",
-        "--model",
-        "distill-llama-8b",
-        "--dataset_key",
-        "aime",
-        "--api_base",
-        &url,
-        "--batch_sizes",
-        "1,2,4,8",
-        "--num_runs",
-        "3",
-        "--max_tokens",
-        "100",
-        "--temperature",
-        "0.5",
-        "--description",
-        "Deepseek R1 distill 8B TP8 A100s",
-        "--results_file",
-        "my_server_benchmark.json",
-    ];
+    let command = format!(
+        r#"chat --model distill-llama-8b --dataset_key aime --api_base {url} --batch_sizes 1,2,4,8
+           --num_runs 3 --max_tokens 100 --temperature 0.5
+           --description "Deepseek R1 distill 8B TP8 A100s"
+           --results_file my_server_benchmark.json"#
+    );
     let (_, results) = shell.measure(&command, "my_server_benchmark.json");
     let metadata = &results["metadata"];
     assert_eq!(metadata["model"], "distill-llama-8b");
@@ -177,33 +141,11 @@ fn the_first_result_files_are_plotted_beside_ours() {
 fn flags_of_vllms_benchmark_mean_here_what_they_mean_there() {
     let shell = Shell::new();
     let (_server, url) = provider(MockConfig::default());
-    let command = [
-        "chat",
-        "--base-url",
-        &url,
-        "--model",
-        "mock",
-        "--request-rate",
-        "40",
-        "--burstiness",
-        "0.5",
-        "--max-concurrency",
-        "50",
-        "--num-prompts",
-        "20",
-        "--num-warmups",
-        "0",
-        "--seed",
-        "7",
-        "--ignore-eos",
-        "--goodput",
-        "ttft:500",
-        "e2el:5000",
-        "--result-filename",
-        "run.json",
-        "--max-tokens",
-        "4",
-    ];
+    let command = format!(
+        "chat --base-url {url} --model mock --request-rate 40 --burstiness 0.5 \
+         --max-concurrency 50 --num-prompts 20 --seed 7 --ignore-eos --goodput ttft:500 \
+         e2el:5000 --result-filename run.json --max-tokens 4"
+    );
     let (_, results) = shell.measure(&command, "run.json");
     let point = &results["results"]["40"];
     assert_eq!(point["load"]["kind"], "open");
@@ -218,16 +160,9 @@ fn flags_of_vllms_benchmark_mean_here_what_they_mean_there() {
 fn a_dry_run_prints_the_plan_sends_nothing_and_leaves_no_file() {
     let shell = Shell::new();
     let (server, url) = provider(MockConfig::default());
-    let ran = shell.run(&[
-        "chat",
-        "--api_base",
-        &url,
-        "--max-concurrency",
-        "1,16",
-        "--num-prompts",
-        "32",
-        "--dry-run",
-    ]);
+    let ran = shell.run(&words(&format!(
+        "chat --api_base {url} --max-concurrency 1,16 --num-prompts 32 --dry-run"
+    )));
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
     assert_eq!(server.stop().unwrap().requests, 0);
     assert!(shell.files().is_empty());
@@ -252,19 +187,10 @@ fn a_server_where_nothing_succeeds_is_an_invalid_measurement() {
         api_key: Some("sk-right".to_owned()),
         ..MockConfig::default()
     });
-    let ran = shell.run(&[
-        "chat",
-        "--api-base",
-        &url,
-        "--model",
-        "mock",
-        "--api-key",
-        "sk-wrong",
-        "--batch-sizes",
-        "2",
-        "--results-file",
-        "run.json",
-    ]);
+    let ran = shell.run(&words(&format!(
+        "chat --api-base {url} --model mock --api-key sk-wrong --batch-sizes 2 \
+         --results-file run.json"
+    )));
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     let verdict = &shell.json("run.json")["verdict"];
     assert_eq!(verdict["reasons"][0]["code"], "nothing_succeeded");

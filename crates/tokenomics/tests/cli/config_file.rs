@@ -35,19 +35,10 @@ fn a_flag_that_is_typed_several_times_is_a_list_in_the_file() {
         "run.toml",
         "goodput = [\"ttft:900\", \"e2e:9000\"]\nheader = [\"X-One: 1\", \"X-Two: 2\"]\n",
     );
-    let command = [
-        "chat",
-        "--config",
-        "run.toml",
-        "--api_base",
-        &url,
-        "--batch-sizes",
-        "1",
-        "--max-tokens",
-        "2",
-        "--results-file",
-        "run.json",
-    ];
+    let command = format!(
+        "chat --config run.toml --api_base {url} \
+         --batch-sizes 1 --max-tokens 2 --results-file run.json"
+    );
     let (_, results) = shell.measure(&command, "run.json");
     let names = results["metadata"]["header_names"].as_array().unwrap();
     assert_eq!(names, &["X-One", "X-Two"]);

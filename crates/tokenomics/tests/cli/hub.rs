@@ -52,19 +52,10 @@ fn aime_problems_come_from_the_hub_once_and_from_its_cache_then() {
         .set("HF_ENDPOINT", endpoint)
         .set("HF_HOME", "hf");
     let (_server, url) = provider(MockConfig::default());
-    let command = [
-        "chat",
-        "--api-base",
-        &url,
-        "--dataset_key",
-        "aime",
-        "--batch-sizes",
-        "2",
-        "--max-tokens",
-        "2",
-        "--results-file",
-        "run.json",
-    ];
+    let command = format!(
+        "chat --api-base {url} --dataset_key aime \
+         --batch-sizes 2 --max-tokens 2 --results-file run.json"
+    );
     let (ran, results) = shell.measure(&command, "run.json");
     assert!(
         ran.stderr.contains("Fetching AIME_Dataset_1983_2024.csv"),

@@ -1,4 +1,5 @@
-//! The program as a person or a script meets it: what is typed, what is printed, the exit code, the files.
+//! The program as a person or a script meets it: what is typed, what is printed, the exit code, the
+//! files.
 
 mod bad_input;
 mod chat;

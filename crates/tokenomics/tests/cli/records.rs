@@ -1,6 +1,6 @@
 //! `report`: the numbers of a saved run are the numbers of the run.
 
-use crate::shell::{Shell, provider};
+use crate::shell::{Shell, provider, words};
 use mock::{Fault, MockConfig};
 use std::str::FromStr;
 use trace::{Nanos, Outcome, Record, RunId};
@@ -43,28 +43,11 @@ fn report_recomputes_the_result_file_to_the_last_digit() {
             ..MockConfig::default()
         });
         let shell = Shell::new();
-        let command = [
-            &[
-                "chat",
-                "--api_base",
-                &url,
-                "--batch_sizes",
-                "1,5",
-                "--num_runs",
-                "3",
-            ][..],
-            &[
-                "--max-tokens",
-                "8",
-                "--goodput",
-                "ttft:200",
-                "--records",
-                format,
-            ],
-            &["--results_file", "run.json"],
-        ]
-        .concat();
-        let ran = shell.run(&command);
+        let command = format!(
+            "chat --api_base {url} --batch_sizes 1,5 --num_runs 3 --max-tokens 8 \
+             --goodput ttft:200 --records {format} --results_file run.json"
+        );
+        let ran = shell.run(&words(&command));
         let records = format!("run.records.{format}");
         let again = shell.run(&["report", &records, "--output-format", "json"]);
         assert_eq!(again.code, ran.code, "{}", again.stderr);
@@ -77,37 +60,18 @@ fn report_prints_what_the_run_printed_in_every_format() {
     let shell = Shell::new();
     let (_server, url) = provider(MockConfig::default());
     for format in ["text", "json", "csv", "markdown", "quiet"] {
-        let command = [
-            "chat",
-            "--api-base",
-            &url,
-            "--max-concurrency",
-            "2",
-            "--num-prompts",
-            "6",
-            "--warmup-runs",
-            "0",
-            "--max-tokens",
-            "3",
-            "--no-plot",
-            "--results-file",
-            "run.json",
-            "--output-format",
-            format,
-        ];
+        let command = format!(
+            "chat --api-base {url} --max-concurrency 2 --num-prompts 6 --warmup-runs 0 \
+             --max-tokens 3 --no-plot --results-file run.json --output-format {format}"
+        );
         let (ran, _) = shell.measure(&command, "run.json");
         let again = shell.run(&["report", "run.records.parquet", "--output-format", format]);
         assert_eq!(again.stdout, ran.stdout, "{format}");
         assert_eq!(ran.stdout.is_empty(), format == "quiet");
 
-        shell.run(&[
-            "report",
-            "run.records.parquet",
-            "--output-format",
-            format,
-            "-o",
-            "out",
-        ]);
+        shell.run(&words(&format!(
+            "report run.records.parquet --output-format {format} -o out"
+        )));
         if format != "quiet" {
             assert_eq!(shell.read("out"), ran.stdout, "{format}");
         }
@@ -119,21 +83,10 @@ fn report_prints_what_the_run_printed_in_every_format() {
 fn a_cut_records_file_gives_what_it_has_and_says_so() {
     let shell = Shell::new();
     let (_server, url) = provider(MockConfig::default());
-    let command = [
-        "chat",
-        "--api-base",
-        &url,
-        "--max-concurrency",
-        "1",
-        "--num-prompts",
-        "8",
-        "--max-tokens",
-        "2",
-        "--records",
-        "jsonl",
-        "--results-file",
-        "run.json",
-    ];
+    let command = format!(
+        "chat --api-base {url} --max-concurrency 1 --num-prompts 8 \
+         --max-tokens 2 --records jsonl --results-file run.json"
+    );
     shell.measure(&command, "run.json");
     let whole = shell.read("run.records.jsonl");
     let lines: Vec<&str> = whole.lines().collect();

@@ -12,38 +12,19 @@ fn a_key_is_sent_and_appears_in_no_output() {
     std::fs::write(file.path(), format!("{KEY}\n")).unwrap();
     let file = file.path().to_str().unwrap();
     for (flags, environment, format) in [
-        (&["--api-key", KEY][..], "", "parquet"),
-        (&["--api-key-file", file], "", "jsonl"),
-        (&[], KEY, "jsonl"),
+        (format!("--api-key {KEY}"), "", "parquet"),
+        (format!("--api-key-file {file}"), "", "jsonl"),
+        (String::new(), KEY, "jsonl"),
     ] {
         let shell = Shell::new().set("OPENAI_API_KEY", environment);
         let (_server, url) = provider(MockConfig {
             api_key: Some(KEY.to_owned()),
             ..MockConfig::default()
         });
-        let header = format!("X-Key: {KEY}");
-        let command = [
-            &[
-                "chat",
-                "--api_base",
-                &url,
-                "--batch-sizes",
-                "2",
-                "--num-runs",
-                "1",
-            ][..],
-            &[
-                "--max-tokens",
-                "2",
-                "--header",
-                &header,
-                "--records",
-                format,
-            ],
-            &["--results-file", "run.json"],
-            flags,
-        ]
-        .concat();
+        let command = format!(
+            r#"chat --api_base {url} {flags} --header "X-Key: {KEY}" --batch-sizes 2 --num-runs 1
+               --max-tokens 2 --records {format} --results-file run.json"#
+        );
         let (ran, results) = shell.measure(&command, "run.json");
         let answered = &results["results"]["2"]["reliability"]["success_rate"];
         assert_eq!(answered, 1.0, "{flags:?}");

@@ -105,9 +105,9 @@ impl Shell {
 
     /// Runs a command that measures and leaves `results`, whose verdict the exit code must tell: 0
     /// where the measurement can be used, and 4 where this machine was too busy for one.
-    pub(crate) fn measure(&self, arguments: &[&str], results: &str) -> (Ran, Value) {
+    pub(crate) fn measure(&self, line: &str, results: &str) -> (Ran, Value) {
         let alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
-        let ran = self.run(arguments);
+        let ran = self.run(&words(line));
         drop(alone);
         assert!(
             matches!(ran.code, Some(0 | 4)),
@@ -150,6 +150,19 @@ impl Shell {
         }
         text.trim_end().to_owned()
     }
+}
+
+/// The words of a line, as a shell would split it; quotes keep words together.
+pub(crate) fn words(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (number, piece) in line.split('"').enumerate() {
+        if number % 2 == 1 {
+            words.push(piece);
+        } else {
+            words.extend(piece.split_whitespace());
+        }
+    }
+    words
 }
 
 /// An argument as it would be typed, with what cannot be seen made visible.

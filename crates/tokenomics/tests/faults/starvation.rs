@@ -1,0 +1,63 @@
+//! A client that does not get the processor it needs.
+
+use crate::process::{run, tokenomics};
+use crate::read_json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tempfile::tempdir;
+
+/// Threads that keep processors busy until this is dropped.
+struct Burners(Arc<AtomicBool>);
+
+impl Burners {
+    fn light(count: usize) -> Self {
+        let out = Arc::new(AtomicBool::new(false));
+        for _ in 0..count {
+            let out = Arc::clone(&out);
+            std::thread::spawn(move || {
+                while !out.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Burners(out)
+    }
+}
+
+impl Drop for Burners {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn fault_29_cpu_burners_beside_us_make_the_verdict_say_so() {
+    if !testkit::slow_tests() {
+        return;
+    }
+    let folder = tempdir().unwrap();
+    // Two for each processor, so that none is left alone.
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let burners = Burners::light(4.max(2 * processors));
+    let measure = [
+        "chat",
+        "--max-concurrency",
+        "256",
+        "--num-prompts",
+        "1024",
+        "--max-tokens",
+        "64",
+        "--results-file",
+        "r.json",
+        "--no-plot",
+    ];
+    let ended = run(tokenomics(folder.path(), &measure));
+    drop(burners);
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(
+        results["verdict"]["grade"], "invalid",
+        "{}",
+        results["verdict"]
+    );
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+}
