@@ -26,11 +26,13 @@ struct Errors {
 }
 
 pub(crate) fn run(streams: &[u32]) -> Result<()> {
-    println!("TTFT 50 ms, then a token every 10 ms, 64 tokens; closed loop; client on one processor, mock on another.");
+    println!(
+        "TTFT 50 ms, then a token every 10 ms, 64 tokens; closed loop; client on one processor, mock on another."
+    );
     println!("Errors in ms, reported − truth; p99 of absolute errors; bounds behind each.\n");
     println!(
-        "{:>7}  {:<10} {:>8}  {:>17}  {:>17}  {:>17}  {:>10}  {}",
-        "streams", "role chunk", "requests", "TTFT mean", "TTFT p99", "gap p99", "in flight", "verdict"
+        "streams  role chunk requests          TTFT mean           TTFT p99            gap p99   \
+         in flight  verdict"
     );
     let mut missed = 0;
     for role in ["with-first-token", "early"] {
@@ -46,16 +48,18 @@ pub(crate) fn run(streams: &[u32]) -> Result<()> {
 fn setting(streams: u32, role: &str) -> Result<bool> {
     let folder = tempfile::tempdir()?;
     let truth = folder.path().join("truth.jsonl");
-    let mock = Mock::start(&[
-        "--role-chunk",
-        role,
-        "--truth",
-        &truth.to_string_lossy(),
-    ])?;
+    let mock = Mock::start(&["--role-chunk", role, "--truth", &truth.to_string_lossy()])?;
     let requests = (4 * streams).max(32);
     let results = folder.path().join("x.json");
     let output = on_cpu(CLIENT_CPU, &tokenomics()?)
-        .args(["chat", "--no-plot", "--max-tokens", "64", "--output-format", "json"])
+        .args([
+            "chat",
+            "--no-plot",
+            "--max-tokens",
+            "64",
+            "--output-format",
+            "json",
+        ])
         .arg(format!("--api-base=http://{}/v1", mock.address))
         .arg(format!("--max-concurrency={streams}"))
         .arg(format!("--num-prompts={requests}"))
@@ -73,7 +77,10 @@ fn setting(streams: u32, role: &str) -> Result<bool> {
     let mean = errors.ttft.iter().sum::<f64>() / n as f64;
     let measured = [mean, p99(&mut errors.ttft)?, p99(&mut errors.gaps)?];
     let bounds = bounds(streams);
-    let met = measured.iter().zip(bounds).all(|(value, bound)| value.abs() <= bound);
+    let met = measured
+        .iter()
+        .zip(bounds)
+        .all(|(value, bound)| value.abs() <= bound);
     let [mean, ttft, gap] = measured
         .iter()
         .zip(bounds)
@@ -85,7 +92,13 @@ fn setting(streams: u32, role: &str) -> Result<bool> {
         "{streams:>7}  {role:<10.10} {n:>8}  {mean:>17}  {ttft:>17}  {gap:>17}  {:>10.1}  {:?} {}",
         point.concurrency.achieved.unwrap_or(f64::NAN),
         point.verdict.grade,
-        point.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>().join(", ")
+        point
+            .verdict
+            .reasons
+            .iter()
+            .map(|reason| reason.code.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     Ok(met)
 }
@@ -110,14 +123,20 @@ fn compare(run: &SavedRun, truths: &HashMap<String, TruthRecord>) -> Result<Erro
     };
     for record in run.records.iter().filter(|record| !record.run.warmup) {
         let id = trace::request_id(run.header.invocation, record.id);
-        let truth = truths.get(&id).with_context(|| format!("no truth of {id}"))?;
+        let truth = truths
+            .get(&id)
+            .with_context(|| format!("no truth of {id}"))?;
         compare_one(record, truth, &mut errors)?;
     }
     Ok(errors)
 }
 
 fn compare_one(record: &Record, truth: &TruthRecord, errors: &mut Errors) -> Result<()> {
-    let tokens: Vec<&Event> = record.events.iter().filter(|event| event.kind.is_token()).collect();
+    let tokens: Vec<&Event> = record
+        .events
+        .iter()
+        .filter(|event| event.kind.is_token())
+        .collect();
     anyhow::ensure!(
         record.outcome.is_complete() && tokens.len() == truth.writes.len(),
         "{} ended as {} with {} tokens of {}",
@@ -129,7 +148,9 @@ fn compare_one(record: &Record, truth: &TruthRecord, errors: &mut Errors) -> Res
     let between = |later: u64, earlier: u64| (i128::from(later) - i128::from(earlier)) as f64 / 1e6;
     let first = tokens.first().context("no token")?;
     let reported = between(first.arrived.0, record.issued.0);
-    errors.ttft.push(reported - between(truth.writes[0], truth.received));
+    errors
+        .ttft
+        .push(reported - between(truth.writes[0], truth.received));
     for (events, writes) in tokens.windows(2).zip(truth.writes.windows(2)) {
         let reported = between(events[1].arrived.0, events[0].arrived.0);
         errors.gaps.push(reported - between(writes[1], writes[0]));
@@ -139,7 +160,9 @@ fn compare_one(record: &Record, truth: &TruthRecord, errors: &mut Errors) -> Res
 
 /// 99th percentile of the absolute values.
 fn p99(values: &mut [f64]) -> Result<f64> {
-    values.iter_mut().for_each(|value| *value = value.abs());
+    for value in values.iter_mut() {
+        *value = value.abs();
+    }
     stats::sort(values);
     stats::quantile(values, 0.99).context("nothing to compare")
 }

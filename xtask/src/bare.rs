@@ -122,7 +122,8 @@ impl Connection {
         let bytes = &buffer[..read];
         if stream {
             *events += bytes.windows(2).filter(|pair| pair == b"\n\n").count();
-            self.tail.extend_from_slice(&bytes[read.saturating_sub(LAST_CHUNK.len())..]);
+            self.tail
+                .extend_from_slice(&bytes[read.saturating_sub(LAST_CHUNK.len())..]);
             let extra = self.tail.len().saturating_sub(LAST_CHUNK.len());
             self.tail.drain(..extra);
             return Ok(self.tail == LAST_CHUNK);

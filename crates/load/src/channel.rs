@@ -21,10 +21,13 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+/// What reads and writes a connection when it is polled.
+type Driver<Io> = Connection<TokioIo<Io>, Full<Bytes>>;
+
 /// An open connection, idle or in use by one request.
 pub(crate) struct Channel<C: Connector> {
     sender: SendRequest<Full<Bytes>>,
-    connection: Pin<Box<Connection<TokioIo<C::Io>, Full<Bytes>>>>,
+    connection: Pin<Box<Driver<C::Io>>>,
     stamps: Rc<Stamps>,
     closed: bool,
     served: bool,

@@ -57,7 +57,7 @@ mod tests {
         connect: Duration::from_secs(1),
         first_token: Duration::from_secs(10),
         stall: Duration::from_secs(5),
-        total: Duration::from_secs(60),
+        total: Duration::from_mins(1),
     };
 
     fn at(seconds: u64) -> Nanos {

@@ -74,13 +74,13 @@ impl Decoder {
             Packet::End(ending) => {
                 let known = self.open.remove(&ending.id);
                 let body = known.unwrap_or_else(|| Body::new(self.choices));
-                (self.on_record)(record(*ending, body));
+                (self.on_record)(record(&ending, body));
             }
         }
     }
 }
 
-fn record(ending: Ending, mut body: Body) -> Record {
+fn record(ending: &Ending, mut body: Body) -> Record {
     let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
     body.push(&ending.pieces, is_stream, None);
     let mut record = Record {
@@ -109,7 +109,7 @@ fn record(ending: Ending, mut body: Body) -> Record {
     let (outcome, detail) = if is_stream {
         settle_stream(&mut record, body, &ending.cause)
     } else {
-        settle_whole(&mut record, &body.whole, &ending)
+        settle_whole(&mut record, &body.whole, ending)
     };
     record.outcome = outcome;
     record.detail = detail;

@@ -185,12 +185,14 @@ pub(crate) async fn exchange<C: Connector>(
 /// Opens a connection that takes a request.
 pub(crate) async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<C>, EndCause> {
     match timeout(shared.deadlines.connect, Channel::open(&shared.connector)).await {
-        Ok(Ok(mut channel)) => match channel.ready().await {
-            true => Ok(channel),
-            false => Err(EndCause::ConnectFailed(
-                "the server closed the new connection at once".into(),
-            )),
-        },
+        Ok(Ok(mut channel)) => {
+            if channel.ready().await {
+                Ok(channel)
+            } else {
+                let why = "the server closed the new connection at once";
+                Err(EndCause::ConnectFailed(why.into()))
+            }
+        }
         Ok(Err(why)) => Err(EndCause::ConnectFailed(why)),
         Err(_) => Err(EndCause::Timeout(TimeoutKind::Connect)),
     }

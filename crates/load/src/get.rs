@@ -1,4 +1,4 @@
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelError};
 use crate::connector::Connector;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -35,14 +35,14 @@ pub async fn get<C: Connector>(
             .parse()
             .map_err(|_| format!("its path {path} cannot be sent"))?;
         *request.headers_mut() = headers;
-        let response = channel.send(request).await.map_err(|error| error.words())?;
+        let response = channel.send(request).await.map_err(ChannelError::words)?;
         let status = response.status().as_u16();
         let mut incoming = response.into_body();
         let mut body = Vec::new();
         while let Some(piece) =
             std::future::poll_fn(|cx| channel.poll_piece(cx, &mut incoming)).await
         {
-            body.extend_from_slice(&piece.map_err(|error| error.words())?);
+            body.extend_from_slice(&piece.map_err(ChannelError::words)?);
             if body.len() > BODY_LIMIT {
                 return Err(format!("its answer is longer than {BODY_LIMIT} bytes"));
             }

@@ -23,7 +23,7 @@ impl Target {
     /// user name, a query or a fragment.
     pub fn parse(url: &str) -> Result<Self, LoadError> {
         let refuse = |why: &'static str| LoadError::BadUrl {
-            url: url.to_owned(),
+            url: without_secrets(url),
             why,
         };
         let uri: Uri = url
@@ -88,9 +88,27 @@ impl Target {
     }
 }
 
+/// A URL as an error may show it: what is in front of an `@` or behind a `?` may be a key.
+fn without_secrets(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    let cut = if shown.len() < url.len() { "?…" } else { "" };
+    match (shown.split_once("://"), shown.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}{cut}"),
+        (None, Some((_, rest))) => format!("…@{rest}{cut}"),
+        (_, None) => format!("{shown}{cut}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Target, without_secrets};
+
+    #[test]
+    fn what_may_be_a_key_in_a_url_is_not_shown() {
+        assert_eq!(without_secrets("http://me:pw@host/v1"), "http://…@host/v1");
+        assert_eq!(without_secrets("me:pw@host"), "…@host");
+        assert_eq!(without_secrets("http://host/v1?key=pw"), "http://host/v1?…");
+    }
 
     #[test]
     fn a_base_url_loses_its_trailing_slash_and_gains_its_port() {

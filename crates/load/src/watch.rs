@@ -23,6 +23,7 @@ pub struct Watch {
 
 /// What the system says at one moment; absent where it does not say.
 struct Sample {
+    now: Nanos,
     process_cpu: Nanos,
     thread_cpu: Nanos,
     run_queue_wait: Option<Nanos>,
@@ -60,6 +61,7 @@ impl Watch {
         let before = &self.before;
         let between = |after: Option<Nanos>, before: Option<Nanos>| Some(after? - before?);
         Instrument {
+            watched: Some(after.now - before.now),
             canary_late_p50: ranked(&late, 0.5),
             canary_late_p99: ranked(&late, 0.99),
             canary_late_max: late.last().copied().map(Nanos),
@@ -114,6 +116,7 @@ fn ranked(sorted: &[u64], q: f64) -> Option<Nanos> {
 impl Sample {
     fn take() -> Self {
         Sample {
+            now: Clock::Monotonic.now(),
             process_cpu: read(ClockId::CLOCK_PROCESS_CPUTIME_ID),
             thread_cpu: read(ClockId::CLOCK_THREAD_CPUTIME_ID),
             run_queue_wait: field(&contents("/proc/thread-self/schedstat"), 1).map(Nanos),

@@ -84,7 +84,7 @@ fn worst_stamps(facts: &[&RunFacts]) -> Option<StampSource> {
         })
 }
 
-/// A CPU time ÷ wall time, over the runs in which it was measured.
+/// A CPU time ÷ the time it was watched for, over the runs in which it was measured.
 pub(crate) fn share_of_wall(
     facts: &[&RunFacts],
     time: impl Fn(&RunFacts) -> Option<Nanos>,
@@ -93,7 +93,8 @@ pub(crate) fn share_of_wall(
     for facts in facts {
         if let Some(time) = time(facts) {
             spent += time.seconds();
-            wall += (facts.end - facts.start).seconds();
+            let watched = facts.instrument.watched;
+            wall += watched.unwrap_or(facts.end - facts.start).seconds();
         }
     }
     (wall > 0.0).then(|| spent / wall)

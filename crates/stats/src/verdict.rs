@@ -83,9 +83,9 @@ impl Evidence<'_> {
     /// Applies every rule.
     pub(crate) fn judge(&self) -> Verdict {
         let findings = [
+            self.judge_responses(),
             self.judge_load(),
             self.judge_client(),
-            self.judge_responses(),
         ];
         let reasons = findings
             .into_iter()

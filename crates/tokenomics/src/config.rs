@@ -179,7 +179,7 @@ fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
         return open_points(args, rates, stop);
     }
     if let Some(concurrency) = &args.max_concurrency {
-        let levels: Vec<u32> = list("--max-concurrency", concurrency)?;
+        let levels = list("--max-concurrency", concurrency)?;
         return Ok(levels
             .into_iter()
             .map(|concurrency| Point {
@@ -200,7 +200,7 @@ fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
              add --max-concurrency N or --request-rate R",
         ));
     }
-    let sizes: Vec<u32> = list(
+    let sizes = list(
         "--batch-sizes",
         args.batch_sizes.as_deref().unwrap_or("1,2,4,8"),
     )?;
@@ -227,7 +227,7 @@ fn open_points(args: &ChatArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, F
     const SECONDS: f64 = 30.0;
     let max_concurrency = match &args.max_concurrency {
         None => None,
-        Some(caps) => match list::<u32>("--max-concurrency", caps)?[..] {
+        Some(caps) => match list("--max-concurrency", caps)?[..] {
             [cap] => Some(cap),
             _ => {
                 return Err(Failure::usage(format!(
@@ -237,7 +237,7 @@ fn open_points(args: &ChatArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, F
             }
         },
     };
-    let rates: Vec<f64> = numbers("--request-rate", rates)?;
+    let rates = numbers("--request-rate", rates)?;
     rates
         .into_iter()
         .map(|rate| {
@@ -260,18 +260,18 @@ fn open_points(args: &ChatArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, F
 }
 
 /// Whole numbers from 1 on, separated by commas, none twice.
-fn list<T: FromStr + PartialEq + From<u8>>(flag: &str, text: &str) -> Result<Vec<T>, Failure> {
+fn list(flag: &str, text: &str) -> Result<Vec<u32>, Failure> {
     let refuse = |item: &str| {
         Failure::usage(format!(
-            "{flag} must be whole numbers from 1 on, separated by commas, got `{item}`; \
-             write it like 1,2,4,8"
+            "{flag} must be whole numbers from 1 to {}, separated by commas, got `{item}`; \
+             write it like 1,2,4,8",
+            u32::MAX
         ))
     };
-    let zero = T::from(0);
     let mut values = Vec::new();
     for item in text.split(',').map(str::trim) {
-        let value = item.parse::<T>().map_err(|_| refuse(item))?;
-        if value == zero {
+        let value = item.parse::<u32>().map_err(|_| refuse(item))?;
+        if value == 0 {
             return Err(refuse(item));
         }
         if values.contains(&value) {

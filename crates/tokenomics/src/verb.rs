@@ -52,7 +52,10 @@ pub(crate) fn mock(args: &MockArgs) -> Result<Exit, Failure> {
     load::allow_connections(1024, 1).map_err(Failure::failed)?;
     let address = SocketAddr::new(args.host, args.port);
     let server = MockServer::bind(address, config, truth).map_err(Failure::failed)?;
-    say(&format!("Mock provider at http://{}/v1; ctrl-C stops it.", server.local_addr()));
+    say(&format!(
+        "Mock provider at http://{}/v1; ctrl-C stops it.",
+        server.local_addr()
+    ));
     let stop = StopSignal::new().map_err(Failure::failed)?;
     crate::interrupt::on_interrupt({
         let stop = stop.clone();
@@ -65,20 +68,20 @@ pub(crate) fn mock(args: &MockArgs) -> Result<Exit, Failure> {
 
 /// What the mock did, and how well it kept its own schedule.
 fn words(stats: &MockStats) -> String {
-    let mut words = format!(
-        "Served {} requests, {} of them streams of {} events; at most {} streams at once.",
+    let served = format!(
+        "Served {} requests, {} of them streams, {} events; at most {} streams at once.",
         stats.requests, stats.streams, stats.events, stats.concurrent_streams_peak
     );
-    if let Some(late) = &stats.lateness {
-        let micros = |span: Duration| span.as_secs_f64() * 1e6;
-        words.push_str(&format!(
-            " Writes were late by {:.0} µs at p50, {:.0} at p99, {:.0} at worst.",
-            micros(late.p50),
-            micros(late.p99),
-            micros(late.max)
-        ));
-    }
-    words
+    let Some(late) = &stats.lateness else {
+        return served;
+    };
+    let micros = |span: Duration| span.as_secs_f64() * 1e6;
+    format!(
+        "{served} Writes were late by {:.0} µs at p50, {:.0} at p99, {:.0} at worst.",
+        micros(late.p50),
+        micros(late.p99),
+        micros(late.max)
+    )
 }
 
 fn millis(flag: &str, value: f64) -> Result<Duration, Failure> {
@@ -95,10 +98,9 @@ fn millis(flag: &str, value: f64) -> Result<Duration, Failure> {
 
 /// `tokenomics plot`: result files to an image.
 pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
-    let Some((image, files)) = args.files.split_last() else {
-        return Err(Failure::usage("give a result file, then the image"));
-    };
-    let files: Result<Vec<(String, ResultFile)>, Failure> = files
+    let image = &args.image;
+    let files: Result<Vec<(String, ResultFile)>, Failure> = args
+        .files
         .iter()
         .map(|path| {
             let bytes = read("the result file", path)?;
@@ -134,13 +136,15 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn read_parts(folder: &Path) -> Result<SavedFile, Failure> {
-    let refuse = |error: &dyn std::error::Error| {
-        Failure::usage(format!("{}: {error}", folder.display()))
-    };
+    let refuse =
+        |error: &dyn std::error::Error| Failure::usage(format!("{}: {error}", folder.display()));
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| refuse(&error))? {
         let path = entry.map_err(|error| refuse(&error))?.path();
-        if path.extension().is_some_and(|extension| extension == "parquet") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "parquet")
+        {
             paths.push(path);
         }
     }

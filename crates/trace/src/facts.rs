@@ -72,6 +72,8 @@ pub enum StampSource {
 /// How the client fared during a run. Absent means not measured on this platform.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Instrument {
+    /// How long the following was watched: a little longer than the run.
+    pub watched: Option<Nanos>,
     /// How late a timer thread that does nothing else woke: median, in nanoseconds.
     pub canary_late_p50: Option<Nanos>,
     /// The same, 99th percentile.

@@ -90,9 +90,9 @@ impl Arrival {
     /// The mean rate, in requests per second.
     pub fn rate(&self) -> f64 {
         match *self {
-            Arrival::Constant { rate } | Arrival::Poisson { rate } | Arrival::Gamma { rate, .. } => {
-                rate
-            }
+            Arrival::Constant { rate }
+            | Arrival::Poisson { rate }
+            | Arrival::Gamma { rate, .. } => rate,
         }
     }
 }

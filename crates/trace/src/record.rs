@@ -2,7 +2,9 @@ use crate::Nanos;
 use serde::{Deserialize, Serialize};
 
 /// Which part of an invocation a record belongs to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct RunId {
     /// Index into [`crate::RunHeader::points`].
     pub point: u32,

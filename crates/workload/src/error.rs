@@ -24,13 +24,10 @@ pub enum WorkloadError {
     },
     /// Nothing may be in flight.
     #[error(
-        "`{flag}` must be at least 1 request in flight, got `0`; give 1 to send one request after \
+        "`--max-concurrency` must be at least 1 request in flight, got `0`; give 1 to send one request after \
          the other."
     )]
-    Concurrency {
-        /// The flag that sets it in this pacing.
-        flag: &'static str,
-    },
+    Concurrency,
     /// A batch of nothing.
     #[error("`--batch-sizes` must be positive integers, got `0`; leave it out for 1,2,4,8.")]
     BatchSize,

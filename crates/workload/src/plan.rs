@@ -79,19 +79,11 @@ pub fn build_plan(
 fn check(config: &WorkloadConfig) -> Result<(), WorkloadError> {
     match config.pacing {
         Pacing::Burst { size: 0 } => return Err(WorkloadError::BatchSize),
-        Pacing::Closed { concurrency: 0 } => {
-            return Err(WorkloadError::Concurrency {
-                flag: "--max-concurrency",
-            });
-        }
-        Pacing::Open {
+        Pacing::Closed { concurrency: 0 }
+        | Pacing::Open {
             max_concurrency: Some(0),
             ..
-        } => {
-            return Err(WorkloadError::Concurrency {
-                flag: "--max-concurrency",
-            });
-        }
+        } => return Err(WorkloadError::Concurrency),
         _ => {}
     }
     if let Stop::Deadline { after: Nanos::ZERO } = config.stop {

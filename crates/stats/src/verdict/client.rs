@@ -26,6 +26,7 @@ const STEAL_MIN: Nanos = Nanos::from_millis(20);
 const THROTTLED_SHARE_MAX: f64 = 0.01;
 
 /// A receiving thread this busy has a queue before it, and its rate is the rate measured.
+const SATURATION_SPAN_MIN: Nanos = Nanos::from_millis(100);
 const RECEIVER_CPU_SHARE_MAX: f64 = 0.95;
 
 impl Evidence<'_> {
@@ -192,7 +193,11 @@ impl Evidence<'_> {
 
     fn saturated(&self) -> Finding {
         let share = share_of_wall(self.facts, |facts| facts.instrument.receiver_cpu)?;
-        if share < RECEIVER_CPU_SHARE_MAX {
+        let wall = self
+            .facts
+            .iter()
+            .fold(Nanos::ZERO, |sum, facts| sum + (facts.end - facts.start));
+        if share < RECEIVER_CPU_SHARE_MAX || wall < SATURATION_SPAN_MIN {
             return None;
         }
         invalid(

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are help texts, where backticks would show"
+)]
+
 use super::OutputFormat;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
@@ -7,7 +12,10 @@ use std::path::PathBuf;
 /// Without --api-base it starts the built-in server on a free port, measures that, and says so.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is typed")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed"
+)]
 pub(crate) struct ChatArgs {
     /// Base URL of the server [default: the built-in server]
     #[arg(long, alias = "base-url", value_name = "URL", help_heading = "Server")]
@@ -45,12 +53,7 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "N,…", help_heading = "Load", conflicts_with_all = ["max_concurrency", "request_rate"])]
     pub(crate) batch_sizes: Option<String>,
     /// Closed loop: hold so many requests in flight. With --request-rate: a cap
-    #[arg(
-        long,
-        alias = "concurrency",
-        value_name = "N,…",
-        help_heading = "Load"
-    )]
+    #[arg(long, alias = "concurrency", value_name = "N,…", help_heading = "Load")]
     pub(crate) max_concurrency: Option<String>,
     /// Open loop: requests per second, whatever the server does
     #[arg(
@@ -61,7 +64,13 @@ pub(crate) struct ChatArgs {
     )]
     pub(crate) request_rate: Option<String>,
     /// Shape of the gaps between arrivals: 1 is Poisson, lower is burstier, inf is constant
-    #[arg(long, allow_hyphen_values = true, value_name = "SHAPE", default_value_t = 1.0, help_heading = "Load")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "SHAPE",
+        default_value_t = 1.0,
+        help_heading = "Load"
+    )]
     pub(crate) burstiness: f64,
     /// Requests per run [default: the batch; closed: the larger of 64 and 8 × N; open: 30 seconds' worth, at least 64]
     #[arg(
@@ -79,13 +88,7 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub(crate) num_runs: Option<u32>,
     /// Runs of each point before those, which enter no number
-    #[arg(
-        long,
-        alias = "num-warmups",
-        value_name = "N",
-        default_value_t = 1,
-        help_heading = "Load"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
     pub(crate) warmup_runs: u32,
 
     /// Built-in prompts: `math` is generated, `aime` comes from the Hugging Face hub
@@ -121,7 +124,12 @@ pub(crate) struct ChatArgs {
     )]
     pub(crate) max_tokens: u32,
     /// Sampling temperature [default: the server's]
-    #[arg(long, allow_hyphen_values = true, value_name = "T", help_heading = "Requests")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "T",
+        help_heading = "Requests"
+    )]
     pub(crate) temperature: Option<f64>,
     /// Choices per request
     #[arg(
@@ -189,6 +197,9 @@ pub(crate) struct ChatArgs {
         help_heading = "Results"
     )]
     pub(crate) results_file: Option<PathBuf>,
+    /// Accepted because `vllm bench serve` has it: results are always saved
+    #[arg(long, hide = true)]
+    pub(crate) save_result: bool,
     /// Raw records: parquet, jsonl or none
     #[arg(
         long,

@@ -41,12 +41,16 @@ fn config_path(arguments: &[OsString]) -> Option<OsString> {
         if argument == "--config" {
             return rest.next().cloned();
         }
-        if let Some(path) = argument.to_str()?.strip_prefix("--config=") {
+        let text = argument.to_str();
+        if let Some(path) = text.and_then(|text| text.strip_prefix("--config=")) {
             return Some(path.into());
         }
     }
     None
 }
+
+/// Flags of which each value is typed on its own; the values of others are joined by commas.
+const TYPED_SEVERAL_TIMES: [&str; 2] = ["--header", "--goodput"];
 
 fn push_flag(flags: &mut Vec<OsString>, name: &str, value: Value) -> Result<(), String> {
     let flag = format!("--{}", name.replace('_', "-"));
@@ -55,7 +59,12 @@ fn push_flag(flags: &mut Vec<OsString>, name: &str, value: Value) -> Result<(), 
         Value::Boolean(false) => {}
         Value::Array(items) => {
             let items: Result<Vec<String>, String> = items.into_iter().map(plain).collect();
-            flags.push(format!("{flag}={}", items?.join(",")).into());
+            let items = items?;
+            if TYPED_SEVERAL_TIMES.contains(&flag.as_str()) {
+                flags.extend(items.iter().map(|item| format!("{flag}={item}").into()));
+            } else {
+                flags.push(format!("{flag}={}", items.join(",")).into());
+            }
         }
         value => flags.push(format!("{flag}={}", plain(value)?).into()),
     }

@@ -8,9 +8,12 @@ Examples:
   tokenomics plot my.json my.png
   tokenomics plot before.json after.json both.svg")]
 pub(crate) struct PlotArgs {
-    /// One result file or several, then the image: .png or .svg
-    #[arg(num_args = 2.., required = true, value_name = "FILE… IMAGE")]
+    /// Result files, overlaid where there are several
+    #[arg(num_args = 1.., required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// The image to write: .png or .svg
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: PathBuf,
 }
 
 /// Recompute every number from saved records

@@ -40,8 +40,11 @@ async fn measure(
     planned: Vec<PlannedRun>,
     stop: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    load::allow_connections(connections(config), if config.target.is_none() { 2 } else { 1 })
-        .map_err(Failure::failed)?;
+    load::allow_connections(
+        connections(config),
+        if config.target.is_none() { 2 } else { 1 },
+    )
+    .map_err(Failure::failed)?;
     let mut server = Server::find(config).await?;
     let moment = jiff::Zoned::now();
     let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
@@ -62,13 +65,18 @@ async fn measure(
             server.target.url()
         ));
     }
-    // Nanoseconds of the epoch differ between invocations.
-    let invocation = moment.timestamp().as_nanosecond().cast_unsigned() as u64;
+    // Differs between invocations; microseconds since 1970 fit for the next half million years.
+    let invocation = u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default();
     let header = RunHeader {
         schema_version: SCHEMA_VERSION,
         invocation,
         metadata: metadata(config, &server, &planned, &timestamp),
-        points: config.load.points.iter().map(|point| point.info.clone()).collect(),
+        points: config
+            .load
+            .points
+            .iter()
+            .map(|point| point.info.clone())
+            .collect(),
         slo: config.slo,
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
@@ -85,11 +93,17 @@ async fn measure(
 
 /// The most connections that a point wants at once.
 fn connections(config: &ChatConfig) -> u64 {
-    let wanted = config.load.points.iter().map(|point| match point.info.pacing {
-        Pacing::Burst { size } => u64::from(size),
-        Pacing::Closed { concurrency } => u64::from(concurrency),
-        Pacing::Open { max_concurrency, .. } => max_concurrency.map_or(64, u64::from),
-    });
+    let wanted = config
+        .load
+        .points
+        .iter()
+        .map(|point| match point.info.pacing {
+            Pacing::Burst { size } => u64::from(size),
+            Pacing::Closed { concurrency } => u64::from(concurrency),
+            Pacing::Open {
+                max_concurrency, ..
+            } => max_concurrency.map_or(64, u64::from),
+        });
     wanted.max().unwrap_or(0)
 }
 
@@ -135,7 +149,9 @@ async fn run_all(
     let mut next_id = 0;
     let mut runs = planned.into_iter().peekable();
     while let Some(PlannedRun { run, plan }) = runs.next() {
-        progress.begin(&recorder.with(|header, _, _| describe(header.points[run.point as usize].pacing, run)));
+        progress.begin(
+            &recorder.with(|header, _, _| describe(header.points[run.point as usize].pacing, run)),
+        );
         let idle = match plan.pacing {
             Pacing::Burst { size } => size,
             Pacing::Closed { concurrency } => concurrency,
@@ -174,7 +190,8 @@ async fn run_all(
             return Ok(true);
         }
         let hopeless = !run.warmup
-            && recorder.with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
+            && recorder
+                .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
         if hopeless {
             say("Nothing succeeded so far; the rest is not run.");
             break;
@@ -251,7 +268,10 @@ fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure>
         ));
     }
     let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
-    lines.push(format!("Workload: sha256 {}", workload::workload_hash(&plans)));
+    lines.push(format!(
+        "Workload: sha256 {}",
+        workload::workload_hash(&plans)
+    ));
     lines.push("Nothing was sent.".to_owned());
     output::print(&(lines.join("\n") + "\n"))?;
     Ok(Exit::Done)

@@ -15,7 +15,11 @@ pub(crate) fn metadata(
 ) -> Map<String, Value> {
     let load = &config.load;
     let request = &config.request;
-    let points: Vec<Value> = load.points.iter().map(|point| point_value(point.info.pacing)).collect();
+    let points: Vec<Value> = load
+        .points
+        .iter()
+        .map(|point| point_value(point.info.pacing))
+        .collect();
     let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
     let duration = load.points.iter().find_map(|point| match point.stop {
         Stop::Deadline { after } => Some(after.seconds()),
@@ -26,7 +30,11 @@ pub(crate) fn metadata(
         Pacing::Closed { .. } => ("closed", "max_concurrency"),
         Pacing::Open { .. } => ("open", "request_rates"),
     };
-    let header_names: Vec<&str> = config.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let header_names: Vec<&str> = config
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     let fields = [
         ("timestamp", json!(timestamp)),
         ("model", json!(server.model)),
@@ -39,7 +47,15 @@ pub(crate) fn metadata(
         (key, Value::Array(points)),
         ("num_runs", json!(load.runs)),
         ("warmup_runs", json!(load.warmup_runs)),
-        ("num_prompts", json!(load.points.iter().map(|point| point.requests).collect::<Vec<_>>())),
+        (
+            "num_prompts",
+            json!(
+                load.points
+                    .iter()
+                    .map(|point| point.requests)
+                    .collect::<Vec<_>>()
+            ),
+        ),
         ("duration_seconds", json!(duration)),
         ("max_tokens", json!(request.max_tokens)),
         ("temperature", json!(request.temperature)),
@@ -48,9 +64,18 @@ pub(crate) fn metadata(
         ("stream", json!(request.stream)),
         ("extra_body", Value::Object(request.extra_body.clone())),
         ("header_names", json!(header_names)),
-        ("timeout_seconds", json!(config.deadlines.total.as_secs_f64())),
-        ("first_token_timeout_seconds", json!(config.deadlines.first_token.as_secs_f64())),
-        ("stall_timeout_seconds", json!(config.deadlines.stall.as_secs_f64())),
+        (
+            "timeout_seconds",
+            json!(config.deadlines.total.as_secs_f64()),
+        ),
+        (
+            "first_token_timeout_seconds",
+            json!(config.deadlines.first_token.as_secs_f64()),
+        ),
+        (
+            "stall_timeout_seconds",
+            json!(config.deadlines.stall.as_secs_f64()),
+        ),
         ("seed", json!(load.seed)),
         ("workload_sha256", json!(workload::workload_hash(&plans))),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),

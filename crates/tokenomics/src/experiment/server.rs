@@ -1,7 +1,7 @@
 //! The server that is measured: the one that was named, or the built-in one.
 
 use crate::builtin::BuiltIn;
-use crate::config::ChatConfig;
+use crate::config::{ChatConfig, Secret};
 use crate::failure::Failure;
 use load::{HeaderMap, Target, TcpConnector};
 
@@ -18,14 +18,13 @@ pub(crate) struct Server {
 impl Server {
     /// Finds an address that accepts connections, and the model's name where none was given.
     pub(crate) async fn find(config: &ChatConfig) -> Result<Self, Failure> {
-        let (target, built_in) = match &config.target {
-            Some(target) => (target.clone(), None),
-            None => {
-                let server = BuiltIn::start()?;
-                (server.target()?, Some(server))
-            }
+        let (target, built_in) = if let Some(target) = &config.target {
+            (target.clone(), None)
+        } else {
+            let server = BuiltIn::start()?;
+            (server.target()?, Some(server))
         };
-        let key = config.api_key.as_ref().map(|key| key.expose());
+        let key = config.api_key.as_ref().map(Secret::expose);
         let headers = load::request_headers(&target, config.request.stream, key, &config.headers)
             .map_err(Failure::usage)?;
         let connector = TcpConnector::probe(&target, &config.tls, config.deadlines.connect)
@@ -55,7 +54,10 @@ async fn first_model(
     let asking = load::get(connector, &path, headers.clone(), config.deadlines.connect);
     let way_out = "name the model with --model";
     let answer = asking.await.map_err(|why| {
-        Failure::failed(format!("cannot list the models of {}: {why}; {way_out}", target.url()))
+        Failure::failed(format!(
+            "cannot list the models of {}: {why}; {way_out}",
+            target.url()
+        ))
     })?;
     if answer.status != 200 {
         let words = openai::error_message(&answer.body).unwrap_or_default();
@@ -69,7 +71,5 @@ async fn first_model(
     openai::model_ids(&answer.body)
         .into_iter()
         .next()
-        .ok_or_else(|| {
-            Failure::failed(format!("{} lists no model; {way_out}", target.url()))
-        })
+        .ok_or_else(|| Failure::failed(format!("{} lists no model; {way_out}", target.url())))
 }

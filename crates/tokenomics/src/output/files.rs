@@ -30,7 +30,8 @@ impl Paths {
 
     /// The raw records, with that extension.
     pub(crate) fn records(&self, extension: &str) -> PathBuf {
-        self.stem.with_added_extension(format!("records.{extension}"))
+        self.stem
+            .with_added_extension(format!("records.{extension}"))
     }
 
     /// Makes sure, before anything is measured, that the results can be written.
@@ -70,9 +71,9 @@ pub(crate) fn write_with(
     let partial = beside(path);
     let write = || {
         fs::create_dir_all(folder(path))?;
-        let mut file = File::create(&partial)?;
-        fill(&mut file)?;
-        file.sync_all()?;
+        let mut whole = File::create(&partial)?;
+        fill(&mut whole)?;
+        whole.sync_all()?;
         fs::rename(&partial, path)
     };
     write().map_err(|error| {

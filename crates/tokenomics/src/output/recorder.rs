@@ -84,13 +84,17 @@ impl Sink {
             RecordsFormat::Parquet => {
                 let path = paths.records("parquet");
                 let folder = path.with_added_extension("parts");
-                let make = || {
-                    if folder.exists() {
-                        fs::remove_dir_all(&folder)?;
-                    }
-                    fs::create_dir_all(&folder)
-                };
-                make().map_err(|error| cannot_write(&folder, &error))?;
+                if folder
+                    .read_dir()
+                    .is_ok_and(|mut parts| parts.next().is_some())
+                {
+                    return Err(Failure::failed(format!(
+                        "{} holds what a run that was killed left; read it with \
+                         `tokenomics report`, then remove it, or choose another --results-file",
+                        folder.display()
+                    )));
+                }
+                fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
                 Ok(Sink::Parquet(Parts {
                     path,
                     folder,
@@ -209,7 +213,7 @@ impl Lines {
         line: impl FnOnce(&mut JsonlWriter<BufWriter<File>>) -> Result<(), StoreError>,
         flush: bool,
     ) -> Result<(), Failure> {
-        let mut write = || {
+        let write = || {
             line(&mut self.writer)?;
             if flush || self.flushed.elapsed() >= WRITE_EVERY {
                 self.flushed = Instant::now();
