@@ -53,7 +53,6 @@ pub struct Client<C: Connector> {
     shared: Rc<Shared<C>>,
     options: ClientOptions,
     uri: Uri,
-    // Joined after `shared`'s outbox is gone, which is what ends it.
     _decoding: DecodingThread,
 }
 
@@ -80,6 +79,13 @@ pub struct RunSpan {
     pub interrupted: bool,
     /// How late the pacer gave each word of an open loop, in nanoseconds, in no order.
     pub pacer_late: Vec<u64>,
+}
+
+impl<C: Connector> Drop for Client<C> {
+    /// The decoding thread is joined next, and ends only when nobody can send to it any more.
+    fn drop(&mut self) {
+        self.shared.outbox.close();
+    }
 }
 
 impl<C: Connector> Shared<C> {

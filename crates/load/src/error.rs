@@ -38,14 +38,6 @@ pub enum LoadError {
         /// The system's words.
         cause: String,
     },
-    /// The first connection could not be set up.
-    #[error("cannot open a connection to {url}: {cause}")]
-    Handshake {
-        /// The base URL.
-        url: String,
-        /// The system's or the TLS library's words.
-        cause: String,
-    },
     /// An extra root certificate is unusable.
     #[error("cannot use the certificate authority: {cause}; give a PEM file")]
     BadCertificate {

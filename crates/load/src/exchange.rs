@@ -3,6 +3,7 @@
 use crate::channel::{Channel, ChannelError};
 use crate::client::Shared;
 use crate::connector::Connector;
+use crate::deadline::span;
 use crate::packet::{EndCause, Ending, Head, Packet, Pieces, Progress};
 use crate::stamps::{ReadStamp, Stamps};
 use bytes::Bytes;
@@ -90,7 +91,19 @@ impl<C: Connector> Capture<C> {
         deadlines.judge(ending.stream, ending.issued, last_token, now)
     }
 
-    fn has_bytes(&mut self) -> bool {
+    /// When to look at the deadlines again: by the next of them, and before a stall that a token
+    /// which comes meanwhile would begin.
+    fn look_again_by(&self, next: Nanos) -> Nanos {
+        if !self.shared.stream {
+            return next;
+        }
+        next.min(self.shared.clock.now() + span(self.shared.deadlines.stall))
+    }
+
+    /// Gives everything to the decoding at once; whether a token may be among it.
+    fn hand_over_now(&mut self) -> bool {
+        self.hand_over();
+        self.shared.outbox.flush();
         self.ending().body_bytes > 0
     }
 
@@ -254,6 +267,7 @@ impl Watch {
         let first = capture
             .judge()
             .unwrap_or_else(|_| capture.shared.clock.now());
+        let first = capture.look_again_by(first);
         Watch {
             timer: tokio::time::sleep(capture.shared.span_until(first)),
             grace_given: false,
@@ -269,17 +283,16 @@ impl Watch {
         let mut me = self.project();
         loop {
             ready!(me.timer.as_mut().poll(cx));
+            // There may be a token in bytes that the decoding has not seen yet.
+            let undecided = capture.hand_over_now();
             let next = match capture.judge() {
                 Ok(next) => {
                     *me.grace_given = false;
-                    next
+                    capture.look_again_by(next)
                 }
                 Err(TimeoutKind::FirstToken | TimeoutKind::Stall)
-                    if !*me.grace_given && capture.has_bytes() =>
+                    if undecided && !*me.grace_given =>
                 {
-                    // The decoding may not have seen the latest bytes yet, and a token in them.
-                    capture.hand_over();
-                    capture.shared.outbox.flush();
                     *me.grace_given = true;
                     capture.shared.clock.now() + DECODING_GRACE
                 }

@@ -19,8 +19,8 @@ pub(crate) struct Outbox {
 }
 
 enum Way {
-    /// To the decoding thread.
-    Thread(Sender<Message>),
+    /// To the decoding thread, until it is closed.
+    Thread(RefCell<Option<Sender<Message>>>),
     /// Decoded at once, on a virtual clock: a thread outside the runtime knows no paused time.
     Inline(RefCell<Decoder>),
 }
@@ -31,7 +31,7 @@ enum Message {
     Barrier(Sender<()>),
 }
 
-/// The decoding thread; it ends when the outbox is dropped.
+/// The decoding thread; it ends when the outbox is closed.
 pub(crate) struct DecodingThread(Option<JoinHandle<()>>);
 
 impl Outbox {
@@ -53,7 +53,7 @@ impl Outbox {
                     what: "the decoding thread",
                     cause: error.to_string(),
                 })?;
-            (Way::Thread(sender), Some(thread))
+            (Way::Thread(RefCell::new(Some(sender))), Some(thread))
         };
         let outbox = Outbox {
             waiting: RefCell::new(Vec::with_capacity(BATCH)),
@@ -78,9 +78,24 @@ impl Outbox {
         }
     }
 
+    /// Lets the decoding thread end, though requests that were given up may still hold the outbox.
+    pub(crate) fn close(&self) {
+        self.flush();
+        if let Way::Thread(sender) = &self.way {
+            sender.borrow_mut().take();
+        }
+    }
+
+    fn sender(&self) -> Option<Sender<Message>> {
+        match &self.way {
+            Way::Thread(sender) => sender.borrow().clone(),
+            Way::Inline(_) => None,
+        }
+    }
+
     /// Hands over what waits.
     pub(crate) fn flush(&self) {
-        if let Way::Thread(sender) = &self.way {
+        if let Some(sender) = self.sender() {
             let mut waiting = self.waiting.borrow_mut();
             if !waiting.is_empty() {
                 let packets = std::mem::replace(&mut *waiting, Vec::with_capacity(BATCH));
@@ -93,7 +108,7 @@ impl Outbox {
     /// Waits until everything pushed so far is decoded and recorded.
     pub(crate) fn settle(&self) {
         self.flush();
-        if let Way::Thread(sender) = &self.way {
+        if let Some(sender) = self.sender() {
             let (answer, answered) = channel();
             if sender.send(Message::Barrier(answer)).is_ok() {
                 let _ = answered.recv();

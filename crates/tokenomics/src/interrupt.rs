@@ -1,20 +1,26 @@
 use crate::failure::{Exit, Failure};
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Calls `stop` when the user presses ctrl-C; the second time, ends the process at once.
-pub(crate) fn on_interrupt(stop: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+/// Calls `stop` when the user presses ctrl-C. The second time, or where `stop` says that nothing is
+/// under way that would have to be ended well, the process ends at once.
+pub(crate) fn on_interrupt(stop: impl FnOnce() -> bool + Send + 'static) -> Result<(), Failure> {
     let cannot =
         |error: std::io::Error| Failure::failed(format!("cannot watch for ctrl-C: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
         .map_err(cannot)?;
+    // Listening begins here and not on the thread, so that no ctrl-C falls in between.
+    let mut interrupts = {
+        let _context = runtime.enter();
+        signal(SignalKind::interrupt()).map_err(cannot)?
+    };
     let listen = move || {
         runtime.block_on(async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
+            interrupts.recv().await;
+            if stop() {
+                interrupts.recv().await;
             }
-            stop();
-            let _ = tokio::signal::ctrl_c().await;
             std::process::exit(i32::from(Exit::Interrupted as u8));
         });
     };

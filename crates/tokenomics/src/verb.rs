@@ -59,7 +59,10 @@ pub(crate) fn mock(args: &MockArgs) -> Result<Exit, Failure> {
     let stop = StopSignal::new().map_err(Failure::failed)?;
     crate::interrupt::on_interrupt({
         let stop = stop.clone();
-        move || stop.stop()
+        move || {
+            stop.stop();
+            true
+        }
     })?;
     let stats = server.serve(&stop).map_err(Failure::failed)?;
     say(&words(&stats));

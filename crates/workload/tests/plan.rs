@@ -69,7 +69,7 @@ fn input_41_rate_reaches_no_plan_unchecked() {
 fn input_42_concurrency_0() {
     assert_eq!(
         refusal(&config(Pacing::Closed { concurrency: 0 }, 1)),
-        "`--concurrency` must be at least 1 request in flight, got `0`; give 1 to send one request \
+        "`--max-concurrency` must be at least 1 request in flight, got `0`; give 1 to send one request \
          after the other."
     );
     let pacing = Pacing::Open {

@@ -7,6 +7,7 @@ mod exact;
 mod pacing;
 mod sockets;
 mod status;
+mod teardown;
 
 use trace::{Nanos, Outcome, Record};
 

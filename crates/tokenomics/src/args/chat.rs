@@ -247,6 +247,17 @@ pub(crate) enum RecordsFormat {
     None,
 }
 
+impl RecordsFormat {
+    /// Of the file; absent where none is written.
+    pub(crate) const fn extension(self) -> Option<&'static str> {
+        match self {
+            RecordsFormat::Parquet => Some("parquet"),
+            RecordsFormat::Jsonl => Some("jsonl"),
+            RecordsFormat::None => None,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   tokenomics chat

@@ -12,8 +12,32 @@ use crate::output::{self, Paths, Progress, Recorder, Sink, say};
 use load::{Client, ClientOptions, Clock, TcpConnector, Watch};
 use openai::{RequestOptions, RequestTemplate};
 use stats::{Grade, Summary};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use trace::{Pacing, Plan, RunFacts, RunHeader, RunId, SCHEMA_VERSION};
+
+/// What ctrl-C does: nothing is kept before the first run, everything after.
+struct Interrupt {
+    stop: watch::Receiver<bool>,
+    measuring: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    fn listen() -> Result<Self, Failure> {
+        let (stopping, stop) = watch::channel(false);
+        let measuring = Arc::new(AtomicBool::new(false));
+        let under_way = Arc::clone(&measuring);
+        on_interrupt(move || {
+            if !under_way.load(Ordering::Relaxed) {
+                return false;
+            }
+            say("Stopping; what was measured is kept. Press ctrl-C again to end at once.");
+            stopping.send(true).is_ok()
+        })?;
+        Ok(Interrupt { stop, measuring })
+    }
+}
 
 /// Measures a chat server, from the arguments to the exit code.
 pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
@@ -22,23 +46,19 @@ pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
     if config.dry_run {
         return dry_run(&config, &planned);
     }
-    let (stopping, stop) = watch::channel(false);
-    on_interrupt(move || {
-        say("Stopping; what was measured is kept. Press ctrl-C again to end at once.");
-        let _ = stopping.send(true);
-    })?;
+    let interrupt = Interrupt::listen()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let tasks = tokio::task::LocalSet::new();
-    runtime.block_on(tasks.run_until(measure(&config, planned, stop)))
+    runtime.block_on(tasks.run_until(measure(&config, planned, interrupt)))
 }
 
 async fn measure(
     config: &ChatConfig,
     planned: Vec<PlannedRun>,
-    stop: watch::Receiver<bool>,
+    interrupt: Interrupt,
 ) -> Result<Exit, Failure> {
     load::allow_connections(
         connections(config),
@@ -53,10 +73,7 @@ async fn measure(
         &server.model,
         &moment.strftime("%Y%m%d-%H%M%S").to_string(),
     );
-    paths.check()?;
-    if let Some(file) = &config.output.file {
-        output::check_writable(file)?;
-    }
+    paths.check(&config.output)?;
     let quiet = config.output.format == OutputFormat::Quiet;
     if server.built_in.is_some() && !quiet {
         say(&format!(
@@ -82,13 +99,14 @@ async fn measure(
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink);
     let built_in = server.built_in.take();
+    let url = server.target.url();
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
-    let interrupted = run_all(&client, planned, &recorder, &progress, stop).await?;
+    let end = run_all(&client, &url, planned, &recorder, &progress, interrupt).await?;
     drop((client, built_in));
     progress.finish();
     let summary = recorder.with(stats::summarize);
-    conclude(config, &paths, &recorder, &summary, interrupted)
+    conclude(config, &paths, &recorder, &summary, end)
 }
 
 /// The most connections that a point wants at once.
@@ -138,14 +156,25 @@ fn client(
     Client::new(server.connector, options, on_record).map_err(Failure::failed)
 }
 
-/// Runs the plans in order; whether the user stopped them.
+/// How the runs ended.
+enum End {
+    /// All of them were run, or nothing succeeded.
+    Whole,
+    /// The user stopped them.
+    Interrupted,
+    /// The server takes no connections any more.
+    Lost(Failure),
+}
+
+/// Runs the plans in order.
 async fn run_all(
     client: &Client<TcpConnector>,
+    url: &str,
     planned: Vec<PlannedRun>,
     recorder: &Recorder,
     progress: &Progress,
-    stop: watch::Receiver<bool>,
-) -> Result<bool, Failure> {
+    interrupt: Interrupt,
+) -> Result<End, Failure> {
     let mut next_id = 0;
     let mut runs = planned.into_iter().peekable();
     while let Some(PlannedRun { run, plan }) = runs.next() {
@@ -157,13 +186,21 @@ async fn run_all(
             Pacing::Closed { concurrency } => concurrency,
             Pacing::Open { .. } => 1,
         };
-        client
+        let opened = client
             .prepare((idle as usize).min(plan.requests.len()))
-            .await
-            .map_err(Failure::failed)?;
+            .await;
+        if let Err(why) = opened {
+            let lost = format!("cannot open a connection to {url}: {why}");
+            if next_id == 0 {
+                return Err(Failure::failed(lost));
+            }
+            let kept = format!("{lost}; what was measured before is kept");
+            return Ok(End::Lost(Failure::failed(kept)));
+        }
+        interrupt.measuring.store(true, Ordering::Relaxed);
         let watch = Watch::start();
         let span = client
-            .run(&plan, run, next_id, stop.clone())
+            .run(&plan, run, next_id, interrupt.stop.clone())
             .await
             .map_err(Failure::failed)?;
         next_id += span.planned.max(plan.requests.len() as u64);
@@ -187,7 +224,7 @@ async fn run_all(
             }
         }
         if span.interrupted {
-            return Ok(true);
+            return Ok(End::Interrupted);
         }
         let hopeless = !run.warmup
             && recorder
@@ -197,7 +234,7 @@ async fn run_all(
             break;
         }
     }
-    Ok(false)
+    Ok(End::Whole)
 }
 
 /// A run in a few words, for the progress bar.
@@ -220,7 +257,7 @@ fn conclude(
     paths: &Paths,
     recorder: &Recorder,
     summary: &Summary,
-    interrupted: bool,
+    end: End,
 ) -> Result<Exit, Failure> {
     output::print_summary(summary, config.output.format, config.output.file.as_deref())?;
     let json = report::results_json(summary);
@@ -237,11 +274,12 @@ fn conclude(
     if config.output.format != OutputFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }
-    Ok(match summary.verdict.grade {
-        _ if interrupted => Exit::Interrupted,
-        Grade::Invalid => Exit::Invalid,
-        Grade::Valid | Grade::Suspect => Exit::Done,
-    })
+    match (end, summary.verdict.grade) {
+        (End::Lost(failure), _) => Err(failure),
+        (End::Interrupted, _) => Ok(Exit::Interrupted),
+        (End::Whole, Grade::Invalid) => Ok(Exit::Invalid),
+        (End::Whole, Grade::Valid | Grade::Suspect) => Ok(Exit::Done),
+    }
 }
 
 fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! Files of a run: where they are, and how they are written so that none is ever half there.
 
+use crate::config::OutputConfig;
 use crate::failure::Failure;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -34,14 +35,21 @@ impl Paths {
             .with_added_extension(format!("records.{extension}"))
     }
 
-    /// Makes sure, before anything is measured, that the results can be written.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        check_writable(&self.results)
+    /// Makes sure, before anything is measured, that everything can be written.
+    pub(crate) fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
+        check_writable(&self.results)?;
+        if output.plot {
+            check_writable(&self.plot)?;
+        }
+        if let Some(extension) = output.records.extension() {
+            check_writable(&self.records(extension))?;
+        }
+        output.file.as_deref().map_or(Ok(()), check_writable)
     }
 }
 
 /// Makes sure that a file can be made at `path`, without making it.
-pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
+fn check_writable(path: &Path) -> Result<(), Failure> {
     let refuse = |error: io::Error| {
         Failure::failed(format!(
             "cannot write {}: {error}; choose another place with --results-file",

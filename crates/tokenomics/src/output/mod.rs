@@ -5,7 +5,7 @@ mod plot;
 mod print;
 mod recorder;
 
-pub(crate) use files::{Paths, check_writable, write_atomically};
+pub(crate) use files::{Paths, write_atomically};
 pub(crate) use plot::{plot, plot_summary};
 pub(crate) use print::{Progress, print, print_summary, say};
 pub(crate) use recorder::{Recorder, Sink};

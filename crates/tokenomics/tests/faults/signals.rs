@@ -3,9 +3,11 @@
 use crate::process::{Process, run, tokenomics, wait_until};
 use crate::{Provider, counts, quick, read_json, reason_codes, wait_for_parts};
 use mock::MockConfig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{Backlog, listen};
+use nix::unistd::Pid;
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -65,16 +67,42 @@ fn assert_partial(results: &Value) {
 #[test]
 fn fault_33_a_second_ctrl_c_ends_at_once() {
     let folder = tempdir().unwrap();
+    let provider = Provider::start(quick());
+    let sizes: Vec<String> = (1..=40).map(|size: u32| size.to_string()).collect();
+    let mut command = tokenomics(
+        folder.path(),
+        &["chat", "--api-base", &provider.url(), "--num-runs", "1"],
+    );
+    command.args(["--warmup-runs", "0", "--max-tokens", "1", "--no-plot"]);
+    command.args(["--output-format", "json", "--batch-sizes", &sizes.join(",")]);
+    // Nobody reads what it prints, which is more than a pipe holds: it cannot end by itself.
+    let mut child = command.spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut wait_for_line = |words: &str| {
+        assert!(
+            said.by_ref().any(|line| line.unwrap().contains(words)),
+            "{words}"
+        );
+    };
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    wait_for_line("batch size 40");
+    kill(pid, Signal::SIGINT).unwrap();
+    wait_for_line("again to end at once");
+    kill(pid, Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn fault_33_one_ctrl_c_is_enough_while_connecting() {
+    let folder = tempdir().unwrap();
     // Its queue is full, so that connecting hangs.
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     listen(&deaf, Backlog::new(0).unwrap()).unwrap();
     let _queued = TcpStream::connect(deaf.local_addr().unwrap()).unwrap();
     let url = format!("http://{}/v1", deaf.local_addr().unwrap());
     let measure = ["chat", "--api-base", &url, "--connect-timeout", "1000"];
-    let mut chat = Process::start(tokenomics(folder.path(), &measure));
+    let chat = Process::start(tokenomics(folder.path(), &measure));
     chat.wait_for_interrupt_handler();
-    chat.signal(Signal::SIGINT);
-    chat.wait_for_line("again to end at once");
     chat.signal(Signal::SIGINT);
     assert_eq!(chat.end().code, Some(130));
 }
