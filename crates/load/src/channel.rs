@@ -6,6 +6,7 @@
 
 use crate::connector::{Connector, describe};
 use crate::packet::Head;
+use crate::quiet_waker::QuietWaker;
 use crate::stamps::Stamps;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -19,7 +20,7 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// What reads and writes a connection when it is polled.
 type Driver<Io> = Connection<TokioIo<Io>, Full<Bytes>>;
@@ -29,6 +30,7 @@ pub(crate) struct Channel<C: Connector> {
     sender: SendRequest<Full<Bytes>>,
     connection: Pin<Box<Driver<C::Io>>>,
     stamps: Rc<Stamps>,
+    quiet: QuietWaker,
     closed: bool,
     served: bool,
 }
@@ -64,6 +66,7 @@ impl<C: Connector> Channel<C> {
             sender,
             connection: Box::pin(connection),
             stamps,
+            quiet: QuietWaker::default(),
             closed: false,
             served: false,
         })
@@ -114,29 +117,24 @@ impl<C: Connector> Channel<C> {
         cx: &mut Context<'_>,
         body: &mut Incoming,
     ) -> Poll<Option<Result<Bytes, ChannelError>>> {
-        loop {
-            let mut driven = false;
-            loop {
-                match Pin::new(&mut *body).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                        Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
-                        Err(_trailers) => break,
-                    },
-                    Poll::Ready(Some(Err(error))) => {
-                        return Poll::Ready(Some(Err(classify(&error))));
-                    }
-                    Poll::Ready(None) => {
-                        self.served = true;
-                        return Poll::Ready(None);
-                    }
-                    Poll::Pending if driven => return Poll::Pending,
-                    Poll::Pending => {
-                        self.drive(cx);
-                        driven = true;
-                    }
-                }
+        let (connection, closed) = (&mut self.connection, &mut self.closed);
+        let piece = self.quiet.poll(cx, |cx| {
+            if let Poll::Ready(piece) = Pin::new(&mut *body).poll_frame(cx) {
+                return Poll::Ready(piece);
             }
-        }
+            if !*closed {
+                *closed = connection.as_mut().poll(cx).is_ready();
+            }
+            Pin::new(&mut *body).poll_frame(cx)
+        });
+        Poll::Ready(match ready!(piece) {
+            Some(Ok(frame)) => Some(Ok(frame.into_data().unwrap_or_default())),
+            Some(Err(error)) => Some(Err(classify(&error))),
+            None => {
+                self.served = true;
+                None
+            }
+        })
     }
 
     /// Lets the connection read and write as far as it can.

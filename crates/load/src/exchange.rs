@@ -233,7 +233,9 @@ async fn transfer<C: Connector>(
     };
     capture.ending().head = Some(Head::of(&response));
     let mut body = response.into_body();
+    let mut watched = false;
     std::future::poll_fn(|cx| {
+        let mut advanced = false;
         loop {
             match channel.poll_piece(cx, &mut body) {
                 Poll::Ready(Some(Ok(bytes))) => {
@@ -242,10 +244,16 @@ async fn transfer<C: Connector>(
                     if let Some(cause) = capture.push(&bytes, stamp) {
                         return Poll::Ready(cause);
                     }
+                    advanced = true;
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(broken(channel, error)),
                 Poll::Ready(None) => return Poll::Ready(EndCause::Whole),
-                Poll::Pending => return watch.as_mut().poll(cx, capture).map(EndCause::Timeout),
+                // It was bytes that woke the task: the timer knows the task from before.
+                Poll::Pending if advanced && watched => return Poll::Pending,
+                Poll::Pending => {
+                    watched = true;
+                    return watch.as_mut().poll(cx, capture).map(EndCause::Timeout);
+                }
             }
         }
     })

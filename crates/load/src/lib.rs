@@ -19,6 +19,7 @@ mod limits;
 mod outbox;
 mod pacer;
 mod packet;
+mod quiet_waker;
 mod stamps;
 mod target;
 mod tcp;
