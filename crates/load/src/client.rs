@@ -5,14 +5,12 @@ use crate::connector::Connector;
 use crate::deadline::Deadlines;
 use crate::exchange::{self, exchange};
 use crate::gate::Gate;
+use crate::headers::request_head;
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
 use crate::packet::EndCause;
 use crate::{Clock, LoadError};
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{HeaderMap, HeaderValue};
-use hyper::{Method, Request, Uri};
+use http::{HeaderMap, Uri};
 use openai::RequestTemplate;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -52,7 +50,8 @@ pub struct ClientOptions {
 pub struct Client<C: Connector> {
     shared: Rc<Shared<C>>,
     options: ClientOptions,
-    uri: Uri,
+    /// Every request's head, up to what differs.
+    head: Vec<u8>,
     _decoding: DecodingThread,
 }
 
@@ -90,10 +89,10 @@ impl<C: Connector> Drop for Client<C> {
 
 impl<C: Connector> Shared<C> {
     /// An idle connection that the server has not closed meanwhile.
-    pub(crate) async fn take_idle(&self) -> Option<Channel<C>> {
+    pub(crate) fn take_idle(&self) -> Option<Channel<C>> {
         loop {
             let mut channel = self.idle.borrow_mut().pop()?;
-            if channel.ready().await {
+            if channel.is_idle() {
                 return Some(channel);
             }
         }
@@ -120,10 +119,12 @@ impl<C: Connector + 'static> Client<C> {
         options: ClientOptions,
         on_record: Box<dyn FnMut(Record) + Send>,
     ) -> Result<Self, LoadError> {
-        let uri = options.path.parse().map_err(|_| LoadError::BadUrl {
+        let uri = options.path.parse::<Uri>();
+        let uri = uri.map_err(|_| LoadError::BadUrl {
             url: options.path.clone(),
             why: "its path cannot be sent",
         })?;
+        let head = request_head("POST", uri.path(), &options.headers);
         let (outbox, decoding) = Outbox::open(options.clock, options.choices, on_record)?;
         let shared = Shared {
             connector,
@@ -136,7 +137,7 @@ impl<C: Connector + 'static> Client<C> {
         Ok(Client {
             shared: Rc::new(shared),
             options,
-            uri,
+            head,
             _decoding: decoding,
         })
     }
@@ -257,22 +258,18 @@ impl<C: Connector + 'static> Client<C> {
         task.abort_handle()
     }
 
-    fn render(&self, planned: &PlannedRequest, id: u64) -> Request<Full<Bytes>> {
+    /// A whole request, as bytes.
+    fn render(&self, planned: &PlannedRequest, id: u64) -> Vec<u8> {
         let prompt = &planned.prompt;
         let body = self.options.template.render(
             prompt.system.as_deref(),
             &prompt.user,
             planned.max_tokens,
         );
-        let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        let headers = request.headers_mut();
-        headers.clone_from(&self.options.headers);
-        if let Ok(id) = HeaderValue::try_from(trace::request_id(self.options.invocation, id)) {
-            headers.insert("x-request-id", id);
-        }
-        request
+        let id = trace::request_id(self.options.invocation, id);
+        let length = body.len();
+        let differs = format!("x-request-id: {id}\r\ncontent-length: {length}\r\n\r\n");
+        [self.head.as_slice(), differs.as_bytes(), &body].concat()
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::stamps::Stamps;
 use crate::target::Target;
-use crate::tcp::{Scratch, StampedTcp};
+use crate::tcp::{Control, StampedTcp};
 use crate::tls::{TlsOptions, TlsSetup};
 use crate::{Clock, LoadError};
-use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -33,7 +32,7 @@ pub trait Connector {
 pub struct TcpConnector {
     address: SocketAddr,
     tls: Option<TlsSetup>,
-    scratch: Rc<RefCell<Scratch>>,
+    control: Control,
     source: StampSource,
 }
 
@@ -56,7 +55,7 @@ impl TcpConnector {
                     return Ok(TcpConnector {
                         address: *address,
                         tls,
-                        scratch: Scratch::new(),
+                        control: crate::tcp::control(),
                         source: crate::tcp::stamp_source(&socket),
                     });
                 }
@@ -75,7 +74,7 @@ impl TcpConnector {
 
     async fn tcp(&self, stamps: Rc<Stamps>) -> io::Result<StampedTcp> {
         let socket = tokio::net::TcpStream::connect(self.address).await?;
-        StampedTcp::new(socket, Rc::clone(&self.scratch), stamps)
+        StampedTcp::new(socket, Rc::clone(&self.control), stamps)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Packets to records, off the receiving path.
 
-use crate::packet::{EndCause, Ending, Head, Packet, Pieces, Progress};
+use crate::head::Head;
+use crate::packet::{EndCause, Ending, Packet, Pieces, Progress};
 use crate::stamps::ReadStamp;
 use openai::{EventKind as WireKind, StreamDecoder, StreamError};
 use std::collections::HashMap;

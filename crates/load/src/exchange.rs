@@ -4,11 +4,9 @@ use crate::channel::{Channel, ChannelError};
 use crate::client::Shared;
 use crate::connector::Connector;
 use crate::deadline::span;
-use crate::packet::{EndCause, Ending, Head, Packet, Pieces, Progress};
+use crate::head::Head;
+use crate::packet::{EndCause, Ending, Packet, Pieces, Progress};
 use crate::stamps::{ReadStamp, Stamps};
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -165,12 +163,12 @@ impl<C: Connector> Drop for Capture<C> {
 /// The connection is kept for the next request if it can serve one.
 pub(crate) async fn exchange<C: Connector>(
     shared: Rc<Shared<C>>,
-    request: Request<Full<Bytes>>,
+    request: Vec<u8>,
     run: RunId,
     id: u64,
     due: Option<Nanos>,
 ) {
-    let idle = shared.take_idle().await;
+    let idle = shared.take_idle();
     let mut capture = Capture::begin(Rc::clone(&shared), run, id, due);
     let mut channel = match idle {
         Some(channel) => {
@@ -186,8 +184,8 @@ pub(crate) async fn exchange<C: Connector>(
             Err(cause) => return capture.end(None, cause),
         },
     };
-    let cause = transfer(&mut channel, request, &mut capture).await;
-    let reusable = cause == EndCause::Whole;
+    let cause = transfer(&mut channel, &request, &mut capture).await;
+    let reusable = cause == EndCause::Whole && channel.finish();
     capture.end(Some(channel.stamps()), cause);
     drop(capture);
     if reusable {
@@ -198,14 +196,7 @@ pub(crate) async fn exchange<C: Connector>(
 /// Opens a connection that takes a request.
 pub(crate) async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<C>, EndCause> {
     match timeout(shared.deadlines.connect, Channel::open(&shared.connector)).await {
-        Ok(Ok(mut channel)) => {
-            if channel.ready().await {
-                Ok(channel)
-            } else {
-                let why = "the server closed the new connection at once";
-                Err(EndCause::ConnectFailed(why.into()))
-            }
-        }
+        Ok(Ok(channel)) => Ok(channel),
         Ok(Err(why)) => Err(EndCause::ConnectFailed(why)),
         Err(_) => Err(EndCause::Timeout(TimeoutKind::Connect)),
     }
@@ -214,40 +205,53 @@ pub(crate) async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<
 /// Request out, response in.
 async fn transfer<C: Connector>(
     channel: &mut Channel<C>,
-    request: Request<Full<Bytes>>,
+    request: &[u8],
     capture: &mut Capture<C>,
 ) -> EndCause {
     let mut watch = pin!(Watch::new(capture));
-    let head = {
-        let mut head = pin!(channel.send(request));
-        std::future::poll_fn(|cx| match head.as_mut().poll(cx) {
+    let sent = {
+        let mut send = pin!(channel.send(request));
+        std::future::poll_fn(|cx| match send.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
             Poll::Pending => watch.as_mut().poll(cx, capture).map(Err),
         })
         .await
     };
-    let response = match head {
+    // A server that stopped reading may have said why.
+    let refused = match sent {
         Err(kind) => return EndCause::Timeout(kind),
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => return broken(channel, error),
+        Ok(outcome) => outcome.err(),
     };
-    capture.ending().head = Some(Head::of(&response));
-    let mut body = response.into_body();
+    let received = receive(channel, capture, watch).await;
+    match refused {
+        Some(error) if capture.ending().head.is_none() => broken(channel, error),
+        _ => received,
+    }
+}
+
+async fn receive<C: Connector>(
+    channel: &mut Channel<C>,
+    capture: &mut Capture<C>,
+    mut watch: Pin<&mut Watch>,
+) -> EndCause {
     let mut watched = false;
     std::future::poll_fn(|cx| {
         let mut advanced = false;
         loop {
-            match channel.poll_piece(cx, &mut body) {
-                Poll::Ready(Some(Ok(bytes))) => {
-                    let stamp = channel.stamps().latest_read();
-                    let stamp = stamp.expect("bytes came out of a read");
-                    if let Some(cause) = capture.push(&bytes, stamp) {
-                        return Poll::Ready(cause);
-                    }
-                    advanced = true;
-                }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(broken(channel, error)),
-                Poll::Ready(None) => return Poll::Ready(EndCause::Whole),
+            let mut over = None;
+            let received = channel.poll_receive(cx, &mut |bytes, stamp| {
+                over = over.take().or_else(|| capture.push(bytes, stamp));
+            });
+            if capture.ending().head.is_none() {
+                capture.ending().head = channel.head().cloned();
+            }
+            match received {
+                Poll::Ready(Ok(true)) => return Poll::Ready(over.unwrap_or(EndCause::Whole)),
+                Poll::Ready(Ok(false)) => match over {
+                    Some(cause) => return Poll::Ready(cause),
+                    None => advanced = true,
+                },
+                Poll::Ready(Err(error)) => return Poll::Ready(broken(channel, error)),
                 // It was bytes that woke the task: the timer knows the task from before.
                 Poll::Pending if advanced && watched => return Poll::Pending,
                 Poll::Pending => {

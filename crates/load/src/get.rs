@@ -1,9 +1,7 @@
 use crate::channel::{Channel, ChannelError};
 use crate::connector::Connector;
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::HeaderMap;
+use crate::headers::request_head;
+use http::HeaderMap;
 use std::time::Duration;
 
 /// An answer that is not measured.
@@ -30,24 +28,24 @@ pub async fn get<C: Connector>(
 ) -> Result<Answer, String> {
     let asking = async {
         let mut channel = Channel::open(connector).await?;
-        let mut request = Request::new(Full::new(Bytes::new()));
-        *request.uri_mut() = path
-            .parse()
-            .map_err(|_| format!("its path {path} cannot be sent"))?;
-        *request.headers_mut() = headers;
-        let response = channel.send(request).await.map_err(ChannelError::words)?;
-        let status = response.status().as_u16();
-        let mut incoming = response.into_body();
+        let mut request = request_head("GET", path, &headers);
+        request.extend_from_slice(b"\r\n");
+        channel.send(&request).await.map_err(ChannelError::words)?;
         let mut body = Vec::new();
-        while let Some(piece) =
-            std::future::poll_fn(|cx| channel.poll_piece(cx, &mut incoming)).await
-        {
-            body.extend_from_slice(&piece.map_err(ChannelError::words)?);
+        loop {
+            let mut take = |bytes: &[u8], _| body.extend_from_slice(bytes);
+            let reading = std::future::poll_fn(|cx| channel.poll_receive(cx, &mut take));
+            if reading.await.map_err(ChannelError::words)? {
+                break;
+            }
             if body.len() > BODY_LIMIT {
                 return Err(format!("its answer is longer than {BODY_LIMIT} bytes"));
             }
         }
-        Ok(Answer { status, body })
+        Ok(Answer {
+            status: channel.head().map_or(0, |head| head.status),
+            body,
+        })
     };
     tokio::time::timeout(within, asking)
         .await

@@ -1,7 +1,15 @@
 use crate::{LoadError, Target};
-use hyper::header::{
+use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
+
+/// They frame the message or name it.
+const CLIENT_SETS: [&str; 4] = [
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "x-request-id",
+];
 
 /// The headers of every request: ours, the key, and the user's, which win.
 ///
@@ -38,7 +46,7 @@ pub fn request_headers(
         };
         let parsed = HeaderName::try_from(name.as_str())
             .map_err(|_| refuse("its name may hold letters, digits and dashes only"))?;
-        if ["content-length", "transfer-encoding", "connection"].contains(&parsed.as_str()) {
+        if CLIENT_SETS.contains(&parsed.as_str()) {
             return Err(refuse("the client sets it itself"));
         }
         let mut content = value(parsed.as_str(), content)?;
@@ -46,6 +54,18 @@ pub fn request_headers(
         headers.insert(parsed, content);
     }
     Ok(headers)
+}
+
+/// The first line of a request and its headers, without the empty line behind them.
+pub(crate) fn request_head(method: &str, path: &str, headers: &HeaderMap) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    for (name, value) in headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head
 }
 
 fn value(name: &str, content: &str) -> Result<HeaderValue, LoadError> {

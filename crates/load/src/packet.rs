@@ -1,5 +1,6 @@
 //! What the receiving thread hands to the decoding one: bytes and stamps, nothing parsed.
 
+use crate::head::Head;
 use crate::stamps::ReadStamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,16 +71,6 @@ pub(crate) struct Ending {
     pub(crate) pieces: Pieces,
     pub(crate) body_bytes: u64,
     pub(crate) cause: EndCause,
-}
-
-/// What the decoding needs of a response's head.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    pub(crate) status: u16,
-    pub(crate) content_type: Option<String>,
-    pub(crate) content_encoding: Option<String>,
-    pub(crate) retry_after_seconds: Option<u64>,
-    pub(crate) location: Option<String>,
 }
 
 /// Why receiving ended.

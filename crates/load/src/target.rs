@@ -1,5 +1,5 @@
 use crate::LoadError;
-use hyper::Uri;
+use http::Uri;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 /// Where requests go: the parts of a base URL such as `http://localhost:8000/v1`.

@@ -17,26 +17,14 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use trace::{Nanos, StampSource};
 
-/// The most bytes one read takes.
-const READ_BYTES: usize = 64 * 1024;
-
 /// A kernel stamp older than this is not believed: the wall clock was stepped in between.
 const PLAUSIBLE_LAG: Nanos = Nanos::from_millis(10_000);
 
-/// What all reads of the receiving thread share: the buffer that the kernel fills, and the space
-/// for the kernel's stamp.
-pub(crate) struct Scratch {
-    bytes: Vec<u8>,
-    control: Vec<u8>,
-}
+/// Space for the kernel's stamp of a read, shared by all sockets of the receiving thread.
+pub(crate) type Control = Rc<RefCell<Vec<u8>>>;
 
-impl Scratch {
-    pub(crate) fn new() -> Rc<RefCell<Self>> {
-        Rc::new(RefCell::new(Scratch {
-            bytes: vec![0; READ_BYTES],
-            control: nix::cmsg_space!([i64; 6], [i64; 6]),
-        }))
-    }
+pub(crate) fn control() -> Control {
+    Rc::new(RefCell::new(nix::cmsg_space!([i64; 6], [i64; 6])))
 }
 
 /// Asks the kernel to stamp what `socket` receives, and says who will do it.
@@ -52,33 +40,30 @@ pub(crate) fn stamp_source(socket: &impl AsFd) -> StampSource {
 /// A connected TCP socket with `TCP_NODELAY` that notes each read and write.
 pub struct StampedTcp {
     socket: TcpStream,
-    scratch: Rc<RefCell<Scratch>>,
+    control: Control,
     stamps: Rc<Stamps>,
 }
 
 impl StampedTcp {
     /// Takes over a connected socket.
-    pub(crate) fn new(
-        socket: TcpStream,
-        scratch: Rc<RefCell<Scratch>>,
-        stamps: Rc<Stamps>,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(socket: TcpStream, control: Control, stamps: Rc<Stamps>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         // Where the kernel refuses, reads carry no stamp and the user-space one is used.
         let _ = stamp_source(&socket);
         Ok(StampedTcp {
             socket,
-            scratch,
+            control,
             stamps,
         })
     }
 
-    fn receive(&self, scratch: &mut Scratch, want: usize) -> nix::Result<usize> {
-        let mut slices = [IoSliceMut::new(&mut scratch.bytes[..want])];
+    fn receive(&self, bytes: &mut [u8]) -> nix::Result<usize> {
+        let mut control = self.control.borrow_mut();
+        let mut slices = [IoSliceMut::new(bytes)];
         let message = recvmsg::<()>(
             self.socket.as_raw_fd(),
             &mut slices,
-            Some(&mut scratch.control),
+            Some(&mut control),
             MsgFlags::empty(),
         )?;
         let monotonic = Clock::Monotonic.now();
@@ -115,15 +100,14 @@ impl AsyncRead for StampedTcp {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let me = self.get_mut();
-        let want = buffer.remaining().min(READ_BYTES);
-        let mut scratch = me.scratch.borrow_mut();
+        let want = buffer.remaining();
         loop {
             ready!(me.socket.poll_read_ready(cx))?;
             let mut outcome = Err(Errno::EAGAIN);
             // A short read emptied the socket. Saying "would block" then, as for an empty one,
             // spares the system call that would only learn so.
             let _ = me.socket.try_io(Interest::READABLE, || {
-                outcome = me.receive(&mut scratch, want);
+                outcome = me.receive(buffer.initialize_unfilled());
                 match outcome {
                     Ok(read) if read == 0 || read == want => Ok(()),
                     Ok(_) | Err(Errno::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
@@ -132,7 +116,7 @@ impl AsyncRead for StampedTcp {
             });
             match outcome {
                 Ok(read) => {
-                    buffer.put_slice(&scratch.bytes[..read]);
+                    buffer.advance(read);
                     return Poll::Ready(Ok(()));
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
