@@ -121,7 +121,7 @@ impl Connection {
         self.received += read;
         let bytes = &buffer[..read];
         if stream {
-            *events += bytes.windows(2).filter(|pair| pair == b"\n\n").count();
+            *events += memchr::memmem::find_iter(bytes, b"\n\n").count();
             self.tail
                 .extend_from_slice(&bytes[read.saturating_sub(LAST_CHUNK.len())..]);
             let extra = self.tail.len().saturating_sub(LAST_CHUNK.len());

@@ -4,6 +4,8 @@ use crate::decode::Decoder;
 use crate::packet::Packet;
 use crate::{Clock, LoadError};
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use trace::Record;
@@ -12,9 +14,14 @@ use trace::Record;
 /// packet does.
 const BATCH: usize = 64;
 
+/// Bytes that may wait for the decoding. It takes only the time that receiving leaves, so where the
+/// client is the bottleneck, receiving must stop for it before memory runs out.
+const UNDECODED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Collects packets and hands them over in batches.
 pub(crate) struct Outbox {
     waiting: RefCell<Vec<Packet>>,
+    undecoded: Arc<AtomicUsize>,
     way: Way,
 }
 
@@ -42,13 +49,15 @@ impl Outbox {
         on_record: Box<dyn FnMut(Record) + Send>,
     ) -> Result<(Self, DecodingThread), LoadError> {
         let decoder = Decoder::new(choices, on_record);
+        let undecoded = Arc::default();
         let (way, thread) = if clock.is_virtual() {
             (Way::Inline(RefCell::new(decoder)), None)
         } else {
             let (sender, receiver) = channel();
+            let undecoded = Arc::clone(&undecoded);
             let thread = std::thread::Builder::new()
                 .name("decode".into())
-                .spawn(move || decode_all(decoder, &receiver))
+                .spawn(move || decode_all(decoder, &receiver, &undecoded))
                 .map_err(|error| LoadError::Start {
                     what: "the decoding thread",
                     cause: error.to_string(),
@@ -57,6 +66,7 @@ impl Outbox {
         };
         let outbox = Outbox {
             waiting: RefCell::new(Vec::with_capacity(BATCH)),
+            undecoded,
             way,
         };
         Ok((outbox, DecodingThread(thread)))
@@ -66,12 +76,16 @@ impl Outbox {
         match &self.way {
             Way::Inline(decoder) => decoder.borrow_mut().decode(packet),
             Way::Thread(_) => {
+                let bytes = packet.bytes();
                 let full = {
                     let mut waiting = self.waiting.borrow_mut();
                     waiting.push(packet);
                     waiting.len() >= BATCH
                 };
-                if full {
+                let undecoded = self.undecoded.fetch_add(bytes, Ordering::Relaxed) + bytes;
+                if undecoded > UNDECODED_BYTES_MAX {
+                    self.settle();
+                } else if full {
                     self.flush();
                 }
             }
@@ -119,13 +133,19 @@ impl Outbox {
 
 /// Takes only the time that the receiving thread leaves: where both share one processor, decoding
 /// at equal priority would keep reads waiting, and events that wait together lose their own stamps.
-fn decode_all(mut decoder: Decoder, receiver: &Receiver<Message>) {
+fn decode_all(mut decoder: Decoder, receiver: &Receiver<Message>, undecoded: &AtomicUsize) {
     const LEAST_FAVOURED: i32 = 19;
     // `None` is the calling thread. Where it is refused, the decoding only competes more.
     let _ = rustix::process::setpriority_process(None, LEAST_FAVOURED);
     for message in receiver {
         match message {
-            Message::Packets(packets) => packets.into_iter().for_each(|one| decoder.decode(one)),
+            Message::Packets(packets) => {
+                for packet in packets {
+                    let bytes = packet.bytes();
+                    decoder.decode(packet);
+                    undecoded.fetch_sub(bytes, Ordering::Relaxed);
+                }
+            }
             Message::Barrier(answer) => {
                 let _ = answer.send(());
             }

@@ -54,6 +54,16 @@ pub(crate) enum Packet {
     End(Box<Ending>),
 }
 
+impl Packet {
+    /// Bytes of body in it.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Packet::Body { pieces, .. } => pieces.len(),
+            Packet::End(ending) => ending.pieces.len(),
+        }
+    }
+}
+
 /// Everything known of a request when it is over.
 #[derive(Debug)]
 pub(crate) struct Ending {
