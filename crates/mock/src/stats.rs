@@ -1,3 +1,4 @@
+use hdrhistogram::Histogram;
 use std::time::Duration;
 
 /// What a server did, from its start to its stop.
@@ -15,8 +16,7 @@ pub struct MockStats {
     pub lateness: Option<LatenessSummary>,
 }
 
-/// How late paced writes were. Quantiles are the upper edges of buckets 1/32 wide, relative to
-/// their value.
+/// How late paced writes were, to three significant digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatenessSummary {
     /// Median.
@@ -27,105 +27,43 @@ pub struct LatenessSummary {
     pub max: Duration,
 }
 
-/// Below this many nanoseconds every bucket is one wide; above, every octave has this many.
-const BUCKETS_PER_OCTAVE: u64 = 32;
-
-/// A histogram of spans in nanoseconds: buckets as wide as 1/32 of their lower edge.
+/// A histogram of spans in nanoseconds.
 #[derive(Debug)]
-pub(crate) struct Lateness {
-    counts: Vec<u64>,
-    total: u64,
-    max: u64,
-}
+pub(crate) struct Lateness(Histogram<u64>);
 
 impl Lateness {
     pub(crate) fn new() -> Self {
-        Self {
-            counts: vec![0; bucket(u64::MAX) + 1],
-            total: 0,
-            max: 0,
-        }
+        Self(Histogram::new(3).expect("3 digits are within the limits"))
     }
 
     pub(crate) fn record(&mut self, nanos: u64) {
-        self.counts[bucket(nanos)] += 1;
-        self.total += 1;
-        self.max = self.max.max(nanos);
+        self.0.saturating_record(nanos);
     }
 
     pub(crate) fn summary(&self) -> Option<LatenessSummary> {
-        (self.total > 0).then(|| LatenessSummary {
-            p50: Duration::from_nanos(self.percentile(50)),
-            p99: Duration::from_nanos(self.percentile(99)),
-            max: Duration::from_nanos(self.max),
+        let at = |percent| Duration::from_nanos(self.0.value_at_percentile(percent));
+        (!self.0.is_empty()).then(|| LatenessSummary {
+            p50: at(50.0),
+            p99: at(99.0),
+            max: Duration::from_nanos(self.0.max()),
         })
     }
-
-    fn percentile(&self, percent: u64) -> u64 {
-        let rank = (self.total * percent).div_ceil(100);
-        let mut seen = 0;
-        for (index, count) in self.counts.iter().enumerate() {
-            seen += count;
-            if seen >= rank {
-                return upper_edge(index as u64).min(self.max);
-            }
-        }
-        self.max
-    }
-}
-
-fn bucket(nanos: u64) -> usize {
-    let octave = u64::from(
-        (nanos / BUCKETS_PER_OCTAVE)
-            .checked_ilog2()
-            .map_or(0, |log| log),
-    );
-    let index = octave * BUCKETS_PER_OCTAVE + (nanos >> octave);
-    usize::try_from(index).expect("64 octaves of 32 buckets are few")
-}
-
-/// The largest span of a bucket.
-fn upper_edge(index: u64) -> u64 {
-    let octave = (index / BUCKETS_PER_OCTAVE).saturating_sub(1);
-    let first = (index - octave * BUCKETS_PER_OCTAVE) << octave;
-    first + ((1 << octave) - 1)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Lateness, bucket, upper_edge};
-    use std::time::Duration;
+    use super::Lateness;
 
     #[test]
-    fn every_span_is_in_a_bucket_whose_edge_is_at_most_a_32nd_above_it() {
-        for exponent in 0..64 {
-            for nanos in [
-                1_u64 << exponent,
-                (1 << exponent) + (1 << exponent) / 3,
-                u64::MAX >> exponent,
-            ] {
-                let edge = upper_edge(bucket(nanos) as u64);
-                assert!(
-                    edge >= nanos && edge - nanos <= nanos / 32,
-                    "{nanos} in a bucket up to {edge}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn quantiles_are_within_the_width_of_a_bucket() {
+    fn quantiles_have_three_digits_and_nothing_late_is_no_summary() {
         let mut lateness = Lateness::new();
         assert_eq!(lateness.summary(), None);
         for nanos in 1..=1_000 {
             lateness.record(nanos);
         }
         let summary = lateness.summary().unwrap();
-        assert!((500..=516).contains(&summary.p50.as_nanos()), "{summary:?}");
-        assert!(
-            (990..=1_000).contains(&summary.p99.as_nanos()),
-            "{summary:?}"
-        );
-        assert_eq!(summary.max, Duration::from_micros(1));
+        assert_eq!(summary.p50.as_nanos(), 500);
+        assert_eq!(summary.p99.as_nanos(), 990);
+        assert_eq!(summary.max.as_nanos(), 1_000);
     }
 }
