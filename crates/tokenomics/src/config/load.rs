@@ -1,0 +1,178 @@
+//! The points that are measured: batch sizes, concurrencies or rates.
+
+use super::positive;
+use crate::args::ChatArgs;
+use crate::failure::Failure;
+use trace::{Nanos, Pacing, PointInfo, Stop};
+
+/// The points that are measured, and how often.
+pub(crate) struct Load {
+    pub(crate) points: Vec<Point>,
+    pub(crate) runs: u32,
+    pub(crate) warmup_runs: u32,
+    pub(crate) seed: u64,
+}
+
+/// One batch size, concurrency or rate.
+pub(crate) struct Point {
+    pub(crate) info: PointInfo,
+    /// Requests of a measured run; an open plan with a deadline has its own number.
+    pub(crate) requests: usize,
+    pub(crate) stop: Stop,
+}
+
+impl Load {
+    /// Checks what was typed of the load.
+    pub(super) fn resolve(args: &ChatArgs) -> Result<Self, Failure> {
+        let points = points(args)?;
+        let bursts = matches!(points[0].info.pacing, Pacing::Burst { .. });
+        let runs = args.num_runs.unwrap_or(if bursts { 3 } else { 1 });
+        if runs == 0 {
+            return Err(Failure::usage(
+                "--num-runs must be at least 1, got 0; leave it out for 3 runs of bursts, 1 otherwise",
+            ));
+        }
+        Ok(Load {
+            points,
+            runs,
+            warmup_runs: args.warmup_runs,
+            seed: args.seed,
+        })
+    }
+}
+
+fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
+    if args.num_prompts == Some(0) {
+        return Err(Failure::usage(
+            "--num-prompts must be at least 1, got 0; leave it out for a number that fits the load",
+        ));
+    }
+    let stop = match args.duration {
+        None => Stop::AllRequests,
+        Some(seconds) => Stop::Deadline {
+            after: Nanos(positive("--duration", "seconds", seconds)?),
+        },
+    };
+    if let Some(rates) = &args.request_rate {
+        return open_points(args, rates, stop);
+    }
+    if let Some(concurrency) = &args.max_concurrency {
+        let levels = list("--max-concurrency", concurrency)?;
+        return Ok(levels
+            .into_iter()
+            .map(|concurrency| Point {
+                info: PointInfo {
+                    key: concurrency.to_string(),
+                    pacing: Pacing::Closed { concurrency },
+                },
+                requests: args
+                    .num_prompts
+                    .unwrap_or_else(|| 64.max(8 * concurrency as usize)),
+                stop,
+            })
+            .collect());
+    }
+    if args.duration.is_some() || args.num_prompts.is_some() {
+        return Err(Failure::usage(
+            "--duration and --num-prompts need a load that goes on; \
+             add --max-concurrency N or --request-rate R",
+        ));
+    }
+    let sizes = list(
+        "--batch-sizes",
+        args.batch_sizes.as_deref().unwrap_or("1,2,4,8"),
+    )?;
+    Ok(sizes
+        .into_iter()
+        .map(|size| Point {
+            info: PointInfo {
+                key: size.to_string(),
+                pacing: Pacing::Burst { size },
+            },
+            requests: size as usize,
+            stop,
+        })
+        .collect())
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive number of requests; `as` saturates, and a plan has a limit of its own"
+)]
+fn open_points(args: &ChatArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, Failure> {
+    /// How much arrival time the default number of requests covers.
+    const SECONDS: f64 = 30.0;
+    let max_concurrency = match &args.max_concurrency {
+        None => None,
+        Some(caps) => match list("--max-concurrency", caps)?[..] {
+            [cap] => Some(cap),
+            _ => {
+                return Err(Failure::usage(format!(
+                    "--max-concurrency is one cap beside --request-rate, got `{caps}`; \
+                     give one number, or leave --request-rate out"
+                )));
+            }
+        },
+    };
+    let rates = numbers("--request-rate", rates)?;
+    rates
+        .into_iter()
+        .map(|rate| {
+            let arrival = workload::arrival_for(rate, args.burstiness).map_err(Failure::usage)?;
+            Ok(Point {
+                info: PointInfo {
+                    key: rate.to_string(),
+                    pacing: Pacing::Open {
+                        arrival,
+                        max_concurrency,
+                    },
+                },
+                requests: args
+                    .num_prompts
+                    .unwrap_or_else(|| 64.max((rate * SECONDS).ceil() as usize)),
+                stop,
+            })
+        })
+        .collect()
+}
+
+/// Whole numbers from 1 on, separated by commas, none twice.
+fn list(flag: &str, text: &str) -> Result<Vec<u32>, Failure> {
+    let refuse = |item: &str| {
+        Failure::usage(format!(
+            "{flag} must be whole numbers from 1 to {}, separated by commas, got `{item}`; \
+             write it like 1,2,4,8",
+            u32::MAX
+        ))
+    };
+    let mut values = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        let value = item.parse::<u32>().map_err(|_| refuse(item))?;
+        if value == 0 {
+            return Err(refuse(item));
+        }
+        if values.contains(&value) {
+            return Err(Failure::usage(format!("{flag} names {item} twice")));
+        }
+        values.push(value);
+    }
+    Ok(values)
+}
+
+/// Numbers separated by commas, none twice.
+fn numbers(flag: &str, text: &str) -> Result<Vec<f64>, Failure> {
+    let mut values = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        let value: f64 = item.parse().map_err(|_| {
+            Failure::usage(format!(
+                "{flag} must be numbers separated by commas, got `{item}`; write it like 2,4,8"
+            ))
+        })?;
+        if values.contains(&value) {
+            return Err(Failure::usage(format!("{flag} names {item} twice")));
+        }
+        values.push(value);
+    }
+    Ok(values)
+}
