@@ -12,7 +12,7 @@ use crate::packet::EndCause;
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
 use openai::RequestTemplate;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -63,6 +63,8 @@ pub(crate) struct Shared<C: Connector> {
     pub(crate) deadlines: Deadlines,
     pub(crate) outbox: Outbox,
     idle: RefCell<Vec<Channel<C>>>,
+    /// Connections that failed since the last one that was opened.
+    refused_in_a_row: Cell<u64>,
 }
 
 /// When a run began and ended, and how much of it there was.
@@ -76,6 +78,9 @@ pub struct RunSpan {
     pub planned: u64,
     /// It was stopped before it was over.
     pub interrupted: bool,
+    /// The server took no connections any more, and a closed loop, which would only have knocked
+    /// ever faster, was ended.
+    pub lost: bool,
     /// How late the pacer gave each word of an open loop, in nanoseconds, in no order.
     pub pacer_late: Vec<u64>,
 }
@@ -100,6 +105,11 @@ impl<C: Connector> Shared<C> {
 
     pub(crate) fn give_back(&self, channel: Channel<C>) {
         self.idle.borrow_mut().push(channel);
+    }
+
+    pub(crate) fn note_connecting(&self, opened: bool) {
+        let refused = self.refused_in_a_row.get() + 1;
+        self.refused_in_a_row.set(if opened { 0 } else { refused });
     }
 
     /// From now until `moment`, for the runtime's timer.
@@ -133,6 +143,7 @@ impl<C: Connector + 'static> Client<C> {
             deadlines: options.deadlines,
             outbox,
             idle: RefCell::default(),
+            refused_in_a_row: Cell::new(0),
         };
         Ok(Client {
             shared: Rc::new(shared),
@@ -205,6 +216,8 @@ impl<C: Connector + 'static> Client<C> {
         let mut in_flight = InFlight::default();
         let mut released = 0_u64;
         let mut interrupted = false;
+        let mut lost = false;
+        self.shared.refused_in_a_row.set(0);
         for planned in planned_requests(plan) {
             let request = self.render(planned, first_id + released);
             let admitted = tokio::select! {
@@ -212,7 +225,9 @@ impl<C: Connector + 'static> Client<C> {
                 () = stopped(&mut stop) => { interrupted = true; false }
                 admitted = gate.admit(planned, &mut in_flight) => admitted,
             };
-            if !admitted {
+            lost = refused_limit(plan.pacing)
+                .is_some_and(|limit| self.shared.refused_in_a_row.get() >= limit);
+            if !admitted || lost {
                 break;
             }
             let due = gate.due(planned);
@@ -241,6 +256,7 @@ impl<C: Connector + 'static> Client<C> {
                 released
             },
             interrupted,
+            lost,
             pacer_late: gate.close(),
         })
     }
@@ -270,6 +286,15 @@ impl<C: Connector + 'static> Client<C> {
         let length = body.len();
         let differs = format!("x-request-id: {id}\r\ncontent-length: {length}\r\n\r\n");
         [self.head.as_slice(), differs.as_bytes(), &body].concat()
+    }
+}
+
+/// So many connections that fail one after the other end a closed loop: each slot had several.
+/// Bursts and open loops knock no faster than planned.
+fn refused_limit(pacing: Pacing) -> Option<u64> {
+    match pacing {
+        Pacing::Closed { concurrency } => Some(16.max(4 * u64::from(concurrency))),
+        Pacing::Burst { .. } | Pacing::Open { .. } => None,
     }
 }
 

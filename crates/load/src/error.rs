@@ -28,7 +28,7 @@ pub enum LoadError {
     },
     /// Nobody answers there.
     #[error(
-        "cannot reach {url} at {address}: {cause}; start the server first, or check --api_base"
+        "cannot reach {url} at {address}: {cause}; start the server first, or check --api-base"
     )]
     Unreachable {
         /// The base URL.

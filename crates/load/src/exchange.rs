@@ -195,7 +195,9 @@ pub(crate) async fn exchange<C: Connector>(
 
 /// Opens a connection that takes a request.
 pub(crate) async fn connect<C: Connector>(shared: &Shared<C>) -> Result<Channel<C>, EndCause> {
-    match timeout(shared.deadlines.connect, Channel::open(&shared.connector)).await {
+    let opened = timeout(shared.deadlines.connect, Channel::open(&shared.connector)).await;
+    shared.note_connecting(matches!(opened, Ok(Ok(_))));
+    match opened {
         Ok(Ok(channel)) => Ok(channel),
         Ok(Err(why)) => Err(EndCause::ConnectFailed(why)),
         Err(_) => Err(EndCause::Timeout(TimeoutKind::Connect)),

@@ -83,7 +83,8 @@ impl ChatConfig {
             .as_deref()
             .map(Target::parse)
             .transpose()
-            .map_err(Failure::usage)?;
+            .map_err(Failure::usage)?
+            .map(|target| with_version(target, &args.endpoint));
         for (flag, text) in [
             ("--model", &args.model),
             ("--description", &args.description),
@@ -106,7 +107,7 @@ impl ChatConfig {
             load,
             prompts,
             deadlines: deadlines(&args)?,
-            slo: slo(&args.goodput)?,
+            slo: slo(&args.goodput, !args.no_stream)?,
             request: request(&args)?,
             output: OutputConfig {
                 results_file: args.results_file,
@@ -122,6 +123,15 @@ impl ChatConfig {
             target,
         })
     }
+}
+
+/// `--base-url http://host:8000 --endpoint /v1/chat/completions`, as `vllm bench serve` has it, is
+/// `--api-base http://host:8000/v1` here.
+fn with_version(mut target: Target, endpoint: &str) -> Target {
+    if endpoint.starts_with("/v1/") && !target.base_path.ends_with("/v1") {
+        target.base_path.push_str("/v1");
+    }
+    target
 }
 
 fn refuse_control_characters(flag: &str, text: Option<&str>) -> Result<(), Failure> {
@@ -202,7 +212,7 @@ fn headers(typed: &[String]) -> Result<Vec<(String, String)>, Failure> {
         .collect()
 }
 
-fn slo(objectives: &[String]) -> Result<Option<Slo>, Failure> {
+fn slo(objectives: &[String], stream: bool) -> Result<Option<Slo>, Failure> {
     if objectives.is_empty() {
         return Ok(None);
     }
@@ -226,6 +236,12 @@ fn slo(objectives: &[String]) -> Result<Option<Slo>, Failure> {
             _ => return Err(refuse()),
         };
         *place = Some(bound);
+    }
+    if !stream && (slo.ttft_ms.is_some() || slo.tpot_ms.is_some()) {
+        return Err(Failure::usage(
+            "--goodput with ttft or tpot needs streams, and --no-stream asks for none; \
+             leave one of the two out",
+        ));
     }
     Ok(Some(slo))
 }

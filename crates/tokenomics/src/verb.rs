@@ -3,15 +3,16 @@
 use crate::args::{Args, MockArgs, OutputFormat, PlotArgs, ReportArgs, RoleChunkArg};
 use crate::config::read;
 use crate::failure::{Exit, Failure};
-use crate::output::{self, say};
+use crate::output::{self, ImageFormat, say};
 use bytes::Bytes;
 use clap::CommandFactory;
 use mock::{Fault, MockConfig, MockServer, MockStats, RoleChunk, StopSignal};
 use report::ResultFile;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::panic::PanicHookInfo;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 use store::SavedFile;
@@ -101,21 +102,44 @@ fn millis(flag: &str, value: f64) -> Result<Duration, Failure> {
 
 /// `tokenomics plot`: result files to an image.
 pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
-    let image = &args.image;
-    let files: Result<Vec<(String, ResultFile)>, Failure> = args
-        .files
-        .iter()
-        .map(|path| {
-            let bytes = read("the result file", path)?;
-            let file = ResultFile::parse(&bytes)
-                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-            let label = path.file_stem().unwrap_or_default().to_string_lossy();
-            Ok((label.into_owned(), file))
-        })
-        .collect();
-    output::plot(&files?, image)?;
-    say(&format!("Written: {}", image.display()));
+    let format = ImageFormat::of(&args.image)?;
+    let labels = labels(&args.files);
+    let mut files = Vec::new();
+    for (path, label) in args.files.iter().zip(labels) {
+        let bytes = read("the result file", path)?;
+        let file = ResultFile::parse(&bytes)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        files.push((label, file));
+    }
+    if files
+        .windows(2)
+        .any(|pair| pair[0].1.axis != pair[1].1.axis)
+    {
+        return Err(Failure::usage(
+            "these files have different loads (batch sizes, concurrency, rates), which share no \
+             axis; plot each kind for itself",
+        ));
+    }
+    output::plot(&files, format, &args.image)?;
+    say(&format!("Written: {}", args.image.display()));
     Ok(Exit::Done)
+}
+
+/// The files' names; their paths, where two have the same name.
+fn labels(files: &[PathBuf]) -> Vec<String> {
+    let name = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let names: HashSet<String> = files.iter().map(name).collect();
+    if names.len() == files.len() {
+        files.iter().map(name).collect()
+    } else {
+        files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
+    }
 }
 
 /// `tokenomics report`: records to every number again.
@@ -125,7 +149,15 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let saved = if path.is_dir() {
         read_parts(path)?
     } else {
-        store::read(Bytes::from(read("the records", path)?)).map_err(refuse)?
+        let bytes = read("the records", path)?;
+        if ResultFile::parse(&bytes).is_ok() {
+            return Err(Failure::usage(format!(
+                "{} is a result file, which has no records; give the .records.parquet or \
+                 .records.jsonl beside it",
+                path.display()
+            )));
+        }
+        store::read(Bytes::from(bytes)).map_err(refuse)?
     };
     if saved.truncated && args.output_format != OutputFormat::Quiet {
         say("The last line is cut off, as a killed run leaves it; one record is lost.");

@@ -7,7 +7,7 @@ pub enum WorkloadError {
     /// A rate that is not a positive number.
     #[error(
         "`--request-rate` must be above 0 requests per second and finite, got `{rate}`; leave it \
-         out for a closed loop."
+         out for bursts or a closed loop."
     )]
     Rate {
         /// As given, in requests per second.
@@ -62,7 +62,7 @@ pub enum WorkloadError {
         after: Nanos,
     },
     /// A request that may generate nothing.
-    #[error("`--max-tokens` must be at least 1, got `0`; leave it out for the server's own limit.")]
+    #[error("`--max-tokens` must be at least 1, got `0`; give at least 1 token.")]
     MaxTokens,
 
     /// A file name that names no format.

@@ -50,9 +50,9 @@ impl Evidence<'_> {
         suspect(
             "interrupted",
             format!(
-                "The run was stopped before it was over: {} of {} planned requests were released, \
-                 {} of them cancelled; run it to its end for numbers that others can compare.",
-                r.issued, r.planned, r.cancelled
+                "The run was stopped before it was over, after {} requests, {} of them cancelled; \
+                 let it go to its end for numbers that others can compare.",
+                r.issued, r.cancelled
             ),
         )
     }

@@ -11,6 +11,9 @@ const FAILED_SHARE_MAX: f64 = 0.5;
 /// are shown without one; only a sample that carries no percentile at all makes a run suspect.
 const COMPLETE_MIN: u64 = 6;
 
+/// Runs from which a standard deviation over runs says something.
+const RUNS_MIN: u32 = 3;
+
 /// Medians of thirds differ by a few per cent in any run; by a fifth, the run is two runs.
 const DRIFT_MAX: f64 = 0.2;
 
@@ -69,9 +72,9 @@ impl Evidence<'_> {
             return invalid(
                 "nothing_succeeded",
                 format!(
-                    "None of {} requests was answered in full.{most} Check the address, the model \
-                     and the key.",
-                    r.issued
+                    "None of {} requests was answered in full.{most} {}",
+                    r.issued,
+                    self.way_out()
                 ),
             );
         }
@@ -86,9 +89,9 @@ impl Evidence<'_> {
             return invalid(
                 "most_failed",
                 format!(
-                    "{counts}, more than {}: the rest is no sample of the load.{most} Lower the \
-                     load or mend the server.",
-                    percent(FAILED_SHARE_MAX)
+                    "{counts}, more than {}: the rest is no sample of the load.{most} {}",
+                    percent(FAILED_SHARE_MAX),
+                    self.way_out()
                 ),
             );
         }
@@ -104,16 +107,34 @@ impl Evidence<'_> {
 
     fn few_samples(&self) -> Finding {
         let complete = self.summary.reliability.complete;
-        if complete == 0 || complete >= COMPLETE_MIN {
+        // The throughput of bursts is a number per run: three of them have a spread to judge by,
+        // and the percentiles that so few requests cannot carry are marked one by one.
+        let told_by_runs = self.summary.runs >= RUNS_MIN
+            && matches!(self.summary.point.pacing, Pacing::Burst { .. });
+        if complete == 0 || complete >= COMPLETE_MIN || told_by_runs {
             return None;
         }
         suspect(
             "few_samples",
             format!(
-                "{complete} complete requests are fewer than the {COMPLETE_MIN} from which a \
-                 median has an interval; ask for more requests or runs."
+                "Only {complete} requests were complete, and a median has an interval from \
+                 {COMPLETE_MIN} on; ask for more requests or runs."
             ),
         )
+    }
+
+    /// What helps against the most frequent failure.
+    fn way_out(&self) -> &'static str {
+        let failures = &self.summary.reliability.failures;
+        match failures.first().map_or("", |failure| failure.kind.as_str()) {
+            "http_401" | "http_403" => "Check the key.",
+            "http_400" | "http_404" | "http_422" => "Check the address and the model.",
+            "http_429" | "http_503" => "Lower the load.",
+            "connect" | "stale_connection" | "timeout_connect" => {
+                "Check that the server still runs and takes connections."
+            }
+            _ => "Look into the server's log.",
+        }
     }
 
     fn without_tokens(&self) -> Finding {

@@ -216,7 +216,7 @@ async fn run_all(
         });
         progress.end_run();
         let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
-        if point_is_over || span.interrupted {
+        if point_is_over || span.interrupted || span.lost {
             let summary = recorder.with(stats::summarize);
             // Points that are still to come are not in it.
             if let Some(point) = summary.points.last() {
@@ -225,6 +225,10 @@ async fn run_all(
         }
         if span.interrupted {
             return Ok(End::Interrupted);
+        }
+        if span.lost {
+            let lost = format!("{url} takes no connections any more; what was measured is kept");
+            return Ok(End::Lost(Failure::failed(lost)));
         }
         let hopeless = !run.warmup
             && recorder
@@ -266,11 +270,20 @@ fn conclude(
     if let Some(records) = recorder.finish()? {
         written.push(records.display().to_string());
     }
-    if config.output.plot
-        && let Some(plot) = output::plot_summary(&json, paths)?
-    {
-        written.push(plot.display().to_string());
-    }
+    let plot = match config.output.plot {
+        true => output::plot_summary(&json, paths)?,
+        false => None,
+    };
+    written.extend(plot.iter().map(|plot| plot.display().to_string()));
+    written.extend(
+        config
+            .output
+            .file
+            .iter()
+            .map(|file| file.display().to_string()),
+    );
+    // What an earlier run left under these names belongs to other numbers.
+    paths.remove_others(config.output.records, plot.is_some());
     if config.output.format != OutputFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }
@@ -284,33 +297,37 @@ fn conclude(
 
 fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {
     let server = match &config.target {
-        Some(target) => target.url(),
+        Some(target) => format!("{}{}", target.url(), config.endpoint.path()),
         None => BuiltIn::WORDS.to_owned(),
     };
-    let mut lines = vec![format!("Server:   {server}{}", config.endpoint.path())];
-    if let Some(model) = &config.model {
-        lines.push(format!("Model:    {model}"));
-    }
-    lines.push(format!("Prompts:  {}", config.dataset));
+    let request = &config.request;
+    let model = config.model.as_deref().unwrap_or("the first one it lists");
+    let kind = if request.stream { "streamed" } else { "whole" };
+    let mut lines = vec![
+        format!("Server:    {server}"),
+        format!("Model:     {model}"),
+        format!("Prompts:   {}", config.dataset),
+        format!(
+            "Responses: {kind}, at most {} tokens, n = {}",
+            request.max_tokens, request.choices
+        ),
+        format!("Warm-up:   {} runs of each point", config.load.warmup_runs),
+    ];
     for (number, point) in (0..).zip(&config.load.points) {
-        let plans: Vec<&Plan> = planned
-            .iter()
-            .filter(|planned| planned.run.point == number && !planned.run.warmup)
-            .map(|planned| &planned.plan)
-            .collect();
-        lines.push(format!(
-            "Measure:  {} · {} × {}",
-            point_name(point.info.pacing),
-            plans.len(),
-            workload::describe(&plans)
-        ));
+        let mut runs = planned.iter().filter(|planned| planned.run.point == number);
+        if let Some(measured) = runs.find(|planned| !planned.run.warmup) {
+            lines.push(format!(
+                "Measure:   {}, {} runs of {}",
+                point_name(point.info.pacing),
+                config.load.runs,
+                workload::describe(&[&measured.plan])
+            ));
+        }
     }
     let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
-    lines.push(format!(
-        "Workload: sha256 {}",
-        workload::workload_hash(&plans)
-    ));
-    lines.push("Nothing was sent.".to_owned());
-    output::print(&(lines.join("\n") + "\n"))?;
+    let hash = workload::workload_hash(&plans);
+    lines.push(format!("Workload:  sha256 {hash}"));
+    lines.push("Nothing was sent.\n".to_owned());
+    output::print(&lines.join("\n"))?;
     Ok(Exit::Done)
 }

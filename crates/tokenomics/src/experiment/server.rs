@@ -51,25 +51,32 @@ async fn first_model(
     headers: &HeaderMap,
 ) -> Result<String, Failure> {
     let path = format!("{}/models", target.base_path);
+    let url = target.url();
     let asking = load::get(connector, &path, headers.clone(), config.deadlines.connect);
-    let way_out = "name the model with --model";
     let answer = asking.await.map_err(|why| {
-        Failure::failed(format!(
-            "cannot list the models of {}: {why}; {way_out}",
-            target.url()
-        ))
+        let way_out = if why.contains("InvalidContentType") {
+            "it does not speak TLS; write http:// in front of its address"
+        } else {
+            "check --api-base"
+        };
+        Failure::failed(format!("cannot list the models of {url}: {why}; {way_out}"))
     })?;
     if answer.status != 200 {
         let words = openai::error_message(&answer.body).unwrap_or_default();
+        let way_out = match answer.status {
+            401 | 403 => {
+                "check the key: --api-key, --api-key-file or the variable OPENAI_API_KEY".to_owned()
+            }
+            404 if !target.base_path.ends_with("/v1") => {
+                format!("most servers have their API under /v1: try --api-base {url}/v1")
+            }
+            _ => "check --api-base, or name the model with --model".to_owned(),
+        };
         return Err(Failure::failed(format!(
-            "listing the models of {} was answered with status {}: {words}; \
-             check --api-base and --api-key, or {way_out}",
-            target.url(),
+            "listing the models of {url} was answered with status {}: {words}; {way_out}",
             answer.status
         )));
     }
-    openai::model_ids(&answer.body)
-        .into_iter()
-        .next()
-        .ok_or_else(|| Failure::failed(format!("{} lists no model; {way_out}", target.url())))
+    let first = openai::model_ids(&answer.body).into_iter().next();
+    first.ok_or_else(|| Failure::failed(format!("{url} lists no model; name one with --model")))
 }

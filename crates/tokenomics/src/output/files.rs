@@ -1,5 +1,6 @@
 //! Files of a run: where they are, and how they are written so that none is ever half there.
 
+use crate::args::RecordsFormat;
 use crate::config::OutputConfig;
 use crate::failure::Failure;
 use std::fs::{self, File};
@@ -48,11 +49,25 @@ impl Paths {
     }
 }
 
+impl Paths {
+    /// Removes the plot and the records that this run did not write.
+    pub(crate) fn remove_others(&self, records: RecordsFormat, has_plot: bool) {
+        if !has_plot {
+            let _ = fs::remove_file(&self.plot);
+        }
+        for format in [RecordsFormat::Parquet, RecordsFormat::Jsonl] {
+            if let Some(extension) = format.extension().filter(|_| format != records) {
+                let _ = fs::remove_file(self.records(extension));
+            }
+        }
+    }
+}
+
 /// Makes sure that a file can be made at `path`, without making it.
 fn check_writable(path: &Path) -> Result<(), Failure> {
     let refuse = |error: io::Error| {
         Failure::failed(format!(
-            "cannot write {}: {error}; choose another place with --results-file",
+            "cannot write {}: {error}; choose another place for it",
             path.display()
         ))
     };

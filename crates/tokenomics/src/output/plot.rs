@@ -5,18 +5,37 @@ use crate::output::files::{Paths, write_atomically};
 use report::{ReportError, ResultFile, figure};
 use std::path::{Path, PathBuf};
 
-/// Draws labelled result files; the image's extension says how.
-pub(crate) fn plot(files: &[(String, ResultFile)], image: &Path) -> Result<(), Failure> {
-    let extension = image.extension().unwrap_or_default().to_ascii_lowercase();
-    let bytes = match extension.to_str() {
-        Some("png") => figure::png(files),
-        Some("svg") => figure::svg(files).map(String::into_bytes),
-        _ => {
-            return Err(Failure::usage(format!(
+/// How an image is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageFormat {
+    Png,
+    Svg,
+}
+
+impl ImageFormat {
+    /// By the image's extension.
+    pub(crate) fn of(image: &Path) -> Result<Self, Failure> {
+        let extension = image.extension().unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("png") => Ok(ImageFormat::Png),
+            Some("svg") => Ok(ImageFormat::Svg),
+            _ => Err(Failure::usage(format!(
                 "the image must end in .png or .svg, got `{}`; it comes last",
                 image.display()
-            )));
+            ))),
         }
+    }
+}
+
+/// Draws labelled result files.
+pub(crate) fn plot(
+    files: &[(String, ResultFile)],
+    format: ImageFormat,
+    image: &Path,
+) -> Result<(), Failure> {
+    let bytes = match format {
+        ImageFormat::Png => figure::png(files),
+        ImageFormat::Svg => figure::svg(files).map(String::into_bytes),
     };
     write_atomically(image, &bytes.map_err(Failure::failed)?)
 }
