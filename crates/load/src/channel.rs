@@ -123,8 +123,11 @@ impl<C: Connector> Channel<C> {
                     Err(ChannelError::Closed(why.into()))
                 });
             }
-            let stamp = self.stamps.latest_read();
-            let stamp = stamp.expect("a read that brought bytes was stamped");
+            // Over TLS, bytes may have come with the handshake, before the request was sent.
+            let Some(stamp) = self.stamps.latest_read() else {
+                let why = "it answered before it was asked";
+                return Poll::Ready(Err(ChannelError::Malformed(why.into())));
+            };
             let read = self
                 .response
                 .push(buffer.filled(), &mut |body| on_body(body, stamp));

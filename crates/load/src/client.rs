@@ -8,7 +8,6 @@ use crate::gate::Gate;
 use crate::headers::request_head;
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
-use crate::packet::EndCause;
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
 use openai::RequestTemplate;
@@ -16,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use trace::{Nanos, Pacing, Plan, PlannedRequest, Record, RunId, StampSource, Stop};
 
 /// Connections that are opened at once before a run: a burst of a thousand would overflow the
@@ -165,34 +164,31 @@ impl<C: Connector + 'static> Client<C> {
     /// # Errors
     /// Not even one connection could be opened; the words are the system's.
     pub async fn prepare(&self, count: usize) -> Result<(), String> {
+        self.shared.idle.borrow_mut().retain_mut(Channel::is_idle);
         let missing = count.saturating_sub(self.shared.idle.borrow().len());
         let mut opening = JoinSet::new();
-        for _ in 0..missing {
-            if opening.len() == OPENING_AT_ONCE {
-                self.keep(opening.join_next().await)?;
+        let mut refused = None;
+        let mut left = missing;
+        loop {
+            while left > 0 && opening.len() < OPENING_AT_ONCE {
+                let shared = Rc::clone(&self.shared);
+                opening.spawn_local(async move { exchange::connect(&shared).await });
+                left -= 1;
             }
-            let shared = Rc::clone(&self.shared);
-            opening.spawn_local(async move { exchange::connect(&shared).await });
-        }
-        while let Some(opened) = opening.join_next().await {
-            self.keep(Some(opened))?;
-        }
-        Ok(())
-    }
-
-    /// Keeps a connection that was opened ahead; an error only while there is none at all.
-    fn keep(
-        &self,
-        opened: Option<Result<Result<Channel<C>, EndCause>, JoinError>>,
-    ) -> Result<(), String> {
-        match opened {
-            Some(Ok(Ok(channel))) => self.shared.give_back(channel),
-            Some(Ok(Err(cause))) if self.shared.idle.borrow().is_empty() => {
-                return Err(cause.words());
+            match opening.join_next().await {
+                Some(Ok(Ok(channel))) => self.shared.give_back(channel),
+                Some(Ok(Err(cause))) => {
+                    refused.get_or_insert(cause);
+                    left = 0;
+                }
+                Some(Err(_)) => {}
+                None => break,
             }
-            _ => {}
         }
-        Ok(())
+        match refused {
+            Some(cause) if self.shared.idle.borrow().is_empty() => Err(cause.words()),
+            _ => Ok(()),
+        }
     }
 
     /// Runs a plan to its end, or until `stop` says so: then nothing more is released, and what is
@@ -250,7 +246,7 @@ impl<C: Connector + 'static> Client<C> {
         Ok(RunSpan {
             start,
             end,
-            planned: if whole_plan {
+            planned: if whole_plan && !lost {
                 plan.requests.len() as u64
             } else {
                 released

@@ -110,7 +110,7 @@ pub(crate) fn describe(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::AddrNotAvailable => "address not available: no free local port".into(),
-        io::ErrorKind::TimedOut => "connecting timed out".into(),
+        io::ErrorKind::TimedOut => "the connection timed out".into(),
         _ => error.to_string(),
     }
 }

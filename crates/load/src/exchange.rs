@@ -18,11 +18,20 @@ use trace::{Nanos, RunId, TimeoutKind};
 /// Bytes of a stream that are handed over for decoding together.
 const HAND_OVER_BYTES: usize = 4 * 1024;
 
-/// More body than this ends a response: nothing that a benchmark asks for is longer.
-const BODY_LIMIT: u64 = 256 * 1024 * 1024;
+/// More body than this ends a response: no stream that a benchmark asks for is longer.
+const STREAM_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// A body that is not a stream is kept whole until it is decoded.
+const WHOLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Of an error or of something else than was asked for, this much tells enough.
+const EXCERPT_BYTES_MAX: u64 = 64 * 1024;
+
+/// How long the end of the body may come after `[DONE]`.
+const AFTER_DONE: Nanos = Nanos::from_millis(1000);
 
 /// How long the decoding may take to say whether a token came before a deadline.
-const DECODING_GRACE: Nanos = Nanos::from_millis(100);
+const DECODING_GRACE: Nanos = Nanos::from_millis(2000);
 
 /// What is known of a request so far. Dropping it, however that comes about, ends the request:
 /// where nothing else was said, as cancelled.
@@ -30,6 +39,8 @@ struct Capture<C: Connector> {
     shared: Rc<Shared<C>>,
     ending: Option<Box<Ending>>,
     progress: Arc<Progress>,
+    /// When `[DONE]` came.
+    done: Option<Nanos>,
 }
 
 impl<C: Connector> Capture<C> {
@@ -59,6 +70,7 @@ impl<C: Connector> Capture<C> {
             shared,
             ending: Some(Box::new(ending)),
             progress: Arc::default(),
+            done: None,
         }
     }
 
@@ -71,9 +83,14 @@ impl<C: Connector> Capture<C> {
         let ending = self.ending();
         ending.body_bytes += bytes.len() as u64;
         ending.pieces.push(bytes, stamp);
-        if ending.body_bytes > BODY_LIMIT {
-            return Some(EndCause::TooLong { limit: BODY_LIMIT });
+        let (limit, cause) = limit(ending.head.as_ref(), ending.stream);
+        if ending.body_bytes > limit {
+            return Some(cause);
         }
+        if ending.stream && bytes.trim_ascii_end().ends_with(b"[DONE]") {
+            self.done = Some(stamp.read);
+        }
+        let ending = self.ending();
         if ending.pieces.len() >= HAND_OVER_BYTES {
             self.hand_over();
         }
@@ -83,6 +100,15 @@ impl<C: Connector> Capture<C> {
     /// Which deadline has passed, or when the next one will.
     fn judge(&mut self) -> Result<Nanos, TimeoutKind> {
         let now = self.shared.clock.now();
+        if let Some(done) = self.done {
+            // Nothing more is to come; who waits for the body's end holds up the next request.
+            let end = done + AFTER_DONE;
+            return if now >= end {
+                Err(TimeoutKind::Total)
+            } else {
+                Ok(end)
+            };
+        }
         let last_token = self.progress.last_token();
         let deadlines = self.shared.deadlines;
         let ending = self.ending();
@@ -98,11 +124,12 @@ impl<C: Connector> Capture<C> {
         next.min(self.shared.clock.now() + span(self.shared.deadlines.stall))
     }
 
-    /// Gives everything to the decoding at once; whether a token may be among it.
+    /// Gives everything to the decoding at once; whether a token may be among it that the decoding
+    /// has not come to yet.
     fn hand_over_now(&mut self) -> bool {
         self.hand_over();
         self.shared.outbox.flush();
-        self.ending().body_bytes > 0
+        !self.shared.clock.is_virtual() && self.ending().body_bytes > 0
     }
 
     /// Gives what was received so far to the decoding, where it can be decoded as it comes.
@@ -249,13 +276,21 @@ async fn receive<C: Connector>(
             }
             match received {
                 Poll::Ready(Ok(true)) => return Poll::Ready(over.unwrap_or(EndCause::Whole)),
-                Poll::Ready(Ok(false)) => match over {
-                    Some(cause) => return Poll::Ready(cause),
-                    None => advanced = true,
-                },
+                Poll::Ready(Ok(false)) => {
+                    if let Some(cause) = over {
+                        return Poll::Ready(cause);
+                    }
+                    advanced = true;
+                    if capture.done.is_some() {
+                        watch.as_mut().set(Watch::new(capture));
+                        watched = false;
+                    }
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(broken(channel, error)),
                 // It was bytes that woke the task: the timer knows the task from before.
-                Poll::Pending if advanced && watched => return Poll::Pending,
+                Poll::Pending if advanced && watched && !watch.timer.is_elapsed() => {
+                    return Poll::Pending;
+                }
                 Poll::Pending => {
                     watched = true;
                     return watch.as_mut().poll(cx, capture).map(EndCause::Timeout);
@@ -315,6 +350,18 @@ impl Watch {
             let wait = capture.shared.span_until(next);
             me.timer.as_mut().reset(Instant::now() + wait);
         }
+    }
+}
+
+/// How long a body may be, and what a longer one is.
+fn limit(head: Option<&Head>, stream: bool) -> (u64, EndCause) {
+    let too_long = |limit| (limit, EndCause::TooLong { limit });
+    match head {
+        Some(head) if head.is_event_stream() && stream => too_long(STREAM_BYTES_MAX),
+        Some(head) if head.is_success() && !stream => too_long(WHOLE_BYTES_MAX),
+        Some(_) => (EXCERPT_BYTES_MAX, EndCause::Refused),
+        // The head comes with the first read, which is no longer than that.
+        None => too_long(WHOLE_BYTES_MAX),
     }
 }
 

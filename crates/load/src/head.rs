@@ -28,10 +28,14 @@ impl Head {
         }
     }
 
+    /// Whether it is the head of an answer to what was asked, in a form that was asked for.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status) && self.content_encoding.is_none()
+    }
+
     /// Whether the body is a stream of events that can be decoded as it comes.
     pub(crate) fn is_event_stream(&self) -> bool {
-        (200..300).contains(&self.status)
-            && self.content_encoding.is_none()
+        self.is_success()
             && self.content_type.as_deref().is_some_and(|content_type| {
                 let essence = content_type.split(';').next().unwrap_or_default();
                 essence.trim().eq_ignore_ascii_case("text/event-stream")

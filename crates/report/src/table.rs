@@ -155,7 +155,7 @@ fn tokens_per_second(point: &PointSummary, rate: Option<MeanStd>) -> String {
 }
 
 /// A percentile without an interval is marked, and dim where there is colour.
-fn quantile(quantile: Quantile, is_estimated: bool, style: Style) -> grid::Cell {
+fn quantile(quantile: Quantile, is_estimated: bool) -> grid::Cell {
     let value = number::estimated(number::significant(quantile.value), is_estimated);
     match quantile.interval {
         Some(_) => grid::Cell::new(value),

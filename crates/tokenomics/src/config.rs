@@ -56,6 +56,17 @@ pub(crate) struct OutputConfig {
     pub(crate) file: Option<PathBuf>,
 }
 
+/// Words that must reach no output, though a server may repeat them.
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The text without them.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let without = |text: String, secret: &String| text.replace(secret.as_str(), "[a key]");
+        self.0.iter().fold(text.to_owned(), without)
+    }
+}
+
 /// A key: it goes to the server and nowhere else.
 #[derive(Clone)]
 pub(crate) struct Secret(String);
@@ -73,6 +84,20 @@ impl std::fmt::Debug for Secret {
 }
 
 impl ChatConfig {
+    /// The key and the values of the user's headers.
+    pub(crate) fn secrets(&self) -> Secrets {
+        /// Shorter ones stand in ordinary words too.
+        const BYTES_MIN: usize = 6;
+        let key = self.api_key.iter().map(|key| key.expose().to_owned());
+        let headers = self.headers.iter().flat_map(|(_, value)| {
+            // `Bearer sk-…`: the key is the last word.
+            [Some(value.as_str()), value.split_whitespace().last()]
+        });
+        let headers = headers.flatten().map(str::to_owned);
+        let long = |secret: &String| secret.len() >= BYTES_MIN;
+        Secrets(key.chain(headers).filter(long).collect())
+    }
+
     /// Checks what was typed. `environment` looks up a variable.
     pub(crate) fn resolve(
         args: ChatArgs,
@@ -92,6 +117,7 @@ impl ChatConfig {
             refuse_control_characters(flag, text.as_deref())?;
         }
         let load = Load::resolve(&args)?;
+        let request = request(&args)?;
         let (prompts, dataset) = prompts::source(&args, environment)?;
         Ok(ChatConfig {
             endpoint: Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?,
@@ -107,8 +133,8 @@ impl ChatConfig {
             load,
             prompts,
             deadlines: deadlines(&args)?,
-            slo: slo(&args.goodput, !args.no_stream)?,
-            request: request(&args)?,
+            slo: slo(&args.goodput, request.stream)?,
+            request,
             output: OutputConfig {
                 results_file: args.results_file,
                 records: args.records,
@@ -190,12 +216,18 @@ fn request(args: &ChatArgs) -> Result<RequestConfig, Failure> {
             ))
         })?,
     };
+    // What `--extra-body` says of these is what is sent.
+    let stream = extra_body
+        .get("stream")
+        .and_then(serde_json::Value::as_bool);
+    let choices = extra_body.get("n").and_then(serde_json::Value::as_u64);
+    let choices = choices.and_then(|choices| u32::try_from(choices).ok());
     Ok(RequestConfig {
         max_tokens: args.max_tokens,
         temperature: args.temperature,
-        choices: args.n,
+        choices: choices.unwrap_or(args.n),
         ignore_eos: args.ignore_eos,
-        stream: !args.no_stream,
+        stream: stream.unwrap_or(!args.no_stream),
         extra_body,
     })
 }
@@ -275,4 +307,18 @@ pub(crate) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Failure> {
             path.display()
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secrets;
+
+    #[test]
+    fn a_server_that_repeats_the_key_does_not_get_it_into_an_output() {
+        let secrets = Secrets(vec!["sk-hunter2".into()]);
+        assert_eq!(
+            secrets.redact("Incorrect API key provided: sk-hunter2."),
+            "Incorrect API key provided: [a key]."
+        );
+    }
 }

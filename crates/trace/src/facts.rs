@@ -92,7 +92,7 @@ pub struct Instrument {
     pub steal: Option<Nanos>,
     /// Time this process's control group was throttled.
     pub throttled: Option<Nanos>,
-    /// The most file descriptors open at once that the run needed, and the limit.
+    /// How many files this process may have open at once.
     pub file_descriptor_limit: Option<u64>,
 }
 

@@ -118,7 +118,7 @@ fn a_limit_of_no_tokens_is_refused() {
     config.max_tokens = Some(0);
     assert_eq!(
         refusal(&config),
-        "`--max-tokens` must be at least 1, got `0`; leave it out for the server's own limit."
+        "`--max-tokens` must be at least 1, got `0`; give at least 1 token."
     );
 }
 

@@ -233,3 +233,62 @@ fn fault_35_a_panic_while_decoding_goes_up_to_who_holds_the_client() {
     let _ = runtime.block_on(tasks.run_until(run));
     drop(client);
 }
+
+/// Answers with a stream of `bytes`, again and again without a pause.
+fn flood(bytes: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            // Until the request, or the end of a connection that only probes.
+            if socket.read(&mut [0; 4096]).unwrap_or(0) == 0 {
+                continue;
+            }
+            let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+            let mut sent = socket.write_all(head);
+            while sent.is_ok() {
+                sent = socket.write_all(bytes);
+            }
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn fault_21_a_flood_of_pings_does_not_outrun_the_deadline() {
+    let (target, connector) = connect_to(flood(b": ping\n\n"));
+    let mut setup = setup(&target);
+    setup.deadlines.first_token = Duration::from_millis(50);
+    setup.deadlines.stall = Duration::from_millis(20);
+    let run = run_plan(connector, &closed(1, 1), &setup).await;
+    let timeout = Outcome::Timeout(trace::TimeoutKind::FirstToken);
+    assert_eq!(outcomes(&run.records), [timeout]);
+}
+
+#[tokio::test]
+async fn a_body_that_stays_open_after_done_holds_no_slot() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (target, connector) = {
+        let addr = listener.local_addr().unwrap();
+        connect_to(addr)
+    };
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            if socket.read(&mut [0; 4096]).unwrap_or(0) > 0 {
+                let stream = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\
+                    data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n\
+                    data: [DONE]\n\n";
+                socket.write_all(stream).unwrap();
+                held.push(socket);
+            }
+        }
+    });
+    let run = run_plan(connector, &closed(1, 1), &setup(&target)).await;
+    assert_eq!(outcomes(&run.records), [Outcome::Complete]);
+    let held = run.span.end - run.span.start;
+    // Far from the deadlines, which are a minute each.
+    assert!(held < ms(20_000), "{held:?}");
+}

@@ -96,7 +96,9 @@ fn end(second: Second) -> Result<Result<(), String>, RecvTimeoutError> {
                 second,
                 opened: Cell::new(0),
             };
-            let options = client_options(&Setup::on(Clock::Monotonic));
+            let mut setup = Setup::on(Clock::Monotonic);
+            setup.deadlines.connect = Duration::from_millis(200);
+            let options = client_options(&setup);
             let client = Client::new(connector, options, Box::new(|_| {})).unwrap();
             if second == Second::Fails {
                 client.prepare(4).await?;

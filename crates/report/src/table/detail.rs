@@ -20,7 +20,7 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
         let mean = number::estimated(number::significant(sample.mean), is_estimated);
         let mut row = vec![Cell::new(name), Cell::new(mean)];
         let percentiles = latency::percentiles(sample);
-        row.extend(percentiles.map(|(_, value)| quantile(value, is_estimated, style)));
+        row.extend(percentiles.map(|(_, value)| quantile(value, is_estimated)));
         row.push(Cell::inked(number::count(sample.n), Ink::Dim));
         grid.push(row);
     }

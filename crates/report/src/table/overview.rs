@@ -18,16 +18,16 @@ pub(super) fn lines(points: &[PointSummary], style: Style) -> Vec<String> {
         ],
     ]);
     for point in points {
-        grid.push(row(point, style));
+        grid.push(row(point));
     }
     grid.lines(style).collect()
 }
 
-fn row(point: &PointSummary, style: Style) -> Vec<Cell> {
+fn row(point: &PointSummary) -> Vec<Cell> {
     let latency = &point.latency;
     let is_estimated = super::is_estimated(point);
     let cell = |sample: &Option<Distribution>, estimated, of: fn(&Distribution) -> Quantile| {
-        let cell = |sample| quantile(of(sample), estimated, style);
+        let cell = |sample| quantile(of(sample), estimated);
         sample
             .as_ref()
             .map_or_else(|| Cell::new(number::ABSENT), cell)

@@ -22,6 +22,11 @@ pub(crate) struct Point {
 }
 
 impl Load {
+    /// Whether requests arrive whatever the server does.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.points[0].info.pacing, Pacing::Open { .. })
+    }
+
     /// Checks what was typed of the load.
     pub(super) fn resolve(args: &ChatArgs) -> Result<Self, Failure> {
         let points = points(args)?;

@@ -15,7 +15,7 @@ use stats::{Grade, Summary};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
-use trace::{Pacing, Plan, RunFacts, RunHeader, RunId, SCHEMA_VERSION};
+use trace::{Pacing, Plan, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION};
 
 /// What ctrl-C does: nothing is kept before the first run, everything after.
 struct Interrupt {
@@ -65,6 +65,10 @@ async fn measure(
         if config.target.is_none() { 2 } else { 1 },
     )
     .map_err(Failure::failed)?;
+    if config.load.is_open() {
+        let most = planned.iter().map(|planned| planned.plan.requests.len());
+        load::allow_as_many_as(most.max().unwrap_or(0) as u64);
+    }
     let mut server = Server::find(config).await?;
     let moment = jiff::Zoned::now();
     let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
@@ -97,7 +101,7 @@ async fn measure(
         slo: config.slo,
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
-    let recorder = Recorder::new(header, sink);
+    let recorder = Recorder::new(header, sink)?;
     let built_in = server.built_in.take();
     let url = server.target.url();
     let client = client(config, server, invocation, recorder.clone())?;
@@ -152,7 +156,12 @@ fn client(
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };
-    let on_record = Box::new(move |record| recorder.record(record));
+    let secrets = config.secrets();
+    let on_record = Box::new(move |mut record: Record| {
+        // A server may repeat the key that it refuses.
+        record.detail = record.detail.map(|words| secrets.redact(&words));
+        recorder.record(record);
+    });
     Client::new(server.connector, options, on_record).map_err(Failure::failed)
 }
 
@@ -219,7 +228,8 @@ async fn run_all(
         if point_is_over || span.interrupted || span.lost {
             let summary = recorder.with(stats::summarize);
             // Points that are still to come are not in it.
-            if let Some(point) = summary.points.last() {
+            let measured = summary.points.last();
+            if let Some(point) = measured.filter(|_| !run.warmup) {
                 progress.end_point(point);
             }
         }
@@ -270,9 +280,10 @@ fn conclude(
     if let Some(records) = recorder.finish()? {
         written.push(records.display().to_string());
     }
-    let plot = match config.output.plot {
-        true => output::plot_summary(&json, paths)?,
-        false => None,
+    let plot = if config.output.plot {
+        output::plot_summary(&json, paths)?
+    } else {
+        None
     };
     written.extend(plot.iter().map(|plot| plot.display().to_string()));
     written.extend(

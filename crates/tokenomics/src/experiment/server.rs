@@ -63,6 +63,7 @@ async fn first_model(
     })?;
     if answer.status != 200 {
         let words = openai::error_message(&answer.body).unwrap_or_default();
+        let words = config.secrets().redact(&words);
         let way_out = match answer.status {
             401 | 403 => {
                 "check the key: --api-key, --api-key-file or the variable OPENAI_API_KEY".to_owned()

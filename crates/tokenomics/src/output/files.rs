@@ -38,6 +38,27 @@ impl Paths {
 
     /// Makes sure, before anything is measured, that everything can be written.
     pub(crate) fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
+        let records = output
+            .records
+            .extension()
+            .map(|extension| self.records(extension));
+        let plot = output.plot.then(|| self.plot.clone());
+        let all = [
+            Some(self.results.clone()),
+            plot,
+            records,
+            output.file.clone(),
+        ];
+        let all: Vec<PathBuf> = all.into_iter().flatten().collect();
+        if let Some(twice) = all
+            .iter()
+            .find(|path| all.iter().filter(|other| other == path).count() > 1)
+        {
+            return Err(Failure::usage(format!(
+                "{} would be written twice; give the results another name, such as x.json",
+                twice.display()
+            )));
+        }
         check_writable(&self.results)?;
         if output.plot {
             check_writable(&self.plot)?;
@@ -136,7 +157,8 @@ fn file_name(model: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Paths, file_name, write_atomically};
+    use super::{OutputConfig, Paths, RecordsFormat, file_name, write_atomically};
+    use crate::args::OutputFormat;
     use std::path::Path;
 
     #[test]
@@ -154,6 +176,22 @@ mod tests {
             paths.records("parquet"),
             Path::new("out/my.v2.records.parquet")
         );
+    }
+
+    #[test]
+    fn results_that_would_be_overwritten_by_their_own_plot_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(Some(&folder.path().join("x.png")), "m", "now");
+        let mut output = OutputConfig {
+            results_file: None,
+            records: RecordsFormat::None,
+            plot: true,
+            format: OutputFormat::Text,
+            file: None,
+        };
+        assert!(paths.check(&output).is_err());
+        output.plot = false;
+        assert!(paths.check(&output).is_ok());
     }
 
     #[test]

@@ -73,7 +73,10 @@ impl Sink {
             RecordsFormat::Jsonl => {
                 let path = paths.records("jsonl");
                 let file = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
-                let writer = JsonlWriter::new(BufWriter::new(file), header)
+                let mut writer = JsonlWriter::new(BufWriter::new(file), header)
+                    .map_err(|error| cannot_write(&path, &error))?;
+                writer
+                    .flush()
                     .map_err(|error| cannot_write(&path, &error))?;
                 Ok(Sink::Jsonl(Box::new(Lines {
                     path,
@@ -114,14 +117,27 @@ fn cannot_write(path: &Path, error: &dyn std::error::Error) -> Failure {
 }
 
 impl Recorder {
-    pub(crate) fn new(header: RunHeader, sink: Sink) -> Self {
-        Recorder(Arc::new(Mutex::new(Kept {
+    /// Starts to keep, and to write what has waited long enough though nothing follows it.
+    pub(crate) fn new(header: RunHeader, sink: Sink) -> Result<Self, Failure> {
+        let kept = Arc::new(Mutex::new(Kept {
             header,
             records: Vec::new(),
             facts: Vec::new(),
             sink,
             failed: None,
-        })))
+        }));
+        let weak = Arc::downgrade(&kept);
+        let write = move || {
+            while let Some(kept) = weak.upgrade() {
+                Recorder(kept).kept().write(Kept::write_waiting);
+                std::thread::sleep(WRITE_EVERY / 4);
+            }
+        };
+        std::thread::Builder::new()
+            .name("recorder".into())
+            .spawn(write)
+            .map_err(|error| Failure::failed(format!("cannot start the recorder: {error}")))?;
+        Ok(Recorder(kept))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -187,6 +203,20 @@ impl Kept {
             Sink::Parquet(parts) => {
                 parts.values_waiting += 1 + record.events.len();
                 if parts.values_waiting < PART_VALUES && parts.begun.elapsed() < WRITE_EVERY {
+                    return Ok(());
+                }
+                parts.write(&self.header, &self.facts, &self.records)
+            }
+        }
+    }
+
+    /// What has waited long enough.
+    fn write_waiting(&mut self) -> Result<(), Failure> {
+        match &mut self.sink {
+            Sink::None => Ok(()),
+            Sink::Jsonl(lines) => lines.write(|_| Ok(()), false),
+            Sink::Parquet(parts) => {
+                if parts.values_waiting == 0 || parts.begun.elapsed() < WRITE_EVERY {
                     return Ok(());
                 }
                 parts.write(&self.header, &self.facts, &self.records)

@@ -19,7 +19,7 @@ fn flags_come_from_a_file_and_what_is_typed_wins() {
         plan.contains("batch 2") && plan.contains("batch 3"),
         "{plan}"
     );
-    assert!(plan.contains("Model:    m\n"), "{plan}");
+    assert!(plan.contains("Model:     m\n"), "{plan}");
     let plan = dry_run(&shell, &["--batch_sizes", "5"]);
     assert!(
         plan.contains("batch 5") && !plan.contains("batch 2"),

@@ -62,11 +62,15 @@ fn fault_02_a_server_killed_mid_run_loses_no_request_and_no_result() {
     wait_for_parts(&folder.path().join("r.records.parquet.parts"), 1);
     mock.signal(Signal::SIGKILL);
     let ended = chat.end();
-    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let lost = "takes no connections any more; what was measured is kept";
+    assert!(ended.stderr.contains(lost), "{}", ended.stderr);
     let [planned, issued, complete, failed, cancelled] =
         counts(&read_json(&folder.path().join("r.json")), "4");
-    assert_eq!((planned, issued, cancelled), (2000, 2000, 0));
+    assert_eq!((planned, cancelled), (issued, 0));
     assert_eq!(complete + failed, issued);
+    // It does not knock for ever at a door that nobody opens.
+    assert!(failed < 100, "{failed}");
     assert!(
         complete > 0 && failed > 0,
         "{complete} complete, {failed} failed"
