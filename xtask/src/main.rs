@@ -7,6 +7,7 @@ mod client;
 mod pinned;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 #[command(about = "Developer commands of tokenomics")]
@@ -43,7 +44,17 @@ enum Bench {
     Bare(bare::BareArgs),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     let Command::Bench { bench } = Args::parse().command;
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),

@@ -41,6 +41,8 @@ struct Capture<C: Connector> {
     progress: Arc<Progress>,
     /// When `[DONE]` came.
     done: Option<Nanos>,
+    /// How long the body may be, and what a longer one is; known with the head.
+    limit: (u64, EndCause),
 }
 
 impl<C: Connector> Capture<C> {
@@ -71,6 +73,18 @@ impl<C: Connector> Capture<C> {
             ending: Some(Box::new(ending)),
             progress: Arc::default(),
             done: None,
+            // The head comes with the first read, which is no longer than that.
+            limit: too_long(WHOLE_BYTES_MAX),
+        }
+    }
+
+    /// Keeps the head, once it is whole.
+    fn note_head(&mut self, head: &Head) {
+        let ending = self.ending();
+        if ending.head.is_none() {
+            let stream = ending.stream;
+            ending.head = Some(head.clone());
+            self.limit = limit(head, stream);
         }
     }
 
@@ -83,11 +97,12 @@ impl<C: Connector> Capture<C> {
         let ending = self.ending();
         ending.body_bytes += bytes.len() as u64;
         ending.pieces.push(bytes, stamp);
-        let (limit, cause) = limit(ending.head.as_ref(), ending.stream);
-        if ending.body_bytes > limit {
-            return Some(cause);
+        let (body_bytes, stream) = (ending.body_bytes, ending.stream);
+        let (limit, cause) = &self.limit;
+        if body_bytes > *limit {
+            return Some(cause.clone());
         }
-        if ending.stream && bytes.trim_ascii_end().ends_with(b"[DONE]") {
+        if stream && bytes.trim_ascii_end().ends_with(b"[DONE]") {
             self.done = Some(stamp.read);
         }
         let ending = self.ending();
@@ -271,8 +286,8 @@ async fn receive<C: Connector>(
             let received = channel.poll_receive(cx, &mut |bytes, stamp| {
                 over = over.take().or_else(|| capture.push(bytes, stamp));
             });
-            if capture.ending().head.is_none() {
-                capture.ending().head = channel.head().cloned();
+            if let Some(head) = channel.head() {
+                capture.note_head(head);
             }
             match received {
                 Poll::Ready(Ok(true)) => return Poll::Ready(over.unwrap_or(EndCause::Whole)),
@@ -354,15 +369,16 @@ impl Watch {
 }
 
 /// How long a body may be, and what a longer one is.
-fn limit(head: Option<&Head>, stream: bool) -> (u64, EndCause) {
-    let too_long = |limit| (limit, EndCause::TooLong { limit });
-    match head {
-        Some(head) if head.is_event_stream() && stream => too_long(STREAM_BYTES_MAX),
-        Some(head) if head.is_success() && !stream => too_long(WHOLE_BYTES_MAX),
-        Some(_) => (EXCERPT_BYTES_MAX, EndCause::Refused),
-        // The head comes with the first read, which is no longer than that.
-        None => too_long(WHOLE_BYTES_MAX),
+fn limit(head: &Head, stream: bool) -> (u64, EndCause) {
+    match stream {
+        true if head.is_event_stream() => too_long(STREAM_BYTES_MAX),
+        false if head.is_success() => too_long(WHOLE_BYTES_MAX),
+        _ => (EXCERPT_BYTES_MAX, EndCause::Refused),
     }
+}
+
+fn too_long(limit: u64) -> (u64, EndCause) {
+    (limit, EndCause::TooLong { limit })
 }
 
 fn broken<C: Connector>(channel: &Channel<C>, error: ChannelError) -> EndCause {

@@ -37,7 +37,7 @@ pub use error::LoadError;
 pub use get::{Answer, get};
 pub use headers::request_headers;
 pub use http::HeaderMap;
-pub use limits::{allow_as_many_as, allow_connections};
+pub use limits::{allow_as_many_as, allow_connections, leave_time_to_receiving};
 pub use stamps::{ReadStamp, Stamps};
 pub use target::Target;
 pub use tls::TlsOptions;

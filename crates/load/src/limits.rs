@@ -29,6 +29,14 @@ pub fn allow_connections(connections: u64, per_connection: u64) -> Result<(), Lo
     setrlimit(Resource::RLIMIT_NOFILE, needed_files, hard).map_err(|_| refuse)
 }
 
+/// Makes the calling thread take only the processor time that others leave. Where that is refused,
+/// it only competes more.
+pub fn leave_time_to_receiving() {
+    const LEAST_FAVOURED: i32 = 19;
+    // `None` is the calling thread.
+    let _ = rustix::process::setpriority_process(None, LEAST_FAVOURED);
+}
+
 /// Lets as many of `connections` be open at once as the hard limit allows: an open loop has no
 /// number of its own, and a server that falls behind gathers them.
 pub fn allow_as_many_as(connections: u64) {

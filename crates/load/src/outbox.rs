@@ -134,9 +134,7 @@ impl Outbox {
 /// Takes only the time that the receiving thread leaves: where both share one processor, decoding
 /// at equal priority would keep reads waiting, and events that wait together lose their own stamps.
 fn decode_all(mut decoder: Decoder, receiver: &Receiver<Message>, undecoded: &AtomicUsize) {
-    const LEAST_FAVOURED: i32 = 19;
-    // `None` is the calling thread. Where it is refused, the decoding only competes more.
-    let _ = rustix::process::setpriority_process(None, LEAST_FAVOURED);
+    crate::leave_time_to_receiving();
     for message in receiver {
         match message {
             Message::Packets(packets) => {

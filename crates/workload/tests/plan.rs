@@ -49,7 +49,7 @@ fn input_41_rate_reaches_no_plan_unchecked() {
     assert_eq!(
         refusal(&config(pacing, 1)),
         "`--request-rate` must be above 0 requests per second and finite, got `NaN`; leave it out \
-         for a closed loop."
+         for bursts or a closed loop."
     );
     let pacing = Pacing::Open {
         arrival: Arrival::Gamma {

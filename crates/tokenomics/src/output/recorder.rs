@@ -128,6 +128,7 @@ impl Recorder {
         }));
         let weak = Arc::downgrade(&kept);
         let write = move || {
+            load::leave_time_to_receiving();
             while let Some(kept) = weak.upgrade() {
                 Recorder(kept).kept().write(Kept::write_waiting);
                 std::thread::sleep(WRITE_EVERY / 4);
