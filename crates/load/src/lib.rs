@@ -1,7 +1,7 @@
 //! A plan and a connector to records: pacing, HTTP client, stamps, watchdog.
 //!
 //! One thread receives: it stamps, and parses nothing but HTTP's own framing, with code of our own
-//! ([`response`], [`channel`]): the stamp of a read must stay with its bytes, and at 1,000 streams
+//! (`response.rs`, `channel.rs`): the stamp of a read must stay with its bytes, and at 1,000 streams
 //! what a general client does beside that made reads late. A second thread
 //! decodes what was received into [`trace::Record`]s. In open loop a third one keeps the due times.
 

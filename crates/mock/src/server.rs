@@ -4,6 +4,7 @@ use crate::truth::TruthWriter;
 use crate::{MockConfig, MockError, MockStats};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{Backlog, listen, setsockopt, sockopt};
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -59,6 +60,9 @@ impl MockServer {
         listen(&listener, Backlog::MAXALLOWABLE).map_err(|errno| failed(errno.into()))?;
         // Connections inherit both options from the listener.
         setsockopt(&listener, sockopt::TcpNoDelay, &true).map_err(|errno| failed(errno.into()))?;
+        // A congestion control that paces (BBR) would write at times of its own. Where `reno` is
+        // refused, the system's is used.
+        let _ = setsockopt(&listener, sockopt::TcpCongestion, &OsString::from("reno"));
         let reader = StampedReader::new(&listener);
         let addr = listener.local_addr().map_err(failed)?;
         Ok(Self {

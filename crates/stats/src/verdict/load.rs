@@ -26,7 +26,7 @@ const LITTLES_LAW_ERROR_MAX: f64 = 0.10;
 impl Evidence<'_> {
     pub(super) fn judge_load(&self) -> Vec<(Grade, &'static str, String)> {
         let rules = match self.summary.point.pacing {
-            Pacing::Burst { .. } => vec![],
+            Pacing::Burst { .. } => vec![self.burst()],
             Pacing::Closed { concurrency } => {
                 vec![self.concurrency(concurrency), self.littles_law()]
             }
@@ -85,13 +85,7 @@ impl Evidence<'_> {
             .filter(|run| run.due_seconds > 0.0 && late(run) * 1e3 > ISSUE_LAG_MS_MAX)
             .map(|run| late(run) / run.due_seconds)
             .fold(0.0, f64::max);
-        let latency = &self.summary.latency;
-        let measured_from_release = latency.ttft.as_ref().or(latency.e2e.as_ref());
-        let lag_max = measured_from_release
-            .map_or(0.0, |latency| latency.p50.value * ISSUE_LAG_SHARE_MAX)
-            .max(ISSUE_LAG_MS_MAX);
-        let lag = latency.issue_lag.as_ref().map_or(0.0, |lag| lag.p99.value);
-
+        let (lag, lag_max) = self.issue_lag();
         let what = if off > RATE_ERROR_MAX {
             format!(
                 "the rate was off by {} (limit {})",
@@ -127,6 +121,33 @@ impl Evidence<'_> {
             format!(
                 "The planned load was not delivered: {what}.{pacer} Lower the rate, or give the \
                  client a processor of its own."
+            ),
+        )
+    }
+
+    /// p99 of the issue lag, and how much of it is too much, in milliseconds.
+    fn issue_lag(&self) -> (f64, f64) {
+        let latency = &self.summary.latency;
+        let measured_from_release = latency.ttft.as_ref().or(latency.e2e.as_ref());
+        let lag_max = measured_from_release
+            .map_or(0.0, |latency| latency.p50.value * ISSUE_LAG_SHARE_MAX)
+            .max(ISSUE_LAG_MS_MAX);
+        let lag = latency.issue_lag.as_ref().map_or(0.0, |lag| lag.p99.value);
+        (lag, lag_max)
+    }
+
+    /// A batch whose first answers are there before its last request has left is no batch.
+    fn burst(&self) -> Finding {
+        let (lag, lag_max) = self.issue_lag();
+        if lag <= lag_max {
+            return None;
+        }
+        suspect(
+            "burst_spread",
+            format!(
+                "The batches did not leave at once: 1 % of requests were released {lag:.2} ms \
+                 after their batch began or later (limit {lag_max:.2} ms); read the latencies from \
+                 due, or ask for smaller batches."
             ),
         )
     }

@@ -24,6 +24,9 @@ pub(crate) fn with_config_file(
     })?;
     let mut flags = Vec::new();
     for (name, value) in table {
+        if is_replaced(&name, &arguments) {
+            continue;
+        }
         push_flag(&mut flags, &name, value).map_err(|why| {
             Failure::usage(format!("--config {}: `{name}` {why}", path.display()))
         })?;
@@ -33,6 +36,29 @@ pub(crate) fn with_config_file(
     let mut joined = arguments;
     joined.splice(place..place, flags);
     Ok(joined)
+}
+
+/// Flags of which one that is typed takes the place of all that the file holds.
+const INSTEAD_OF_EACH_OTHER: [&[&str]; 4] = [
+    &["batch-sizes", "max-concurrency", "request-rate"],
+    &["num-prompts", "duration"],
+    &["dataset-key", "dataset-path"],
+    &["api-key", "api-key-file"],
+];
+
+/// Whether a flag of the file has given way to one that was typed.
+fn is_replaced(name: &str, typed: &[OsString]) -> bool {
+    let name = name.replace('_', "-");
+    let is_typed = |flag: &&str| {
+        typed.iter().filter_map(|one| one.to_str()).any(|one| {
+            let one = one.split('=').next().unwrap_or_default();
+            one.strip_prefix("--") == Some(*flag)
+        })
+    };
+    INSTEAD_OF_EACH_OTHER
+        .iter()
+        .filter(|flags| flags.contains(&name.as_str()))
+        .any(|flags| flags.iter().any(is_typed))
 }
 
 fn config_path(arguments: &[OsString]) -> Option<OsString> {
@@ -115,6 +141,18 @@ mod tests {
                 "run.toml"
             ]
         );
+    }
+
+    #[test]
+    fn a_load_that_is_typed_replaces_the_files_load() {
+        let typed = [
+            "tokenomics",
+            "chat",
+            "--config=run.toml",
+            "--max-concurrency=4",
+        ];
+        let expanded = expand(&typed, "batch_sizes = [1, 2]\nseed = 3").unwrap();
+        assert_eq!(expanded[2..4], ["--seed=3", "--config=run.toml"]);
     }
 
     #[test]
