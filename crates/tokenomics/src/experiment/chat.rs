@@ -190,15 +190,7 @@ async fn run_all(
         progress.begin(
             &recorder.with(|header, _, _| describe(header.points[run.point as usize].pacing, run)),
         );
-        let idle = match plan.pacing {
-            Pacing::Burst { size } => size,
-            Pacing::Closed { concurrency } => concurrency,
-            Pacing::Open { .. } => 1,
-        };
-        let opened = client
-            .prepare((idle as usize).min(plan.requests.len()))
-            .await;
-        if let Err(why) = opened {
+        if let Err(why) = client.prepare(idle_connections(&plan)).await {
             let lost = format!("cannot open a connection to {url}: {why}");
             if next_id == 0 {
                 return Err(Failure::failed(lost));
@@ -226,12 +218,7 @@ async fn run_all(
         progress.end_run();
         let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
         if point_is_over || span.interrupted || span.lost {
-            let summary = recorder.with(stats::summarize);
-            // Points that are still to come are not in it.
-            let measured = summary.points.last();
-            if let Some(point) = measured.filter(|_| !run.warmup) {
-                progress.end_point(point);
-            }
+            show_point(recorder, progress, run);
         }
         if span.interrupted {
             return Ok(End::Interrupted);
@@ -249,6 +236,24 @@ async fn run_all(
         }
     }
     Ok(End::Whole)
+}
+
+/// How many connections are opened ahead of a run.
+fn idle_connections(plan: &Plan) -> usize {
+    let wanted = match plan.pacing {
+        Pacing::Burst { size } => size,
+        Pacing::Closed { concurrency } => concurrency,
+        Pacing::Open { .. } => 1,
+    };
+    (wanted as usize).min(plan.requests.len())
+}
+
+/// The line of the point that `run` belongs to, which is the last one measured so far.
+fn show_point(recorder: &Recorder, progress: &Progress, run: RunId) {
+    let summary = recorder.with(stats::summarize);
+    if let Some(point) = summary.points.last().filter(|_| !run.warmup) {
+        progress.end_point(point);
+    }
 }
 
 /// A run in a few words, for the progress bar.

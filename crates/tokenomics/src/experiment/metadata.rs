@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use trace::{Pacing, Plan, Stop};
 
 /// In the order of the first result files, with ours behind. Holds no key and no header's value.
+/// Long because it is one table.
 pub(crate) fn metadata(
     config: &ChatConfig,
     server: &Server,
