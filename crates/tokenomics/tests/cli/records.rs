@@ -98,7 +98,14 @@ fn a_cut_records_file_gives_what_it_has_and_says_so() {
     let cut = lines[..kept].join("\n") + "\n" + &lines[kept][..lines[kept].len() / 2];
     shell.write("cut.jsonl", cut);
     let ran = shell.run(&["report", "cut.jsonl"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // On a busy machine what was measured may be invalid, and the exit code says so.
+    let invalid = ran.stdout.contains("✗ invalid");
+    assert_eq!(
+        ran.code,
+        Some(if invalid { 4 } else { 0 }),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("cut off"), "{}", ran.stderr);
     assert!(ran.stdout.contains("left no account"), "{}", ran.stdout);
 }
