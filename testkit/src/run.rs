@@ -89,7 +89,6 @@ impl Run {
                 interrupted: self.span.interrupted,
                 stamps: self.stamps,
                 instrument: Instrument::default(),
-                notes: Vec::new(),
             }],
             records: self.records.clone(),
         }

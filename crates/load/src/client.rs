@@ -246,7 +246,7 @@ impl<C: Connector + 'static> Client<C> {
         Ok(RunSpan {
             start,
             end,
-            planned: if whole_plan && !lost {
+            planned: if whole_plan {
                 plan.requests.len() as u64
             } else {
                 released

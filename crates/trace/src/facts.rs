@@ -53,8 +53,6 @@ pub struct RunFacts {
     pub stamps: StampSource,
     /// How the client itself fared.
     pub instrument: Instrument,
-    /// What a person should know of this run, in whole sentences.
-    pub notes: Vec<String>,
 }
 
 /// Who took the arrival stamps.

@@ -67,7 +67,7 @@ impl Evidence<'_> {
             "load_not_delivered",
             format!(
                 "Only {} of {} planned requests have a record, more than {} are missing; check \
-                 that the records are whole, or run again.",
+                 that the server still runs and that the records are whole, then run again.",
                 r.issued,
                 r.planned,
                 percent(RATE_ERROR_MAX)

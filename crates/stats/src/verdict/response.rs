@@ -11,9 +11,6 @@ const FAILED_SHARE_MAX: f64 = 0.5;
 /// are shown without one; only a sample that carries no percentile at all makes a run suspect.
 const COMPLETE_MIN: u64 = 6;
 
-/// Runs from which a standard deviation over runs says something.
-const RUNS_MIN: u32 = 3;
-
 /// Medians of thirds differ by a few per cent in any run; by a fifth, the run is two runs.
 const DRIFT_MAX: f64 = 0.2;
 
@@ -107,11 +104,7 @@ impl Evidence<'_> {
 
     fn few_samples(&self) -> Finding {
         let complete = self.summary.reliability.complete;
-        // The throughput of bursts is a number per run: three of them have a spread to judge by,
-        // and the percentiles that so few requests cannot carry are marked one by one.
-        let told_by_runs = self.summary.runs >= RUNS_MIN
-            && matches!(self.summary.point.pacing, Pacing::Burst { .. });
-        if complete == 0 || complete >= COMPLETE_MIN || told_by_runs {
+        if complete == 0 || complete >= COMPLETE_MIN {
             return None;
         }
         suspect(

@@ -110,7 +110,6 @@ impl Setting {
             interrupted: false,
             stamps: StampSource::Kernel,
             instrument: Instrument::default(),
-            notes: Vec::new(),
         };
         Self {
             header,

@@ -50,7 +50,6 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             cpu: Some(Nanos(5)),
             ..Instrument::default()
         },
-        notes: vec!["A note.\nIn two lines.".to_owned()],
     }
 }
 

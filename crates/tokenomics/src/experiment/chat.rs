@@ -213,7 +213,6 @@ async fn run_all(
             interrupted: span.interrupted,
             stamps: client.stamp_source(),
             instrument: watch.finish(span.pacer_late),
-            notes: Vec::new(),
         });
         progress.end_run();
         let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
