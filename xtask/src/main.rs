@@ -1,10 +1,12 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
-//! instrument itself, on this machine, now.
+//! instrument itself, `engine` and `scheduler` the built-in engine; on this machine, now.
 
 mod accuracy;
 mod bare;
 mod client;
+mod engine;
 mod pinned;
+mod scheduler;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure the instrument
+    /// Measure the instrument, or the engine
     Bench {
         #[command(subcommand)]
         bench: Bench,
@@ -39,6 +41,17 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
+    /// The engine beside llama.cpp or torch, on the same weights, by turns
+    Engine(engine::EngineArgs),
+    /// What the scheduler costs: 256 running sequences, a model that does nothing
+    Scheduler {
+        /// Requests that wait
+        #[arg(long, value_delimiter = ',', default_value = "0,1000,10000,100000")]
+        waiting: Vec<usize>,
+    },
+    /// One measurement of the engine: what `engine` starts
+    #[command(hide = true)]
+    Ours(engine::OursArgs),
     /// The bare socket reader alone: what `client` compares with
     #[command(hide = true)]
     Bare(bare::BareArgs),
@@ -59,6 +72,9 @@ fn run() -> anyhow::Result<()> {
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),
         Bench::Client { rounds } => client::run(rounds),
+        Bench::Engine(args) => engine::run(&args),
+        Bench::Scheduler { waiting } => scheduler::run(&waiting),
+        Bench::Ours(args) => engine::ours(&args),
         Bench::Bare(args) => bare::run(&args),
     }
 }

@@ -4,32 +4,46 @@
 //! ([`StreamDecoder`], [`Completion`]); a provider reads a request ([`RequestView`]) and writes
 //! frames and bodies ([`FrameStyle`], [`completion_body`]). Nothing here does any input or output.
 
+mod api_error;
 mod body;
 mod chunk;
 mod chunk_template;
 mod endpoint;
 mod error;
 mod event;
+mod fields;
 mod frame;
 mod json;
+mod json_tree;
+mod messages;
 mod models;
+mod reply;
 mod request;
 mod request_view;
 mod response;
+mod server_request;
 mod sse;
 mod stream;
 mod usage;
 
+pub use api_error::ApiError;
 pub use body::{completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use endpoint::Endpoint;
 pub use error::{RequestError, StreamError};
 pub use event::{EventKind, StreamEvent};
+pub use fields::Fields;
 pub use frame::{DONE, FrameStyle, error_frame};
+pub use json_tree::{DEPTH_MAX, Json, JsonError};
+pub use messages::{Message, messages};
 pub use models::model_ids;
+pub use reply::{LogprobEntry, Piece, ReplyWriter, TokenCounts};
 pub use request::{RequestOptions, RequestTemplate};
 pub use request_view::RequestView;
 pub use response::{Completion, error_message};
+pub use server_request::{
+    Prompt, RequestLimits, ServerRequest, StreamUsage, parse_body, token_ids,
+};
 pub use sse::{LINE_BYTES_MAX, SseDecoder, SseEvent};
 pub use stream::{StreamDecoder, StreamEnd};
 pub use usage::Usage;

@@ -1,26 +1,45 @@
 //! The server that is measured where none is named.
 
 use crate::failure::Failure;
+use engine::{Model, SchedulerConfig};
 use load::Target;
-use mock::{MockConfig, MockHandle};
+use models::{DType, LoadOptions, ModelSpec};
+use serve::{ServeConfig, ServeHandle};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 /// A built-in server on a free loopback port; it stops when this is dropped.
 pub(crate) struct BuiltIn {
-    server: MockHandle,
+    server: ServeHandle,
 }
 
 impl BuiltIn {
     /// Starts it.
     pub(crate) fn start() -> Result<Self, Failure> {
-        let config = MockConfig {
-            ttft: Duration::from_millis(50),
-            itl: Duration::from_millis(10),
-            ..MockConfig::default()
+        let options = LoadOptions {
+            dtype: DType::Auto,
+            // The others are the client's: both are measured on one machine.
+            threads: 1,
+            kv_blocks: Some(8192),
+            kv_bytes: 0,
+            context_tokens: None,
         };
-        let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = mock::spawn(free_port, config, None).map_err(Failure::failed)?;
+        let spec = ModelSpec::parse(Self::MODEL).map_err(Failure::failed)?;
+        let model = models::load(&spec, &options).map_err(Failure::failed)?;
+        let scheduler = SchedulerConfig {
+            blocks: model.model.blocks(),
+            sequences_max: 256,
+            step_tokens_max: 2048,
+            queue_max: 65_536,
+            context_tokens: model.model.context_tokens(),
+            prefix_cache: true,
+        };
+        let config = ServeConfig {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            model_name: Self::MODEL.to_owned(),
+            scheduler,
+            ..ServeConfig::default()
+        };
+        let server = serve::spawn(config, model).map_err(Failure::failed)?;
         Ok(BuiltIn { server })
     }
 
@@ -29,7 +48,9 @@ impl BuiltIn {
         Target::parse(&format!("http://{}/v1", self.server.addr())).map_err(Failure::failed)
     }
 
+    const MODEL: &str = "random:tiny";
+
     /// What it is, for the person who did not ask for it.
-    pub(crate) const WORDS: &str = "the built-in mock provider: first token after 50 ms, \
-                                    then one every 10 ms";
+    pub(crate) const WORDS: &str =
+        "the built-in engine with random:tiny, a tiny model of random weights";
 }

@@ -160,7 +160,7 @@ fn with_version(mut target: Target, endpoint: &str) -> Target {
     target
 }
 
-fn refuse_control_characters(flag: &str, text: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn refuse_control_characters(flag: &str, text: Option<&str>) -> Result<(), Failure> {
     match text.and_then(|text| text.chars().find(|c| c.is_control())) {
         Some(found) => Err(Failure::usage(format!(
             "{flag} holds the control character U+{:04X}; leave it out",
@@ -284,8 +284,18 @@ fn api_key(
     has_target: bool,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Secret>, Failure> {
-    let key = match (&args.api_key, &args.api_key_file) {
-        (Some(key), _) => Some(key.clone()),
+    let typed = key(args.api_key.as_deref(), args.api_key_file.as_deref())?;
+    let from_environment = || environment("OPENAI_API_KEY").filter(|key| !key.is_empty());
+    Ok(match typed {
+        None if has_target => from_environment().map(Secret),
+        typed => typed,
+    })
+}
+
+/// A key that was typed, or that a file holds.
+pub(crate) fn key(typed: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    let key = match (typed, file) {
+        (Some(key), _) => Some(key.to_owned()),
         (None, Some(path)) => {
             let bytes = read("--api-key-file", path)?;
             let text = String::from_utf8(bytes).map_err(|_| {
@@ -293,7 +303,6 @@ fn api_key(
             })?;
             Some(text.trim().to_owned())
         }
-        (None, None) if has_target => environment("OPENAI_API_KEY"),
         (None, None) => None,
     };
     Ok(key.filter(|key| !key.is_empty()).map(Secret))

@@ -10,8 +10,10 @@ mod config;
 mod experiment;
 mod failure;
 mod interrupt;
+mod model;
 mod output;
 mod prompts;
+mod serving;
 mod verb;
 
 use crate::args::{Args, Verb};
@@ -35,6 +37,8 @@ fn run() -> Result<Exit, Failure> {
     let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
     match Args::parse_from(typed).verb {
         Verb::Chat(args) => experiment::chat(*args),
+        Verb::Scheduler(args) => experiment::scheduler(*args),
+        Verb::Serve(args) => serving::serve(&args),
         Verb::Mock(args) => verb::mock(&args),
         Verb::Plot(args) => verb::plot(&args),
         Verb::Report(args) => verb::report(&args),

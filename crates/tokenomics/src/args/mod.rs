@@ -1,14 +1,18 @@
 //! What was typed. What it means is settled in [`crate::config`]; nothing here looks at the system.
 
 mod chat;
+mod engine;
 mod file;
 mod mock;
 mod report;
+mod scheduler;
 
 pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
+pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
 pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
+pub(crate) use scheduler::{ModeArg, SchedulerArgs};
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -32,6 +36,10 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
     Chat(Box<ChatArgs>),
+    /// Benchmark the built-in engine's scheduler in this process, without HTTP
+    Scheduler(Box<SchedulerArgs>),
+    /// Run the built-in engine as an OpenAI-compatible server
+    Serve(Box<ServeArgs>),
     /// Run the mock provider: an OpenAI-compatible server with exact timing
     Mock(MockArgs),
     /// Draw result files as PNG or SVG

@@ -74,6 +74,7 @@ async fn measure(
     let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
     let paths = Paths::new(
         config.output.results_file.as_deref(),
+        "chat",
         &server.model,
         &moment.strftime("%Y%m%d-%H%M%S").to_string(),
     );
@@ -278,27 +279,7 @@ fn conclude(
     end: End,
 ) -> Result<Exit, Failure> {
     output::print_summary(summary, config.output.format, config.output.file.as_deref())?;
-    let json = report::results_json(summary);
-    output::write_atomically(&paths.results, json.as_bytes())?;
-    let mut written = vec![paths.results.display().to_string()];
-    if let Some(records) = recorder.finish()? {
-        written.push(records.display().to_string());
-    }
-    let plot = if config.output.plot {
-        output::plot_summary(&json, paths)?
-    } else {
-        None
-    };
-    written.extend(plot.iter().map(|plot| plot.display().to_string()));
-    written.extend(
-        config
-            .output
-            .file
-            .iter()
-            .map(|file| file.display().to_string()),
-    );
-    // What an earlier run left under these names belongs to other numbers.
-    paths.remove_others(config.output.records, plot.is_some());
+    let written = output::save(&config.output, paths, recorder, summary)?;
     if config.output.format != OutputFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }

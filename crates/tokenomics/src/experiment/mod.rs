@@ -3,6 +3,8 @@
 mod chat;
 mod metadata;
 mod plans;
+mod scheduler;
 mod server;
 
 pub(crate) use chat::chat;
+pub(crate) use scheduler::scheduler;

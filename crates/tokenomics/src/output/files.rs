@@ -16,11 +16,16 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    /// Beside `results_file`, or under `results/` with a name made of `model` and `moment`.
-    pub(crate) fn new(results_file: Option<&Path>, model: &str, moment: &str) -> Self {
+    /// Beside `results_file`, or under `results/` with a name made of `verb`, `model` and `moment`.
+    pub(crate) fn new(
+        results_file: Option<&Path>,
+        verb: &str,
+        model: &str,
+        moment: &str,
+    ) -> Self {
         let results = match results_file {
             Some(path) => path.to_owned(),
-            None => Path::new("results").join(format!("chat-{}-{moment}.json", file_name(model))),
+            None => Path::new("results").join(format!("{verb}-{}-{moment}.json", file_name(model))),
         };
         let stem = results.with_extension("");
         Paths {
@@ -164,13 +169,13 @@ mod tests {
     #[test]
     fn bad_input_47_a_name_with_a_slash_stays_in_its_folder() {
         assert_eq!(file_name("../../etc/pass wd"), "-..-etc-pass-wd");
-        let paths = Paths::new(None, "org/model", "now");
+        let paths = Paths::new(None, "chat", "org/model", "now");
         assert_eq!(paths.results, Path::new("results/chat-org-model-now.json"));
     }
 
     #[test]
     fn files_lie_beside_the_result_file_under_its_name() {
-        let paths = Paths::new(Some(Path::new("out/my.v2.json")), "m", "now");
+        let paths = Paths::new(Some(Path::new("out/my.v2.json")), "chat", "m", "now");
         assert_eq!(paths.plot, Path::new("out/my.v2.png"));
         assert_eq!(
             paths.records("parquet"),
@@ -181,7 +186,7 @@ mod tests {
     #[test]
     fn results_that_would_be_overwritten_by_their_own_plot_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = Paths::new(Some(&folder.path().join("x.png")), "m", "now");
+        let paths = Paths::new(Some(&folder.path().join("x.png")), "chat", "m", "now");
         let mut output = OutputConfig {
             results_file: None,
             records: RecordsFormat::None,

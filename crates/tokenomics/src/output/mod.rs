@@ -4,8 +4,10 @@ mod files;
 mod plot;
 mod print;
 mod recorder;
+mod save;
 
-pub(crate) use files::{Paths, write_atomically};
-pub(crate) use plot::{ImageFormat, plot, plot_summary};
+pub(crate) use files::Paths;
+pub(crate) use plot::{ImageFormat, plot};
 pub(crate) use print::{Progress, print, print_summary, say};
 pub(crate) use recorder::{Recorder, Sink};
+pub(crate) use save::save;

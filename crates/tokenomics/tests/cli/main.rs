@@ -7,5 +7,6 @@ mod config_file;
 mod help;
 mod hub;
 mod records;
+mod scheduler;
 mod secret;
 mod shell;

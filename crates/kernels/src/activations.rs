@@ -1,0 +1,83 @@
+//! Rows of activations as signed bytes, with one scale for 32 of them.
+
+use crate::lanes::for_isa;
+use crate::quantized::BLOCK;
+use crate::{Isa, Kernels, kernels::Shared};
+
+/// `value ≈ scale · code`; codes in −127..=127.
+#[derive(Default)]
+pub(crate) struct Activations {
+    /// `[rows × inputs]`.
+    pub(crate) codes: Vec<i8>,
+    /// `[rows × inputs / 32]`.
+    pub(crate) scales: Vec<f32>,
+    /// Sum of the codes of each block.
+    pub(crate) sums: Vec<i32>,
+}
+
+impl Activations {
+    /// Quantises `x`, `[rows × inputs]`, with `inputs` a multiple of 32.
+    pub(crate) fn quantize(&mut self, kernels: &Kernels, x: &[f32], inputs: usize) {
+        let rows = x.len() / inputs;
+        let blocks = inputs / BLOCK;
+        self.codes.resize(x.len(), 0);
+        self.scales.resize(rows * blocks, 0.0);
+        self.sums.resize(rows * blocks, 0);
+        let codes = Shared::new(&mut self.codes);
+        let scales = Shared::new(&mut self.scales);
+        let sums = Shared::new(&mut self.sums);
+        let isa = kernels.isa();
+        kernels.for_each(rows, kernels.grain(rows, 4), |range| {
+            for row in range {
+                // SAFETY: each row is handed out once, and rows do not overlap.
+                let (codes, scales, sums) = unsafe {
+                    (
+                        codes.slice(row * inputs, inputs),
+                        scales.slice(row * blocks, blocks),
+                        sums.slice(row * blocks, blocks),
+                    )
+                };
+                quantize_row(isa, &x[row * inputs..][..inputs], codes, scales, sums);
+            }
+        });
+    }
+}
+
+pub(crate) fn quantize_row(isa: Isa, x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+    for_isa!(isa, row(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]));
+}
+
+#[inline(always)]
+fn row<const FMA: bool>(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+    for (index, (x, codes)) in x.chunks_exact(BLOCK).zip(codes.chunks_exact_mut(BLOCK)).enumerate() {
+        let mut most = [0.0f32; 8];
+        for x in x.chunks_exact(8) {
+            for lane in 0..8 {
+                let size = x[lane].abs();
+                most[lane] = if size > most[lane] { size } else { most[lane] };
+            }
+        }
+        let most = most.iter().fold(0.0f32, |a, &b| a.max(b));
+        let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
+        let mut sum = 0;
+        for (x, code) in x.iter().zip(codes) {
+            let rounded = round(x * inverse);
+            sum += rounded;
+            #[allow(clippy::cast_possible_truncation, reason = "at most 127 in size")]
+            {
+                *code = rounded as i8;
+            }
+        }
+        scales[index] = most / 127.0;
+        sums[index] = sum;
+    }
+}
+
+/// To the nearest integer, ties to even: in the low bits after adding 1.5·2²³. `f32::round` would be a call.
+#[inline(always)]
+fn round(x: f32) -> i32 {
+    const SHIFT: f32 = 12_582_912.0;
+    let bits = (x + SHIFT).to_bits().cast_signed();
+    // A value that is not a number has no code; any will do, and none may overflow.
+    (bits - SHIFT.to_bits().cast_signed()).clamp(-127, 127)
+}

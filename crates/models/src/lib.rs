@@ -1,0 +1,21 @@
+//! Language models on the CPU: weight files, tokenizers, chat templates, and the networks.
+
+mod chat_template;
+mod config;
+mod cpu_model;
+mod detokenizer;
+mod error;
+mod load;
+mod network;
+mod random;
+mod tokenizer;
+mod weights;
+
+pub use chat_template::{ChatMessage, ChatTemplate};
+pub use config::{Architecture, ModelConfig, Rope};
+pub use cpu_model::CpuModel;
+pub use detokenizer::Detokenizer;
+pub use error::{ModelsError, TextError};
+pub use load::{DType, LoadOptions, LoadedModel, ModelFacts, ModelSpec, load};
+pub use tokenizer::Tokenizer;
+pub use weights::{GgufFile, Metadata, Tensor, TensorData, Weights, open_gguf, open_safetensors};

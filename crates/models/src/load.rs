@@ -1,0 +1,329 @@
+//! From a name or a path to a model that is ready to compute.
+
+mod build;
+mod source;
+
+use crate::config::ModelConfig;
+use crate::network::Buffers;
+use crate::weights::{open_gguf, open_safetensors};
+use crate::{ChatTemplate, CpuModel, ModelsError, Tokenizer, random};
+use build::{Builder, Names};
+use kernels::{Kernels, KvCache, KvType};
+use serde_json::Value;
+use source::Source;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Which model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSpec {
+    /// A few hundred thousand random weights.
+    RandomTiny,
+    /// GPT-2's smallest shape with random weights.
+    RandomGpt2,
+    /// A `.gguf` file, or a folder.
+    Path(PathBuf),
+}
+
+impl ModelSpec {
+    /// `random:tiny`, `random:gpt2`, or a path.
+    pub fn parse(text: &str) -> Result<Self, ModelsError> {
+        match text.strip_prefix("random:") {
+            Some("tiny") => Ok(Self::RandomTiny),
+            Some("gpt2") => Ok(Self::RandomGpt2),
+            Some(other) => Err(ModelsError::Spec(format!(
+                "there is no built-in model random:{other}; there are random:tiny and random:gpt2"
+            ))),
+            None if Path::new(text).exists() => Ok(Self::Path(PathBuf::from(text))),
+            None => Err(ModelsError::Spec(format!(
+                "there is no file or folder {text}; --hf-model-id takes a model of the hub, and random:tiny or \
+                 random:gpt2 need no file"
+            ))),
+        }
+    }
+}
+
+/// The numbers that weights are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DType {
+    /// A GGUF's as they are, safetensors in 32 bits, random ones in 8 bits.
+    Auto,
+    /// 32-bit floating point.
+    F32,
+    /// 8 bits, in blocks of 32 with one scale.
+    Int8,
+    /// 4 bits, in blocks of 32 with a scale and a minimum.
+    Int4,
+}
+
+/// How a model is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The numbers of the weights.
+    pub dtype: DType,
+    /// Threads that compute, at least 1.
+    pub threads: usize,
+    /// Blocks of the KV cache; `None` takes as many as `kv_bytes` hold.
+    pub kv_blocks: Option<usize>,
+    /// Memory of the KV cache.
+    pub kv_bytes: usize,
+    /// Positions of a sequence; `None` takes the model's.
+    pub context_tokens: Option<usize>,
+}
+
+/// A model with everything that belongs to it.
+pub struct LoadedModel {
+    /// What computes.
+    pub model: CpuModel,
+    /// Text to tokens and back.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Chats to prompts, where the model has a template.
+    pub template: Option<ChatTemplate>,
+    /// The file's or folder's name.
+    pub name: String,
+    /// Tokens that end a text.
+    pub eos: Vec<u32>,
+    /// What was loaded.
+    pub facts: ModelFacts,
+}
+
+/// What was loaded, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Weights.
+    pub parameters: usize,
+    /// `f32`, `int8`, `int4` or `as in the file`.
+    pub dtype: &'static str,
+    /// The vector instructions in use.
+    pub isa: String,
+    /// Threads that compute.
+    pub threads: usize,
+    /// Memory of the weights.
+    pub weight_bytes: usize,
+    /// Memory of a KV block of 16 tokens, in all layers.
+    pub kv_block_bytes: usize,
+}
+
+/// What a model has beside its network.
+struct Text {
+    tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+    eos: Vec<u32>,
+}
+
+/// Loads a model.
+pub fn load(spec: &ModelSpec, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
+    match spec {
+        ModelSpec::RandomTiny => load_random("random:tiny", random::tiny(), 0.1, options),
+        ModelSpec::RandomGpt2 => load_random("random:gpt2", random::gpt2(), 0.02, options),
+        ModelSpec::Path(path) => match gguf_of(path)? {
+            Some(file) => load_gguf(&file, options),
+            None => load_folder(path, options),
+        },
+    }
+}
+
+fn load_random(
+    name: &str,
+    config: ModelConfig,
+    deviation: f32,
+    options: &LoadOptions,
+) -> Result<LoadedModel, ModelsError> {
+    let mut options = options.clone();
+    if options.dtype == DType::Auto {
+        options.dtype = DType::Int8;
+    }
+    let text = Text {
+        tokenizer: Tokenizer::bytes(),
+        template: Some(ChatTemplate::chatml()),
+        eos: config.eos.clone(),
+    };
+    let source = Source::random(deviation);
+    finish(name.to_owned(), config, source, Names::HuggingFace(""), text, &options)
+}
+
+/// The file itself, or the only one of a folder.
+fn gguf_of(path: &Path) -> Result<Option<PathBuf>, ModelsError> {
+    let is_gguf = |path: &Path| path.extension().is_some_and(|extension| extension == "gguf");
+    if path.is_file() {
+        if is_gguf(path) {
+            return Ok(Some(path.to_owned()));
+        }
+        return Err(ModelsError::file(path, "is no .gguf file; give the folder of a model in safetensors"));
+    }
+    if path.join("config.json").exists() {
+        return Ok(None);
+    }
+    let entries = std::fs::read_dir(path).map_err(|error| ModelsError::read(path, error))?;
+    let found = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = found.filter(|path| is_gguf(path)).collect();
+    match found.len() {
+        0 => Err(ModelsError::file(path, "has neither a config.json nor a .gguf file")),
+        1 => Ok(found.pop()),
+        several => Err(ModelsError::file(path, format!("has {several} .gguf files; name one of them"))),
+    }
+}
+
+fn load_gguf(path: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
+    let file = open_gguf(path)?;
+    let vocab = file.weights.shape("token_embd.weight").and_then(<[usize]>::first).copied();
+    let vocab = vocab.ok_or_else(|| ModelsError::file(path, "has no tensor `token_embd.weight`"))?;
+    let config = ModelConfig::from_gguf(path, &file.metadata, vocab)?;
+    let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
+    let name_of = |id: Option<u32>| id.and_then(|id| tokenizer.id_to_token(id)).unwrap_or_default();
+    let template = file.metadata.text("tokenizer.chat_template").map(|source| {
+        ChatTemplate::parse(source, &name_of(config.bos), &name_of(config.eos.first().copied()))
+    });
+    let mut eos = config.eos.clone();
+    // Models for chats end their turns with another token than texts.
+    for name in ["<|im_end|>", "<|eot_id|>", "<|end_of_turn|>"] {
+        eos.extend(tokenizer.token_to_id(name).filter(|id| !eos.contains(id)));
+    }
+    let text = Text {
+        template: template.transpose()?,
+        tokenizer,
+        eos,
+    };
+    finish(file_name(path), config, Source::file(file.weights), Names::Gguf, text, options)
+}
+
+fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
+    let config_path = folder.join("config.json");
+    let json = std::fs::read(&config_path).map_err(|error| ModelsError::read(&config_path, error))?;
+    let config = ModelConfig::from_json(&config_path, &json)?;
+    let weights = open_safetensors(folder)?;
+    let json_of = |name: &str| -> Value {
+        let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    };
+    let tokenizer_config = json_of("tokenizer_config.json");
+    let special = |key: &str| {
+        let value = tokenizer_config.get(key);
+        let name = value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
+        name.unwrap_or_default().to_owned()
+    };
+    let adds_bos = tokenizer_config.get("add_bos_token").and_then(Value::as_bool) == Some(true);
+    let tokenizer = tokenizer_of(folder)?.with_bos(config.bos.filter(|_| adds_bos));
+    let source = template_of(folder, &tokenizer_config);
+    let template = source.map(|source| ChatTemplate::parse(&source, &special("bos_token"), &special("eos_token")));
+    let mut eos = config.eos.clone();
+    let generation = json_of("generation_config.json");
+    let more = crate::config::tokens(generation.get("eos_token_id"));
+    eos.extend(more.into_iter().filter(|id| !config.eos.contains(id)));
+    let text = Text {
+        tokenizer,
+        template: template.transpose()?,
+        eos,
+    };
+    let names = Names::in_file(&weights);
+    finish(file_name(folder), config, Source::file(weights), names, text, options)
+}
+
+fn tokenizer_of(folder: &Path) -> Result<Tokenizer, ModelsError> {
+    let whole = folder.join("tokenizer.json");
+    if whole.exists() {
+        return Tokenizer::from_file(&whole);
+    }
+    let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
+    if vocab.exists() && merges.exists() {
+        return Tokenizer::from_vocab_merges(&vocab, &merges);
+    }
+    Err(ModelsError::file(
+        folder,
+        "has neither a tokenizer.json nor vocab.json and merges.txt; copy them beside the weights",
+    ))
+}
+
+/// A file of its own, or within the tokenizer's configuration: one, or several with names.
+fn template_of(folder: &Path, tokenizer_config: &Value) -> Option<String> {
+    if let Ok(source) = std::fs::read_to_string(folder.join("chat_template.jinja")) {
+        return Some(source);
+    }
+    match tokenizer_config.get("chat_template")? {
+        Value::String(source) => Some(source.clone()),
+        Value::Array(named) => {
+            let default = named.iter().find(|entry| entry["name"] == "default").or(named.first());
+            default.and_then(|entry| entry["template"].as_str()).map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = if whole.is_file() { whole.file_stem() } else { whole.file_name() };
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn finish(
+    name: String,
+    config: ModelConfig,
+    source: Source,
+    names: Names,
+    text: Text,
+    options: &LoadOptions,
+) -> Result<LoadedModel, ModelsError> {
+    let kernels = Kernels::new(options.threads);
+    let path = source.path();
+    let context_tokens = match options.context_tokens {
+        None => config.context_tokens,
+        Some(asked) if (1..=config.context_tokens).contains(&asked) => asked,
+        Some(asked) => {
+            return Err(ModelsError::Spec(format!(
+                "the context must be between 1 and {} tokens, which is the model's, got {asked}",
+                config.context_tokens
+            )));
+        }
+    };
+    let exact = options.dtype == DType::F32 || (options.dtype == DType::Auto && !source.is_quantised());
+    let kind = if exact { KvType::F32 } else { KvType::F16 };
+    let kv_block_bytes = KvCache::block_bytes(config.layers, config.kv_heads, config.head_dim, kind);
+    let blocks = options.kv_blocks.unwrap_or(options.kv_bytes / kv_block_bytes);
+    if blocks == 0 || blocks.checked_mul(kv_block_bytes).is_none_or(|bytes| bytes > 1 << 40) {
+        return Err(ModelsError::Spec(format!(
+            "a KV cache of {blocks} blocks of {kv_block_bytes} bytes cannot be; give it between one block and 1 TiB"
+        )));
+    }
+    if text.tokenizer.vocab_size() > config.vocab {
+        return Err(ModelsError::file(
+            &path,
+            format!(
+                "the tokenizer has {} tokens and the network {}; they do not belong together",
+                text.tokenizer.vocab_size(),
+                config.vocab
+            ),
+        ));
+    }
+    let dtype = match (options.dtype, exact) {
+        (DType::Int8, _) => "int8",
+        (DType::Int4, _) => "int4",
+        (_, true) => "f32",
+        _ => "the file's types",
+    };
+    let cache = KvCache::new(config.layers, blocks, config.kv_heads, config.head_dim, kind);
+    let mut builder = Builder::new(&kernels, source, names, options.dtype);
+    let network = builder.network(config, context_tokens)?;
+    let facts = ModelFacts {
+        parameters: builder.parameters,
+        weight_bytes: builder.bytes,
+        dtype,
+        isa: kernels.isa().to_string(),
+        threads: kernels.threads(),
+        kv_block_bytes,
+    };
+    Ok(LoadedModel {
+        model: CpuModel {
+            kernels,
+            network,
+            cache,
+            context_tokens,
+            buffers: Buffers::default(),
+            wanted: Vec::new(),
+        },
+        tokenizer: Arc::new(text.tokenizer),
+        template: text.template,
+        name,
+        eos: text.eos,
+        facts,
+    })
+}

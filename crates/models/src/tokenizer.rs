@@ -1,0 +1,188 @@
+//! Text to tokens and back.
+
+mod json;
+mod table;
+
+use crate::weights::Metadata;
+use crate::{ModelsError, TextError};
+use std::path::Path;
+use table::ByteTable;
+
+/// Ids of the byte tokenizer that are no bytes.
+const BYTES_SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+const BYTES_VOCAB: usize = 260;
+
+/// Text to tokens, and tokens to bytes of text.
+pub struct Tokenizer {
+    method: Method,
+    table: ByteTable,
+    /// Put before a raw prompt.
+    bos: Option<u32>,
+}
+
+enum Method {
+    /// Each byte is a token.
+    Bytes,
+    Library {
+        /// Special tokens in a text become their ids.
+        parsing: Box<tokenizers::Tokenizer>,
+        /// Special tokens in a text are text.
+        plain: Box<tokenizers::Tokenizer>,
+    },
+}
+
+impl Tokenizer {
+    /// From a `tokenizer.json`.
+    pub fn from_file(path: &Path) -> Result<Self, ModelsError> {
+        let bytes = std::fs::read(path).map_err(|error| ModelsError::read(path, error))?;
+        Ok(Self::from_json(&bytes, &format!(" of {}", path.display()))?)
+    }
+
+    /// From the text of a `tokenizer.json`; `from` is for errors: ` of FILE`, or nothing.
+    pub(crate) fn from_json(json: &[u8], from: &str) -> Result<Self, TextError> {
+        let wrong = |what: String| TextError::Tokenizer {
+            from: from.to_owned(),
+            what,
+        };
+        let value: serde_json::Value =
+            serde_json::from_slice(json).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+        json::check(&value).map_err(wrong)?;
+        let parsing = tokenizers::Tokenizer::from_bytes(json).map_err(|error| wrong(error.to_string()))?;
+        let mut plain = parsing.clone();
+        plain.set_encode_special_tokens(true);
+        let table = ByteTable::of(&parsing, &value).map_err(wrong)?;
+        Ok(Tokenizer {
+            method: Method::Library {
+                parsing: Box::new(parsing),
+                plain: Box::new(plain),
+            },
+            table,
+            bos: None,
+        })
+    }
+
+    /// From GPT-2's `vocab.json` and `merges.txt`.
+    pub fn from_vocab_merges(vocab: &Path, merges: &Path) -> Result<Self, ModelsError> {
+        let read = |path: &Path| std::fs::read(path).map_err(|error| ModelsError::read(path, error));
+        let (vocab_bytes, merges_bytes) = (read(vocab)?, read(merges)?);
+        let from = format!(" of {}", vocab.display());
+        let json = json::of_vocab_merges(&vocab_bytes, &merges_bytes)
+            .map_err(|what| TextError::Tokenizer { from: from.clone(), what })?;
+        Ok(Self::from_json(&json, &from)?)
+    }
+
+    /// From the vocabulary inside a GGUF file.
+    pub fn from_gguf(metadata: &Metadata) -> Result<Self, TextError> {
+        let json = json::of_gguf(metadata).map_err(|what| TextError::Tokenizer {
+            from: String::new(),
+            what,
+        })?;
+        let mut tokenizer = Self::from_json(&json, "")?;
+        if metadata.bool("tokenizer.ggml.add_bos_token") == Some(true) {
+            let bos = metadata.integer("tokenizer.ggml.bos_token_id");
+            tokenizer.bos = bos.and_then(|id| u32::try_from(id).ok());
+        }
+        Ok(tokenizer)
+    }
+
+    /// Each byte is a token; 256 is `<|endoftext|>`, 257 `<|im_start|>`, 258 `<|im_end|>`. Ids from 260 on, which a
+    /// larger random model has, are printable fillers, so that its streams carry text.
+    pub fn bytes() -> Self {
+        Tokenizer {
+            method: Method::Bytes,
+            table: ByteTable::of_bytes(),
+            bos: None,
+        }
+    }
+
+    /// The token that goes before a raw prompt.
+    #[must_use]
+    pub(crate) fn with_bos(mut self, bos: Option<u32>) -> Self {
+        self.bos = bos;
+        self
+    }
+
+    /// Tokens of a text. Where `special`, special tokens in it become their ids, as a rendered chat template needs;
+    /// otherwise they are text like any other.
+    pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, TextError> {
+        match &self.method {
+            Method::Bytes => Ok(encode_bytes(text, special)),
+            Method::Library { parsing, plain } => {
+                let tokenizer = if special { parsing } else { plain };
+                let encoding = tokenizer
+                    .encode_fast(text, false)
+                    .map_err(|error| TextError::Encode(error.to_string()))?;
+                Ok(encoding.get_ids().to_vec())
+            }
+        }
+    }
+
+    /// Tokens of a raw prompt: with the beginning-of-text token where the model wants one.
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        let ids = self.encode(text, false)?;
+        Ok(self.bos.into_iter().chain(ids).collect())
+    }
+
+    /// What a token adds to the text; nothing where it is special or unknown.
+    pub fn token_bytes(&self, id: u32) -> &[u8] {
+        self.table.bytes(id)
+    }
+
+    /// Whether it is a token that is no text.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.table.is_special(id)
+    }
+
+    /// The text of several tokens; U+FFFD for bytes that are none.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| self.token_bytes(*id)).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Tokens that exist.
+    pub fn vocab_size(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The id of a token by its name.
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+        match &self.method {
+            Method::Bytes => {
+                let special = BYTES_SPECIAL.iter().position(|special| *special == token);
+                special.and_then(|index| u32::try_from(256 + index).ok())
+            }
+            Method::Library { parsing, .. } => parsing.token_to_id(token),
+        }
+    }
+
+    /// A token's name, such as `<|im_end|>`.
+    pub(crate) fn id_to_token(&self, id: u32) -> Option<String> {
+        match &self.method {
+            Method::Bytes => {
+                let index = usize::try_from(id).ok()?.checked_sub(256)?;
+                BYTES_SPECIAL.get(index).map(|special| (*special).to_owned())
+            }
+            Method::Library { parsing, .. } => parsing.id_to_token(id),
+        }
+    }
+}
+
+fn encode_bytes(text: &str, special: bool) -> Vec<u32> {
+    let mut ids = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let found = BYTES_SPECIAL.iter().position(|token| special && rest.starts_with(token));
+        if let Some(index) = found {
+            ids.extend(u32::try_from(256 + index));
+            rest = &rest[BYTES_SPECIAL[index].len()..];
+        } else {
+            let (character, after) = rest.split_at(next.len_utf8());
+            ids.extend(character.bytes().map(u32::from));
+            rest = after;
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! `tokenomics scheduler`: the built-in engine's scheduler, measured in this process.
+
+mod drive;
+mod lines;
+
+use crate::args::{ModeArg, OutputFormat, SchedulerArgs};
+use crate::config::{OutputConfig, refuse_control_characters};
+use crate::failure::{Exit, Failure};
+use crate::model;
+use crate::output::{self, Paths, Recorder, Sink, say};
+use drive::{Driver, RunLog};
+use engine::{Engine, EngineRequest, SamplingParams};
+use models::{CpuModel, LoadedModel, ModelFacts, Tokenizer};
+use serde_json::{Map, Value, json};
+use stats::Grade;
+use std::path::PathBuf;
+use std::sync::Arc;
+use trace::{Arrival, Nanos, Pacing, PointInfo, RunHeader, RunId, SCHEMA_VERSION};
+
+/// How requests come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One after the other: the baseline.
+    Naive,
+    /// All known at once.
+    Offline,
+    /// While others run.
+    Online,
+}
+
+impl Mode {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Mode::Naive => "naive",
+            Mode::Offline => "offline",
+            Mode::Online => "online",
+        }
+    }
+
+    /// Offline, nobody waits for a single request: it is throughput that counts.
+    pub(crate) const fn measures_latency(self) -> bool {
+        !matches!(self, Mode::Offline)
+    }
+}
+
+/// What was asked, checked.
+struct Config {
+    modes: Vec<Mode>,
+    prompts: Vec<String>,
+    arrival: Option<Arrival>,
+    params: SamplingParams,
+    args: SchedulerArgs,
+}
+
+/// Measures the scheduler, from the arguments to the exit code.
+pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
+    let config = Config::resolve(args)?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let model = model::load(&config.args.engine, &environment)?;
+    let limits = model::scheduler_config(
+        &config.args.engine,
+        &model,
+        config.args.max_batch_size,
+        usize::MAX,
+    )?;
+    let params = SamplingParams {
+        eos_tokens: model.eos.clone(),
+        ..config.params.clone()
+    };
+    let LoadedModel {
+        model: network,
+        tokenizer,
+        name,
+        facts,
+        ..
+    } = model;
+    let mut bench = Bench {
+        driver: Driver::new(Engine::new(network, limits), config.args.keep_prefix_cache_across_runs),
+        tokenizer,
+        params,
+        name,
+        facts,
+        config,
+    };
+    let mut exit = Exit::Done;
+    for mode in bench.config.modes.clone() {
+        if bench.measure(mode)? == Exit::Invalid {
+            exit = Exit::Invalid;
+        }
+    }
+    Ok(exit)
+}
+
+/// One model, measured in one mode after the other.
+struct Bench {
+    driver: Driver<CpuModel>,
+    tokenizer: Arc<Tokenizer>,
+    params: SamplingParams,
+    name: String,
+    facts: ModelFacts,
+    config: Config,
+}
+
+impl Bench {
+    /// One mode: its runs, its lines, its tables and its files.
+    fn measure(&mut self, mode: Mode) -> Result<Exit, Failure> {
+        let moment = jiff::Zoned::now();
+        let output = self.output(mode);
+        let paths = Paths::new(
+            output.results_file.as_deref(),
+            &format!("scheduler-{}", mode.name()),
+            &self.name,
+            &moment.strftime("%Y%m%d-%H%M%S").to_string(),
+        );
+        paths.check(&output)?;
+        let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+        let header = RunHeader {
+            schema_version: SCHEMA_VERSION,
+            invocation: u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default(),
+            metadata: self.metadata(mode, &timestamp),
+            points: vec![self.point(mode)],
+            slo: None,
+        };
+        let sink = Sink::open(output.records, &paths, &header)?;
+        let recorder = Recorder::new(header, sink)?;
+        let logs = self.runs(mode, &recorder)?;
+        let args = &self.config.args;
+        if output.format == OutputFormat::Text {
+            output::print(&lines::of_mode(mode, &logs, args.print_per_run, args.warmup_runs))?;
+        }
+        let summary = recorder.with(stats::summarize);
+        output::print_summary(&summary, output.format, None)?;
+        let written = output::save(&output, &paths, &recorder, &summary)?;
+        if output.format != OutputFormat::Quiet {
+            say(&format!("Written: {}", written.join(" · ")));
+        }
+        Ok(match summary.verdict.grade {
+            Grade::Invalid => Exit::Invalid,
+            Grade::Valid | Grade::Suspect => Exit::Done,
+        })
+    }
+
+    /// Warm-up runs, then the measured ones, whose logs come back.
+    fn runs(&mut self, mode: Mode, recorder: &Recorder) -> Result<Vec<RunLog>, Failure> {
+        let warmups = (0..self.config.args.warmup_runs).map(|run| (run, true));
+        let measured = (0..self.config.args.repeat_runs).map(|run| (run, false));
+        let mut logs = Vec::new();
+        let mut next_id = 0;
+        for (run, warmup) in warmups.chain(measured) {
+            let run = RunId {
+                point: 0,
+                run,
+                warmup,
+            };
+            let due = self.due(mode, run)?;
+            let log = self.run(mode, run, next_id, &due)?;
+            next_id += due.len() as u64;
+            for record in &log.records {
+                recorder.record(record.clone());
+            }
+            recorder.facts(log.facts.clone());
+            if !warmup {
+                logs.push(log);
+            }
+        }
+        Ok(logs)
+    }
+
+    fn run(&mut self, mode: Mode, run: RunId, first_id: u64, due: &[Nanos]) -> Result<RunLog, Failure> {
+        let tokenizer = &self.tokenizer;
+        let params = &self.params;
+        let seed = self.config.args.seed;
+        let prompts = &self.config.prompts;
+        let request = |index: usize| -> Result<EngineRequest, Failure> {
+            Ok(EngineRequest {
+                prompt: tokenizer.encode_prompt(&prompts[index]).map_err(Failure::usage)?,
+                params: SamplingParams {
+                    seed: seed.wrapping_add(index as u64),
+                    ..params.clone()
+                },
+            })
+        };
+        let text_bytes = |token| tokenizer.token_bytes(token).len();
+        if self.config.args.pretok {
+            let ready: Vec<EngineRequest> =
+                (0..due.len()).map(request).collect::<Result<_, _>>()?;
+            let request = |index: usize| Ok(ready[index].clone());
+            self.driver.run(mode, run, first_id, due, &request, &text_bytes)
+        } else {
+            self.driver.run(mode, run, first_id, due, &request, &text_bytes)
+        }
+    }
+
+    /// When each request is due.
+    fn due(&self, mode: Mode, run: RunId) -> Result<Vec<Nanos>, Failure> {
+        let count = self.config.prompts.len();
+        match self.config.arrival.filter(|_| mode == Mode::Online) {
+            Some(arrival) => {
+                let seed = workload::seed_for(self.config.args.seed, run);
+                workload::due_times(arrival, count, seed).map_err(Failure::usage)
+            }
+            None => Ok(vec![Nanos::ZERO; count]),
+        }
+    }
+
+    fn point(&self, mode: Mode) -> PointInfo {
+        let count = u32::try_from(self.config.prompts.len()).unwrap_or(u32::MAX);
+        let pacing = match (mode, self.config.arrival) {
+            (Mode::Naive, _) => Pacing::Closed { concurrency: 1 },
+            (Mode::Online, Some(arrival)) => Pacing::Open {
+                arrival,
+                max_concurrency: None,
+            },
+            _ => Pacing::Burst { size: count },
+        };
+        let key = match pacing {
+            Pacing::Closed { concurrency } => concurrency.to_string(),
+            Pacing::Burst { size } => size.to_string(),
+            Pacing::Open { arrival, .. } => arrival.rate().to_string(),
+        };
+        PointInfo { key, pacing }
+    }
+
+    fn output(&self, mode: Mode) -> OutputConfig {
+        let args = &self.config.args;
+        OutputConfig {
+            results_file: args.results_file.as_ref().map(|path| self.named(path, mode)),
+            records: args.records,
+            plot: false,
+            format: args.output_format,
+            file: None,
+        }
+    }
+
+    /// `x.json` of several modes becomes `x.online.json`.
+    fn named(&self, path: &std::path::Path, mode: Mode) -> PathBuf {
+        if self.config.modes.len() == 1 {
+            return path.to_owned();
+        }
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        path.with_extension(format!("{}.{extension}", mode.name()))
+    }
+
+    fn metadata(&self, mode: Mode, timestamp: &str) -> Map<String, Value> {
+        let args = &self.config.args;
+        let fields = [
+            ("timestamp", json!(timestamp)),
+            ("model", json!(self.name)),
+            ("built_in_server", json!(false)),
+            ("in_process", json!(true)),
+            ("scheduler_mode", json!(mode.name())),
+            ("description", json!(args.description)),
+            ("dtype", json!(self.facts.dtype)),
+            ("isa", json!(self.facts.isa)),
+            ("threads", json!(self.facts.threads)),
+            ("num_requests", json!(self.config.prompts.len())),
+            ("max_num_seqs", json!(args.max_batch_size)),
+            ("max_num_batched_tokens", json!(args.engine.max_num_batched_tokens)),
+            ("prefix_cache", json!(!args.engine.no_prefix_cache)),
+            (
+                "keep_prefix_cache_across_runs",
+                json!(args.keep_prefix_cache_across_runs),
+            ),
+            ("pretok", json!(args.pretok)),
+            ("arrival_rate", json!(args.arrival_rate)),
+            ("num_runs", json!(args.repeat_runs)),
+            ("warmup_runs", json!(args.warmup_runs)),
+            ("max_tokens", json!(args.max_new_tokens)),
+            ("temperature", json!(self.params.temperature)),
+            ("top_k", json!(self.params.top_k)),
+            ("top_p", json!(self.params.top_p)),
+            ("ignore_eos", json!(args.no_stop_on_eos)),
+            ("seed", json!(args.seed)),
+            ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
+        ];
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+}
+
+impl Config {
+    fn resolve(args: SchedulerArgs) -> Result<Self, Failure> {
+        refuse_control_characters("--description", args.description.as_deref())?;
+        for (flag, value) in [
+            ("--num-requests", args.num_requests),
+            ("--max-batch-size", args.max_batch_size),
+            ("--max-new-tokens", args.max_new_tokens),
+            ("--repeat-runs", args.repeat_runs as usize),
+        ] {
+            if value == 0 {
+                return Err(Failure::usage(format!("{flag} must be at least 1, got `0`")));
+            }
+        }
+        let arrival = match args.arrival_rate {
+            Some(rate) => Some(workload::arrival_for(rate, 1.0).map_err(Failure::usage)?),
+            None => None,
+        };
+        let modes = match args.mode {
+            ModeArg::Naive => vec![Mode::Naive],
+            ModeArg::Offline => vec![Mode::Offline],
+            ModeArg::Online => vec![Mode::Online],
+            ModeArg::All => vec![Mode::Naive, Mode::Offline, Mode::Online],
+        };
+        if arrival.is_some() && !modes.contains(&Mode::Online) {
+            return Err(Failure::usage(
+                "--arrival-rate is for requests that come in while others run; \
+                 add --mode online or --mode all",
+            ));
+        }
+        let prompts = if args.prompts.is_empty() {
+            vec![args.prompt.clone(); args.num_requests]
+        } else {
+            args.prompts.clone()
+        };
+        Ok(Config {
+            modes,
+            prompts,
+            arrival,
+            params: params(&args)?,
+            args,
+        })
+    }
+}
+
+fn params(args: &SchedulerArgs) -> Result<SamplingParams, Failure> {
+    if !args.temperature.is_finite() || args.temperature < 0.0 {
+        return Err(Failure::usage(format!(
+            "--temperature must be 0 or more, got `{}`",
+            args.temperature
+        )));
+    }
+    if !(args.top_p > 0.0 && args.top_p <= 1.0) {
+        return Err(Failure::usage(format!(
+            "--top-p must be above 0 and at most 1, got `{}`",
+            args.top_p
+        )));
+    }
+    Ok(SamplingParams {
+        temperature: if args.do_sample { args.temperature } else { 0.0 },
+        top_k: if args.do_sample { args.top_k } else { 0 },
+        top_p: if args.do_sample { args.top_p } else { 1.0 },
+        tokens_max: args.max_new_tokens,
+        ignore_eos: args.no_stop_on_eos,
+        ..SamplingParams::default()
+    })
+}

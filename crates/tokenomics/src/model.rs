@@ -1,0 +1,166 @@
+//! Which model the built-in engine computes: a name, a path or a hub id to a loaded model.
+
+use crate::args::{DTypeArg, EngineArgs};
+use crate::failure::Failure;
+use crate::output::say;
+use engine::SchedulerConfig;
+use hub::{Hub, HubConfig, Repo, RepoKind};
+use models::{DType, LoadOptions, LoadedModel, ModelSpec, Tokenizer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// More threads than this only wait for each other.
+const THREADS_MAX: usize = 256;
+
+/// Loads the model that the flags name. `environment` looks up a variable.
+pub(crate) fn load(
+    args: &EngineArgs,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<LoadedModel, Failure> {
+    let options = options(args)?;
+    let spec = match &args.hf_model_id {
+        Some(id) => ModelSpec::parse(&from_hub(id, environment)?.to_string_lossy()),
+        None => ModelSpec::parse(&args.model),
+    };
+    let spec = spec.map_err(Failure::usage)?;
+    let mut model = models::load(&spec, &options).map_err(Failure::usage)?;
+    if let Some(id) = &args.hf_model_id {
+        model.name.clone_from(id);
+    }
+    if let Some(name) = &args.tokenizer_name {
+        model.tokenizer = Arc::new(tokenizer(name, environment)?);
+    }
+    Ok(model)
+}
+
+/// The limits of a scheduler over `model`.
+pub(crate) fn scheduler_config(
+    args: &EngineArgs,
+    model: &LoadedModel,
+    sequences_max: usize,
+    queue_max: usize,
+) -> Result<SchedulerConfig, Failure> {
+    use engine::Model;
+    for (flag, value) in [
+        ("--max-num-seqs", sequences_max),
+        ("--max-num-batched-tokens", args.max_num_batched_tokens),
+    ] {
+        if value == 0 {
+            return Err(Failure::usage(format!("{flag} must be at least 1, got `0`")));
+        }
+    }
+    Ok(SchedulerConfig {
+        blocks: model.model.blocks(),
+        sequences_max,
+        step_tokens_max: args.max_num_batched_tokens,
+        queue_max,
+        context_tokens: model.model.context_tokens(),
+        prefix_cache: !args.no_prefix_cache,
+    })
+}
+
+fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
+    if args.device != "cpu" {
+        return Err(Failure::usage(format!(
+            "--device must be cpu, got `{}`: the built-in engine computes on the processor; \
+             measure a server on other hardware with `tokenomics chat --api-base URL`",
+            args.device
+        )));
+    }
+    let threads = match args.threads {
+        Some(threads) if (1..=THREADS_MAX).contains(&threads) => threads,
+        Some(threads) => {
+            return Err(Failure::usage(format!(
+                "--threads must be between 1 and {THREADS_MAX}, got `{threads}`"
+            )));
+        }
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let kv_bytes = args.kv_cache_mib.checked_mul(1 << 20).unwrap_or(usize::MAX);
+    Ok(LoadOptions {
+        dtype: match args.dtype {
+            DTypeArg::Auto => DType::Auto,
+            DTypeArg::F32 => DType::F32,
+            DTypeArg::Int8 => DType::Int8,
+            DTypeArg::Int4 => DType::Int4,
+        },
+        threads,
+        kv_blocks: args.num_kv_blocks,
+        kv_bytes,
+        context_tokens: args.max_model_len,
+    })
+}
+
+/// The folder that holds a hub model's files, fetched where they are not in the cache yet.
+fn from_hub(id: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
+    let wanted = |name: &str| {
+        // Weights of other formats lie beside, often twice as large; subfolders hold variants.
+        !name.contains('/')
+            && (name.ends_with(".safetensors")
+                || name.ends_with(".safetensors.index.json")
+                || [
+                    "config.json",
+                    "generation_config.json",
+                    "tokenizer.json",
+                    "tokenizer_config.json",
+                    "vocab.json",
+                    "merges.txt",
+                    "chat_template.jinja",
+                ]
+                .contains(&name))
+    };
+    let files = resolve(id, &wanted, environment)?;
+    let folder = files.iter().find_map(|file| {
+        let is_config = file.file_name().is_some_and(|name| name == "config.json");
+        is_config.then(|| file.parent().unwrap_or(Path::new(".")).to_owned())
+    });
+    folder.ok_or_else(|| {
+        Failure::failed(format!(
+            "the hub's model {id} has no config.json; --model takes a .gguf file of it"
+        ))
+    })
+}
+
+fn resolve(
+    id: &str,
+    wanted: &dyn Fn(&str) -> bool,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let way_out = |error: &dyn std::error::Error| {
+        Failure::failed(format!(
+            "cannot get the model {id}: {error}; --model takes a folder or a .gguf file, and \
+             random:tiny or random:gpt2 need none"
+        ))
+    };
+    let config = HubConfig::from_env(environment).map_err(|error| way_out(&error))?;
+    let hub = Hub::new(config).map_err(|error| way_out(&error))?;
+    let repo = Repo::new(RepoKind::Model, id).map_err(|error| way_out(&error))?;
+    let mut told = String::new();
+    let mut tell = |progress: hub::Progress| {
+        if told != progress.file {
+            progress.file.clone_into(&mut told);
+            say(&format!("Fetching {} from the hub …", progress.file));
+        }
+    };
+    hub.resolve(&repo, wanted, &mut tell)
+        .map_err(|error| way_out(&error))
+}
+
+/// A tokenizer of its own: a file, a folder with one, or a hub id.
+fn tokenizer(
+    name: &str,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<Tokenizer, Failure> {
+    let path = Path::new(name);
+    let file = if path.is_dir() {
+        path.join("tokenizer.json")
+    } else if path.exists() {
+        path.to_owned()
+    } else {
+        let files = resolve(name, &|file| file == "tokenizer.json", environment)?;
+        files.into_iter().next().ok_or_else(|| {
+            Failure::failed(format!("--tokenizer-name {name} has no tokenizer.json"))
+        })?
+    };
+    Tokenizer::from_file(&file).map_err(Failure::usage)
+}

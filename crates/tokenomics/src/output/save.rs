@@ -1,0 +1,33 @@
+//! The files that a measurement leaves.
+
+use crate::config::OutputConfig;
+use crate::failure::Failure;
+use crate::output::files::{Paths, write_atomically};
+use crate::output::plot::plot_summary;
+use crate::output::recorder::Recorder;
+use stats::Summary;
+
+/// Writes results, records and plot; the names of what was written.
+pub(crate) fn save(
+    config: &OutputConfig,
+    paths: &Paths,
+    recorder: &Recorder,
+    summary: &Summary,
+) -> Result<Vec<String>, Failure> {
+    let json = report::results_json(summary);
+    write_atomically(&paths.results, json.as_bytes())?;
+    let mut written = vec![paths.results.display().to_string()];
+    if let Some(records) = recorder.finish()? {
+        written.push(records.display().to_string());
+    }
+    let plot = if config.plot {
+        plot_summary(&json, paths)?
+    } else {
+        None
+    };
+    let further = plot.iter().chain(&config.file);
+    written.extend(further.map(|path| path.display().to_string()));
+    // What an earlier run left under these names belongs to other numbers.
+    paths.remove_others(config.records, plot.is_some());
+    Ok(written)
+}
