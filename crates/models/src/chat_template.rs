@@ -194,7 +194,7 @@ mod tests {
             ("{% for m in messages %}{% if loop.last %}{{ m.get('role', '?') }}{% endif %}{% endfor %}", "assistant"),
             ("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "2"),
             ("{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{{ m.role }}{% endfor %}", "user"),
-            ("{{ messages | tojson }}", r#"[{"role":"user","content":" Hi there "},{"role":"assistant","content":"Yes."}]"#),
+            ("{{ messages | tojson }}", r#"[{"role": "user", "content": " Hi there "}, {"role": "assistant", "content": "Yes."}]"#),
             ("{% if tools is defined %}t{% endif %}{% if add_generation_prompt %}g{% endif %}", "g"),
             ("{{ range(3) | join(',') }}", "0,1,2"),
             ("  {% if true %}\nx\n  {% endif %}\n", "x\n"),

@@ -161,7 +161,9 @@ impl Answer {
 
     /// Why it ended, where not all choices did.
     pub(crate) fn cut(&self) -> Cut {
-        self.cut.get().cloned().unwrap_or(GONE)
+        let said = self.cut.get().cloned();
+        said.or_else(|| self.admission.failed().map(Cut::Failed))
+            .unwrap_or(GONE)
     }
 }
 

@@ -43,13 +43,19 @@ impl App {
                 .map_err(|_| ApiError::refused(500, "the request could not be read", "internal"))??
         };
         let prompt_tokens = engine_request.prompt.len();
+        let pieces_max = if request.stream {
+            // A step may bring a piece to each choice.
+            self.pieces_max.max(2 * request.n)
+        } else {
+            // We are the reader; there are no more pieces than tokens, and an end.
+            request.n * (engine_request.params.tokens_max + 1)
+        };
         let ask = Ask {
             key,
             request: engine_request,
             stop: request.stop,
             arrived,
-            // Each choice can end in the step in which its reader is late.
-            pieces_max: self.pieces_max.max(2 * request.n),
+            pieces_max,
         };
         let answer = Answer::ask(ask, &self.commands, &self.admission)
             .await

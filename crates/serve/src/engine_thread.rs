@@ -71,10 +71,11 @@ impl<M: Model> EngineThread<M> {
                 Cut::Failed(PANICKED)
             }
         };
-        self.cut_all(&why);
+        // Before the answers end: who reads of it may ask for the counts at once.
         let mut gauges = self.admission.gauges();
         (gauges.running, gauges.waiting) = (0, 0);
-        self.admission.taken(0, gauges);
+        self.admission.stepped(gauges);
+        self.cut_all(&why);
         // What has panicked once may panic again.
         let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
     }

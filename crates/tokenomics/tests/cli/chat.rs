@@ -10,7 +10,7 @@ fn without_arguments_for_a_server_the_built_in_one_is_measured() {
          table.txt --results-file out/run.json";
     let (ran, results) = shell.measure(command, "out/run.json");
     assert!(
-        ran.stderr.contains("measuring the built-in mock provider"),
+        ran.stderr.contains("measuring the built-in engine"),
         "{}",
         ran.stderr
     );

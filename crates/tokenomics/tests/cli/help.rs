@@ -14,14 +14,14 @@ fn the_program_lists_its_verbs() {
 
 #[test]
 fn every_verb_has_a_short_help() {
-    for verb in ["chat", "mock", "plot", "report"] {
+    for verb in ["chat", "scheduler", "serve", "mock", "plot", "report"] {
         insta::assert_snapshot!(verb, help(&[verb, "-h"]));
     }
 }
 
 #[test]
 fn every_verb_has_a_long_help_with_examples() {
-    for verb in ["chat", "mock", "plot", "report"] {
+    for verb in ["chat", "scheduler", "serve", "mock", "plot", "report"] {
         let long = help(&[verb, "--help"]);
         assert!(long.contains("Examples:"), "{verb}");
         insta::assert_snapshot!(format!("{verb}_long"), long);
@@ -34,7 +34,7 @@ fn completions_and_manual_pages_cover_every_verb() {
     let script = shell.run(&["completions", "bash"]);
     assert!(script.stdout.contains("--batch-sizes"));
     assert_eq!(shell.run(&["man", "pages"]).code, Some(0));
-    for verb in ["chat", "mock", "plot", "report"] {
+    for verb in ["chat", "scheduler", "serve", "mock", "plot", "report"] {
         let page = shell.read(&format!("pages/tokenomics-{verb}.1"));
         assert!(page.contains(".SH OPTIONS"), "{verb}");
     }

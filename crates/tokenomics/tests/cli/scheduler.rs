@@ -110,7 +110,7 @@ fn wrong_usage_of_the_engine_names_the_value_and_the_limit() {
         ("scheduler --arrival-rate 0", "0"),
         ("scheduler --model no/such/model", "no/such/model"),
         ("scheduler --threads 0", "--threads must be between 1"),
-        ("serve --drain-seconds -1", "--drain-seconds"),
+        ("serve --drain-seconds=-1", "--drain-seconds"),
     ] {
         let ran = shell.run(&words(command));
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
