@@ -59,7 +59,9 @@ impl std::str::FromStr for Setting {
                 prompt,
                 generated,
             }),
-            _ => Err(format!("`{text}` is not batch:prompt:tokens, such as 8:32:64")),
+            _ => Err(format!(
+                "`{text}` is not batch:prompt:tokens, such as 8:32:64"
+            )),
         }
     }
 }
@@ -100,9 +102,13 @@ pub(crate) fn run(args: &EngineArgs) -> Result<()> {
     for &setting in &args.settings {
         let mut all: BTreeMap<&str, Vec<Rates>> = BTreeMap::new();
         for _ in 0..args.rounds {
-            all.entry("ours").or_default().push(ours_in_child(args, setting)?);
+            all.entry("ours")
+                .or_default()
+                .push(ours_in_child(args, setting)?);
             for peer in &peers {
-                all.entry(peer.name).or_default().push(peer.measure(args, setting)?);
+                all.entry(peer.name)
+                    .or_default()
+                    .push(peer.measure(args, setting)?);
             }
         }
         let ours = all["ours"].clone();
@@ -179,18 +185,26 @@ fn ours_in_child(args: &EngineArgs, setting: Setting) -> Result<Rates> {
         .arg(&args.model)
         .arg(&args.dtype)
         .arg(args.threads.to_string())
-        .arg(format!("{}:{}:{}", setting.batch, setting.prompt, setting.generated));
+        .arg(format!(
+            "{}:{}:{}",
+            setting.batch, setting.prompt, setting.generated
+        ));
     rates(command, "ours")
 }
 
 /// The last line that a program prints, as rates.
 fn rates(mut command: Command, name: &str) -> Result<Rates> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         bail!("{name} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    let line = text.lines().last().with_context(|| format!("{name} printed nothing"))?;
+    let line = text
+        .lines()
+        .last()
+        .with_context(|| format!("{name} printed nothing"))?;
     serde_json::from_str(line).with_context(|| format!("{name} printed `{line}`"))
 }
 
@@ -246,7 +260,9 @@ fn measure<M: engine::Model>(
     let token = |salt: usize| u32::try_from(100 + salt * 7919 % (vocab - 200)).unwrap_or(100);
     for sequence in 0..batch {
         let request = EngineRequest {
-            prompt: (0..prompt).map(|at| token(sequence * 1009 + at * 31 + 7)).collect(),
+            prompt: (0..prompt)
+                .map(|at| token(sequence * 1009 + at * 31 + 7))
+                .collect(),
             params: SamplingParams {
                 temperature: 0.0,
                 tokens_max: generated + 1,

@@ -1,7 +1,9 @@
 //! What the scheduler itself costs: a model that does nothing, and queues of growing length.
 
 use anyhow::Context;
-use engine::{EngineEvent, EngineRequest, Sample, SamplingParams, Scheduler, SchedulerConfig, StepOutput};
+use engine::{
+    EngineEvent, EngineRequest, Sample, SamplingParams, Scheduler, SchedulerConfig, StepOutput,
+};
 use std::time::Instant;
 use trace::Nanos;
 
@@ -13,8 +15,13 @@ const ROUNDS: usize = 7;
 /// Prints the cost of a step with [`RUNNING`] sequences for each length of the queue, and with as
 /// many requests finished before.
 pub(crate) fn run(waiting: &[usize]) -> anyhow::Result<()> {
-    println!("{RUNNING} running sequences; µs per step (schedule and commit), {ROUNDS} rounds of {STEPS} steps");
-    println!("{:>10} {:>10} {:>9} {:>9} {:>9}", "waiting", "finished", "min", "median", "max");
+    println!(
+        "{RUNNING} running sequences; µs per step (schedule and commit), {ROUNDS} rounds of {STEPS} steps"
+    );
+    println!(
+        "{:>10} {:>10} {:>9} {:>9} {:>9}",
+        "waiting", "finished", "min", "median", "max"
+    );
     for &waiting in waiting {
         for finished in [0, waiting] {
             let mut micros: Vec<f64> = (0..ROUNDS)
@@ -60,11 +67,18 @@ fn step_micros(waiting: usize, finished: usize) -> anyhow::Result<f64> {
         scheduler.schedule(Nanos::ZERO);
         output.samples.clear();
         // One choice each: no two of them share a row.
-        output.samples.extend(scheduler.samplings().filter_map(|(slot, sampling)| {
-            let choice = sampling?.choices.start;
-            let logprobs = None;
-            Some(Sample { slot, choice, token: 7, logprobs })
-        }));
+        output
+            .samples
+            .extend(scheduler.samplings().filter_map(|(slot, sampling)| {
+                let choice = sampling?.choices.start;
+                let logprobs = None;
+                Some(Sample {
+                    slot,
+                    choice,
+                    token: 7,
+                    logprobs,
+                })
+            }));
         scheduler.commit(&output, &mut events);
         events.clear();
     };

@@ -43,13 +43,23 @@ impl Activations {
     }
 }
 
-pub(crate) fn quantize_row(isa: Isa, x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+pub(crate) fn quantize_row(
+    isa: Isa,
+    x: &[f32],
+    codes: &mut [i8],
+    scales: &mut [f32],
+    sums: &mut [i32],
+) {
     for_isa!(isa, row(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]));
 }
 
 #[inline(always)]
 fn row<const FMA: bool>(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
-    for (index, (x, codes)) in x.chunks_exact(BLOCK).zip(codes.chunks_exact_mut(BLOCK)).enumerate() {
+    for (index, (x, codes)) in x
+        .chunks_exact(BLOCK)
+        .zip(codes.chunks_exact_mut(BLOCK))
+        .enumerate()
+    {
         let mut most = [0.0f32; 8];
         for x in x.chunks_exact(8) {
             for lane in 0..8 {

@@ -125,22 +125,42 @@ impl Kernels {
 fn check(qkv: &[f32], shape: AttentionShape, cache: &KvCache, chunks: &[KvChunk<'_>], out: &[f32]) {
     let rows = qkv.len() / shape.width();
     assert_eq!(rows * shape.width(), qkv.len(), "whole rows of q, k and v");
-    assert_eq!(out.len(), rows * shape.heads * shape.head_dim, "a row out for each row in");
-    assert_eq!(shape.heads % shape.kv_heads, 0, "as many query heads on each KV head");
+    assert_eq!(
+        out.len(),
+        rows * shape.heads * shape.head_dim,
+        "a row out for each row in"
+    );
+    assert_eq!(
+        shape.heads % shape.kv_heads,
+        0,
+        "as many query heads on each KV head"
+    );
     assert!(
         cache.kv_heads == shape.kv_heads && cache.head_dim == shape.head_dim,
         "a cache of that shape"
     );
     let mut free = 0;
     for chunk in chunks {
-        assert!(chunk.rows.start >= free && chunk.rows.end <= rows, "rows of their own");
+        assert!(
+            chunk.rows.start >= free && chunk.rows.end <= rows,
+            "rows of their own"
+        );
         free = chunk.rows.end;
         let positions = chunk.start + chunk.rows.len();
-        assert!(positions <= chunk.blocks.len() * TOKENS, "blocks for all rows");
+        assert!(
+            positions <= chunk.blocks.len() * TOKENS,
+            "blocks for all rows"
+        );
     }
 }
 
-fn write(qkv: &[f32], shape: AttentionShape, cache: &mut KvCache, layer: usize, chunks: &[KvChunk<'_>]) {
+fn write(
+    qkv: &[f32],
+    shape: AttentionShape,
+    cache: &mut KvCache,
+    layer: usize,
+    chunks: &[KvChunk<'_>],
+) {
     let dim = shape.head_dim;
     for chunk in chunks {
         for (position, row) in (chunk.start..).zip(chunk.rows.clone()) {
@@ -203,7 +223,8 @@ fn attend<const FMA: bool>(job: &Job<'_>, task: &Task<'_>, scratch: &mut Scratch
             let few = QUERIES.min(queries - first);
             let into = |index: usize| (first + index) * width + block * TOKENS;
             if few == QUERIES {
-                let scores = dot::<FMA, QUERIES>(keys, std::array::from_fn(|index| query(first + index)));
+                let scores =
+                    dot::<FMA, QUERIES>(keys, std::array::from_fn(|index| query(first + index)));
                 for (index, scores_of) in scores.iter().enumerate() {
                     scratch.scores[into(index)..][..TOKENS].copy_from_slice(scores_of);
                 }
@@ -218,7 +239,11 @@ fn attend<const FMA: bool>(job: &Job<'_>, task: &Task<'_>, scratch: &mut Scratch
     }
     for index in 0..queries {
         let positions = task.chunk.start + task.first + index / heads + 1;
-        softmax::<FMA>(&mut scratch.scores[index * width..][..width], positions, job.shape.scale);
+        softmax::<FMA>(
+            &mut scratch.scores[index * width..][..width],
+            positions,
+            job.shape.scale,
+        );
     }
     for block in 0..blocks.len() {
         let at = place(block) + dim * TOKENS;
@@ -251,7 +276,11 @@ fn softmax<const FMA: bool>(scores: &mut [f32], positions: usize, scale: f32) {
     let mut most = [f32::NEG_INFINITY; LANES];
     for scores in scores.as_chunks::<LANES>().0 {
         for lane in 0..LANES {
-            most[lane] = if scores[lane] > most[lane] { scores[lane] } else { most[lane] };
+            most[lane] = if scores[lane] > most[lane] {
+                scores[lane]
+            } else {
+                most[lane]
+            };
         }
     }
     let most = most.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -277,7 +306,8 @@ fn weigh<const FMA: bool>(weights: &[f32], values: &[f32], sums: &mut [f32]) {
     let mut from = 0;
     while from + VECTORS * LANES <= dim {
         let into = &mut sums[from..from + VECTORS * LANES];
-        let mut lanes: [Lanes; VECTORS] = std::array::from_fn(|vector| load(&into[vector * LANES..]));
+        let mut lanes: [Lanes; VECTORS] =
+            std::array::from_fn(|vector| load(&into[vector * LANES..]));
         for (token, weight) in weights.iter().enumerate() {
             let row = &values[token * dim + from..][..VECTORS * LANES];
             for (lanes, row) in lanes.iter_mut().zip(row.as_chunks::<LANES>().0) {
@@ -290,7 +320,10 @@ fn weigh<const FMA: bool>(weights: &[f32], values: &[f32], sums: &mut [f32]) {
         from += VECTORS * LANES;
     }
     for (token, weight) in weights.iter().enumerate() {
-        for (sum, value) in sums[from..].iter_mut().zip(&values[token * dim + from..][..dim - from]) {
+        for (sum, value) in sums[from..]
+            .iter_mut()
+            .zip(&values[token * dim + from..][..dim - from])
+        {
             *sum = fma::<FMA>(*value, *weight, *sum);
         }
     }

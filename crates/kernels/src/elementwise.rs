@@ -20,7 +20,11 @@ impl Kernels {
     /// `out = (x − mean) / sqrt(variance + eps) · weight + bias`, for each row (Ba, Kiros and Hinton, 2016).
     pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
         assert_eq!(x.len(), out.len(), "as many values out as in");
-        assert_eq!(weight.len(), bias.len(), "a weight and a bias for each value of a row");
+        assert_eq!(
+            weight.len(),
+            bias.len(),
+            "a weight and a bias for each value of a row"
+        );
         let (isa, width) = (self.isa(), weight.len());
         self.rows(out, width, |row, out| {
             let x = &x[row * width..][..width];
@@ -30,7 +34,11 @@ impl Kernels {
 
     /// `out[rows × width] = silu(gate) · up` of rows of `[gate | up]`; silu(x) = x / (1 + e^−x).
     pub fn silu_mul(&self, gate_up: &[f32], width: usize, out: &mut [f32]) {
-        assert_eq!(gate_up.len(), 2 * out.len(), "a gate and an up for each value out");
+        assert_eq!(
+            gate_up.len(),
+            2 * out.len(),
+            "a gate and an up for each value out"
+        );
         let isa = self.isa();
         self.rows(out, width, |row, out| {
             let (gate, up) = gate_up[2 * row * width..][..2 * width].split_at(width);
@@ -72,7 +80,13 @@ fn rms_norm_row<const FMA: bool>(x: &[f32], weight: &[f32], eps: f32, out: &mut 
 }
 
 #[inline(always)]
-fn layer_norm_row<const FMA: bool>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+fn layer_norm_row<const FMA: bool>(
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    eps: f32,
+    out: &mut [f32],
+) {
     let mean = sum_of::<FMA>(x, |x| x) / x.len() as f32;
     let variance = sum_of::<FMA>(x, |x| (x - mean) * (x - mean)) / x.len() as f32;
     let scale = 1.0 / (variance + eps).sqrt();
@@ -97,4 +111,3 @@ fn gelu_tanh_values<const FMA: bool>(x: &mut [f32]) {
         *x /= 1.0 + exp::<FMA>(-2.0 * u);
     }
 }
-

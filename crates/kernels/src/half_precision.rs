@@ -36,7 +36,12 @@ fn widen_avx512(from: &[u16], to: &mut [f32]) {
     let (to, to_rest) = to.as_chunks_mut::<16>();
     for (to, from) in to.iter_mut().zip(whole) {
         // SAFETY: sixteen numbers each.
-        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast()))) };
+        unsafe {
+            _mm512_storeu_ps(
+                to.as_mut_ptr(),
+                _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())),
+            );
+        };
     }
     widen_portable(rest, to_rest);
 }
@@ -49,7 +54,12 @@ fn widen_avx2(from: &[u16], to: &mut [f32]) {
     let (to, to_rest) = to.as_chunks_mut::<8>();
     for (to, from) in to.iter_mut().zip(whole) {
         // SAFETY: eight numbers each.
-        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast()))) };
+        unsafe {
+            _mm256_storeu_ps(
+                to.as_mut_ptr(),
+                _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast())),
+            );
+        };
     }
     widen_portable(rest, to_rest);
 }
@@ -61,7 +71,9 @@ mod tests {
 
     #[test]
     fn every_number_of_sixteen_bits_is_the_same_in_thirty_two_and_back() {
-        let all: Vec<u16> = (0..=u16::MAX).filter(|bits| bits & 0x7c00 != 0x7c00).collect();
+        let all: Vec<u16> = (0..=u16::MAX)
+            .filter(|bits| bits & 0x7c00 != 0x7c00)
+            .collect();
         for isa in Isa::available() {
             let mut wide = vec![0.0; all.len()];
             widen(isa, &all, &mut wide);

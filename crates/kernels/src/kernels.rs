@@ -21,7 +21,11 @@ impl Kernels {
 
     /// These instructions, or portable ones where the processor has not got them.
     pub fn with_isa(threads: usize, isa: Isa) -> Self {
-        let isa = if Isa::available().contains(&isa) { isa } else { Isa::Portable };
+        let isa = if Isa::available().contains(&isa) {
+            isa
+        } else {
+            Isa::Portable
+        };
         let team = Team::new(threads.max(1));
         Kernels {
             isa,
@@ -73,7 +77,7 @@ impl Kernels {
     pub fn rows(&self, data: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
         /// Values that are worth a hand-over between threads.
         const VALUES: usize = 4096;
-        assert!(width > 0 && data.len() % width == 0, "whole rows");
+        assert!(width > 0 && data.len().is_multiple_of(width), "whole rows");
         let count = data.len() / width;
         let shared = Shared::new(data);
         let grain = self.grain(count, VALUES.div_ceil(width));
@@ -110,7 +114,10 @@ impl<T> Shared<T> {
     /// No two parts that are used at the same time overlap, and the slice outlives them.
     #[allow(clippy::mut_from_ref, reason = "that is what it is for; see Safety")]
     pub(crate) unsafe fn slice(&self, start: usize, length: usize) -> &mut [T] {
-        assert!(start <= self.length && length <= self.length - start, "within the slice");
+        assert!(
+            start <= self.length && length <= self.length - start,
+            "within the slice"
+        );
         // SAFETY: within the slice by the assertion, disjoint by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.add(start), length) }
     }

@@ -1,6 +1,6 @@
+use crate::Isa;
 use crate::half_precision::{narrow, widen};
 use crate::lanes::LANES;
-use crate::Isa;
 
 /// Numbers of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,13 @@ pub(crate) enum Values {
 
 impl KvCache {
     /// All zeros. `head_dim` is a multiple of 8.
-    pub fn new(layers: usize, blocks: usize, kv_heads: usize, head_dim: usize, kind: KvType) -> Self {
+    pub fn new(
+        layers: usize,
+        blocks: usize,
+        kv_heads: usize,
+        head_dim: usize,
+        kind: KvType,
+    ) -> Self {
         let numbers = layers * blocks * kv_heads * 2 * head_dim * TOKENS;
         let values = match kind {
             KvType::F32 => Values::F32(vec![0.0; numbers]),
@@ -48,7 +54,12 @@ impl KvCache {
     }
 
     /// Memory of a block in all layers.
-    pub const fn block_bytes(layers: usize, kv_heads: usize, head_dim: usize, kind: KvType) -> usize {
+    pub const fn block_bytes(
+        layers: usize,
+        kv_heads: usize,
+        head_dim: usize,
+        kind: KvType,
+    ) -> usize {
         let number = match kind {
             KvType::F32 => 4,
             KvType::F16 => 2,
@@ -69,7 +80,10 @@ impl KvCache {
     /// Where the keys of a KV head begin in a block; its values follow them.
     pub(crate) fn place(&self, layer: usize, block: u32, kv_head: usize) -> usize {
         let block = block as usize;
-        assert!(layer < self.layers && block < self.blocks, "a block of the cache");
+        assert!(
+            layer < self.layers && block < self.blocks,
+            "a block of the cache"
+        );
         (layer * self.blocks + block) * self.block_numbers() + kv_head * 2 * self.head_dim * TOKENS
     }
 

@@ -40,7 +40,14 @@ impl Kernels {
     }
 
     /// The same, added to `y`.
-    pub fn matmul_add(&self, x: &[f32], rows: usize, w: &Matrix, bias: Option<&[f32]>, y: &mut [f32]) {
+    pub fn matmul_add(
+        &self,
+        x: &[f32],
+        rows: usize,
+        w: &Matrix,
+        bias: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
         self.multiply(x, rows, w, bias, y, true);
     }
 
@@ -56,7 +63,10 @@ impl Kernels {
         let (inputs, outputs) = (w.inputs(), w.outputs());
         assert!(x.len() == rows * inputs, "x has rows × inputs values");
         assert!(y.len() == rows * outputs, "y has rows × outputs values");
-        assert!(bias.is_none_or(|bias| bias.len() == outputs), "one bias an output");
+        assert!(
+            bias.is_none_or(|bias| bias.len() == outputs),
+            "one bias an output"
+        );
         if rows == 0 || inputs == 0 {
             return;
         }

@@ -1,6 +1,6 @@
+use crate::Kernels;
 use crate::lanes::LANES;
 use crate::quantized::{BLOCK, Bits, Offset, Quantized, to_f32};
-use crate::Kernels;
 
 /// Weights of one linear layer, `[outputs × inputs]`, packed once for the matmul that they serve.
 ///
@@ -79,7 +79,13 @@ impl Matrix {
     }
 
     /// Quantises and packs; kept in 32 bits where `inputs` is no multiple of 32.
-    pub fn quantize(kernels: &Kernels, rows: &[f32], outputs: usize, inputs: usize, bits: Bits) -> Self {
+    pub fn quantize(
+        kernels: &Kernels,
+        rows: &[f32],
+        outputs: usize,
+        inputs: usize,
+        bits: Bits,
+    ) -> Self {
         match Quantized::quantize(rows, outputs, inputs, bits) {
             Some(quantized) => Self::from_quantized(kernels, &quantized),
             None => Self::from_f32(kernels, rows, outputs, inputs),
@@ -88,7 +94,10 @@ impl Matrix {
 
     /// Packs quantised weights.
     pub fn from_quantized(_kernels: &Kernels, from: &Quantized) -> Self {
-        assert!(from.is_whole(), "as many codes, scales and minima as the shape asks for");
+        assert!(
+            from.is_whole(),
+            "as many codes, scales and minima as the shape asks for"
+        );
         let zero = match from.offset {
             Offset::Zero(zero) => Some(zero),
             Offset::Mins(_) => None,
@@ -112,7 +121,8 @@ impl Matrix {
                     let (byte, shift) = Panels::place(from.bits, input, lane);
                     place[byte] |= code << shift;
                 }
-                place[code_bytes + 2 * lane..][..2].copy_from_slice(&from.scales[index].to_le_bytes());
+                place[code_bytes + 2 * lane..][..2]
+                    .copy_from_slice(&from.scales[index].to_le_bytes());
                 if let Offset::Mins(mins) = &from.offset {
                     place[code_bytes + 2 * LANES + 2 * lane..][..2]
                         .copy_from_slice(&mins[index].to_le_bytes());

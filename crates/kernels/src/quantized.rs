@@ -15,9 +15,9 @@ pub enum Bits {
 /// What a code of 0 means.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Offset {
-    /// `min = −zero · scale` in every block: symmetric types (Q4_0 has 8, Q8_0 has 128).
+    /// `min = −zero · scale` in every block: symmetric types (`Q4_0` has 8, `Q8_0` has 128).
     Zero(u8),
-    /// f16 bits, one a block, `[outputs × inputs / 32]` (Q4_1).
+    /// f16 bits, one a block, `[outputs × inputs / 32]` (`Q4_1`).
     Mins(Vec<u16>),
 }
 
@@ -46,7 +46,7 @@ impl Quantized {
     /// Quantises `rows`, `[outputs × inputs]`: 8 bits around zero, or 4 bits between the least and the greatest of a
     /// block. `None` where `inputs` is no multiple of 32.
     pub fn quantize(rows: &[f32], outputs: usize, inputs: usize, bits: Bits) -> Option<Self> {
-        if inputs == 0 || inputs % BLOCK != 0 || rows.len() != outputs * inputs {
+        if inputs == 0 || !inputs.is_multiple_of(BLOCK) || rows.len() != outputs * inputs {
             return None;
         }
         let mut codes = Vec::with_capacity(rows.len());
@@ -138,7 +138,7 @@ impl Quantized {
             Offset::Zero(_) => blocks,
             Offset::Mins(mins) => mins.len(),
         };
-        self.inputs % BLOCK == 0
+        self.inputs.is_multiple_of(BLOCK)
             && self.codes.len() == self.outputs * self.inputs
             && self.scales.len() == blocks
             && mins == blocks

@@ -20,7 +20,11 @@ pub fn as_bytes(x: &[f32]) -> Vec<f32> {
         let most = block.iter().fold(0.0f32, |most, x| most.max(x.abs()));
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
         let scale = most / 127.0;
-        out.extend(block.iter().map(|x| (x * inverse).round_ties_even() * scale));
+        out.extend(
+            block
+                .iter()
+                .map(|x| (x * inverse).round_ties_even() * scale),
+        );
     }
     out
 }
@@ -30,7 +34,11 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     let mut out = Vec::new();
     for x in x.chunks_exact(weight.len()) {
         let mean = x.iter().map(|x| x * x).sum::<f32>() / x.len() as f32;
-        out.extend(x.iter().zip(weight).map(|(x, w)| x / (mean + eps).sqrt() * w));
+        out.extend(
+            x.iter()
+                .zip(weight)
+                .map(|(x, w)| x / (mean + eps).sqrt() * w),
+        );
     }
     out
 }
@@ -64,7 +72,11 @@ pub fn rope(head: &mut [f32], position: u32, inverse_frequencies: &[f32], adjace
     for (i, frequency) in inverse_frequencies.iter().enumerate() {
         let angle = position as f32 * frequency;
         let (cos, sin) = (angle.cos(), angle.sin());
-        let (a, b) = if adjacent { (2 * i, 2 * i + 1) } else { (i, i + half) };
+        let (a, b) = if adjacent {
+            (2 * i, 2 * i + 1)
+        } else {
+            (i, i + half)
+        };
         (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[b] * cos + head[a] * sin);
     }
 }

@@ -52,7 +52,10 @@ impl Kernels {
         table: &RopeTable,
     ) {
         let half = table.half;
-        assert!(offset + heads * 2 * half <= width, "the heads lie within the row");
+        assert!(
+            offset + heads * 2 * half <= width,
+            "the heads lie within the row"
+        );
         assert_eq!(positions.len() * width, x.len(), "one position a row");
         self.rows(x, width, |row, x| {
             let turns = &table.turns[positions[row] as usize * half..][..half];
@@ -65,7 +68,8 @@ impl Kernels {
                         }
                     }
                     Pairing::Adjacent => {
-                        for (pair, (cos, sin)) in head.as_chunks_mut::<2>().0.iter_mut().zip(turns) {
+                        for (pair, (cos, sin)) in head.as_chunks_mut::<2>().0.iter_mut().zip(turns)
+                        {
                             let [a, b] = *pair;
                             *pair = [a * cos - b * sin, b * cos + a * sin];
                         }

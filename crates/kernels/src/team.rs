@@ -76,9 +76,10 @@ impl Team {
     pub(crate) fn run(&mut self, job: &(dyn Fn() + Sync)) {
         let shared = &*self.shared;
         // SAFETY: only the lifetime is erased; the wait below outlives every use.
-        let erased: Job = unsafe { std::mem::transmute::<*const (dyn Fn() + Sync + '_), Job>(job) };
+        let erased =
+            unsafe { std::mem::transmute::<&(dyn Fn() + Sync), &'static (dyn Fn() + Sync)>(job) };
         // SAFETY: no worker is busy, so that none reads it.
-        unsafe { *shared.job.get() = Some(erased) };
+        unsafe { *shared.job.get() = Some(std::ptr::from_ref(erased)) };
         shared.busy.store(self.workers.len(), Ordering::Relaxed);
         shared.epoch.fetch_add(1, Ordering::SeqCst);
         for worker in &self.workers {
@@ -90,7 +91,11 @@ impl Team {
         while shared.busy.load(Ordering::Acquire) > 0 {
             std::hint::spin_loop();
         }
-        let theirs = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let theirs = shared
+            .panic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(panic) = own.err().or(theirs) {
             resume_unwind(panic);
         }
@@ -117,7 +122,8 @@ fn work(shared: &Shared, asleep: &AtomicBool) {
 }
 
 fn wait_for_job(shared: &Shared, asleep: &AtomicBool, done: usize) {
-    let idle = || shared.epoch.load(Ordering::SeqCst) == done && !shared.stopping.load(Ordering::SeqCst);
+    let idle =
+        || shared.epoch.load(Ordering::SeqCst) == done && !shared.stopping.load(Ordering::SeqCst);
     for _ in 0..SPINS {
         if !idle() {
             return;

@@ -61,7 +61,9 @@ impl ChatTemplate {
         let mut environment = Environment::new();
         let mut syntax = SyntaxConfig::builder();
         syntax.trim_blocks(true).lstrip_blocks(true);
-        let syntax = syntax.build().map_err(|error| TextError::Template(words(&error)))?;
+        let syntax = syntax
+            .build()
+            .map_err(|error| TextError::Template(words(&error)))?;
         environment.set_syntax(syntax);
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(DEPTH_MAX);
@@ -87,9 +89,16 @@ impl ChatTemplate {
     }
 
     /// The prompt of a chat. `add_generation_prompt` adds what an answer begins with.
-    pub fn render(&self, messages: &[ChatMessage], add_generation_prompt: bool) -> Result<String, TextError> {
+    pub fn render(
+        &self,
+        messages: &[ChatMessage],
+        add_generation_prompt: bool,
+    ) -> Result<String, TextError> {
         let wrong = |error: &Error| TextError::Template(words(error));
-        let template = self.environment.get_template(NAME).map_err(|error| wrong(&error))?;
+        let template = self
+            .environment
+            .get_template(NAME)
+            .map_err(|error| wrong(&error))?;
         let context = context! {
             messages => messages.iter().map(ChatMessage::value).collect::<Vec<Value>>(),
             add_generation_prompt => add_generation_prompt,
@@ -109,8 +118,12 @@ fn words(error: &Error) -> String {
     if error.kind() == ErrorKind::OutOfFuel {
         return format!("it takes more than {FUEL} instructions");
     }
-    let line = error.line().map_or_else(String::new, |line| format!(" (line {line})"));
-    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let line = error
+        .line()
+        .map_or_else(String::new, |line| format!(" (line {line})"));
+    let what = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
     if error.kind() == ErrorKind::WriteFailure {
         return format!("it writes more than {OUTPUT_BYTES_MAX} bytes");
     }
@@ -146,10 +159,19 @@ fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Result<Value, Er
     let (start, end) = second.map_or((0, first), |end| (first, end));
     let step = step.unwrap_or(1);
     if step == 0 {
-        return Err(Error::new(ErrorKind::InvalidOperation, "a range cannot have steps of 0"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "a range cannot have steps of 0",
+        ));
     }
-    let span = if step > 0 { end.saturating_sub(start) } else { start.saturating_sub(end) };
-    let count = u64::try_from(span).unwrap_or(0).div_ceil(step.unsigned_abs());
+    let span = if step > 0 {
+        end.saturating_sub(start)
+    } else {
+        start.saturating_sub(end)
+    };
+    let count = u64::try_from(span)
+        .unwrap_or(0)
+        .div_ceil(step.unsigned_abs());
     if count > REPEATS_MAX {
         return Err(too_many(count));
     }
@@ -169,9 +191,12 @@ mod tests {
     }
 
     fn render(source: &str) -> Result<String, String> {
-        let template = ChatTemplate::parse(source, "<s>", "</s>").map_err(|error| error.to_string())?;
+        let template =
+            ChatTemplate::parse(source, "<s>", "</s>").map_err(|error| error.to_string())?;
         let messages = [message("user", " Hi there "), message("assistant", "Yes.")];
-        template.render(&messages, true).map_err(|error| error.to_string())
+        template
+            .render(&messages, true)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -186,19 +211,49 @@ mod tests {
     #[test]
     fn what_templates_of_models_use_is_there() {
         for (source, expected) in [
-            ("{{ bos_token }}{{ messages[0]['content'] | trim }}{{ eos_token }}", "<s>Hi there</s>"),
+            (
+                "{{ bos_token }}{{ messages[0]['content'] | trim }}{{ eos_token }}",
+                "<s>Hi there</s>",
+            ),
             ("{{ messages[0].content.strip() }}", "Hi there"),
-            ("{{ messages[0].content.strip().split(' ')[1].upper() }}", "THERE"),
-            ("{{ 'a b'.title() }} {{ 'ab'.startswith('a') }} {{ 'xax'.strip('x') }}", "A B True a"),
-            ("{% for k, v in messages[1].items() %}{{ k }}={{ v }};{% endfor %}", "role=assistant;content=Yes.;"),
-            ("{% for m in messages %}{% if loop.last %}{{ m.get('role', '?') }}{% endif %}{% endfor %}", "assistant"),
-            ("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "2"),
-            ("{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{{ m.role }}{% endfor %}", "user"),
-            ("{{ messages | tojson }}", r#"[{"role": "user", "content": " Hi there "}, {"role": "assistant", "content": "Yes."}]"#),
-            ("{% if tools is defined %}t{% endif %}{% if add_generation_prompt %}g{% endif %}", "g"),
+            (
+                "{{ messages[0].content.strip().split(' ')[1].upper() }}",
+                "THERE",
+            ),
+            (
+                "{{ 'a b'.title() }} {{ 'ab'.startswith('a') }} {{ 'xax'.strip('x') }}",
+                "A B True a",
+            ),
+            (
+                "{% for k, v in messages[1].items() %}{{ k }}={{ v }};{% endfor %}",
+                "role=assistant;content=Yes.;",
+            ),
+            (
+                "{% for m in messages %}{% if loop.last %}{{ m.get('role', '?') }}{% endif %}{% endfor %}",
+                "assistant",
+            ),
+            (
+                "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+                "2",
+            ),
+            (
+                "{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{{ m.role }}{% endfor %}",
+                "user",
+            ),
+            (
+                "{{ messages | tojson }}",
+                r#"[{"role": "user", "content": " Hi there "}, {"role": "assistant", "content": "Yes."}]"#,
+            ),
+            (
+                "{% if tools is defined %}t{% endif %}{% if add_generation_prompt %}g{% endif %}",
+                "g",
+            ),
             ("{{ range(3) | join(',') }}", "0,1,2"),
             ("  {% if true %}\nx\n  {% endif %}\n", "x\n"),
-            ("{{ messages[1:] | length }} {{ messages[-1].role }}", "1 assistant"),
+            (
+                "{{ messages[1:] | length }} {{ messages[-1].role }}",
+                "1 assistant",
+            ),
         ] {
             let rendered = render(source).map(|text| text.to_lowercase());
             assert_eq!(rendered, Ok(expected.to_lowercase()), "{source}");
@@ -217,8 +272,14 @@ mod tests {
         for (source, words) in [
             (many.as_str(), "more than 5000000 instructions"),
             ("{{ range(1000000000) }}", "more than 100000"),
-            ("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", "recursion"),
-            ("{% for a in range(90000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}{% endfor %}", "bytes"),
+            (
+                "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+                "recursion",
+            ),
+            (
+                "{% for a in range(90000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}{% endfor %}",
+                "bytes",
+            ),
             ("{% for", "expected"),
             ("{{ 'a'.fold() }}", "method"),
             ("{% include 'x' %}", ""),
@@ -226,7 +287,11 @@ mod tests {
             let error = render(source).unwrap_err();
             assert!(error.contains(words), "{error} for {words}");
         }
-        assert!(render(&" ".repeat(2 << 20)).unwrap_err().contains("at most"));
+        assert!(
+            render(&" ".repeat(2 << 20))
+                .unwrap_err()
+                .contains("at most")
+        );
         let deep = "(".repeat(100_000);
         assert!(render(&format!("{{{{ {deep} }}}}")).is_err());
     }

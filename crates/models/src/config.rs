@@ -1,7 +1,7 @@
 //! The shape of a network: from a `config.json` of Hugging Face's, or from a GGUF file's keys.
 
-use crate::weights::Metadata;
 use crate::ModelsError;
+use crate::weights::Metadata;
 use kernels::Pairing;
 use serde_json::Value;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 pub enum Architecture {
     /// Learned positions, layer norm, GELU.
     Gpt2,
-    /// Rotary positions, RMS norm, SwiGLU, grouped queries.
+    /// Rotary positions, RMS norm, `SwiGLU`, grouped queries.
     Llama,
 }
 
@@ -78,8 +78,12 @@ impl Source<'_> {
         match (self.integer)(key) {
             None => Ok(None),
             Some(Some(value)) if (1..=most).contains(&value) => Ok(usize::try_from(value).ok()),
-            Some(Some(value)) => Err(self.wrong(format!("`{key}` must be between 1 and {most}, got {value}"))),
-            Some(None) => Err(self.wrong(format!("`{key}` must be a whole number between 1 and {most}"))),
+            Some(Some(value)) => {
+                Err(self.wrong(format!("`{key}` must be between 1 and {most}, got {value}")))
+            }
+            Some(None) => Err(self.wrong(format!(
+                "`{key}` must be a whole number between 1 and {most}"
+            ))),
         }
     }
 
@@ -92,7 +96,9 @@ impl Source<'_> {
         match (self.float)(key) {
             None => Ok(default),
             Some(Some(value)) if value >= least && value <= most => Ok(value),
-            _ => Err(self.wrong(format!("`{key}` must be a number between {least} and {most}"))),
+            _ => Err(self.wrong(format!(
+                "`{key}` must be a number between {least} and {most}"
+            ))),
         }
     }
 }
@@ -114,9 +120,13 @@ impl ModelConfig {
             "gpt2" => {
                 let hidden = source.size("n_embd", SIZE_MAX)?;
                 let heads = source.size("n_head", SIZE_MAX)?;
-                let activation = get("activation_function").and_then(Value::as_str).unwrap_or("gelu_new");
+                let activation = get("activation_function")
+                    .and_then(Value::as_str)
+                    .unwrap_or("gelu_new");
                 if activation != "gelu_new" && activation != "gelu_pytorch_tanh" {
-                    return Err(source.wrong(format!("`activation_function` must be gelu_new, got {activation}")));
+                    return Err(source.wrong(format!(
+                        "`activation_function` must be gelu_new, got {activation}"
+                    )));
                 }
                 ModelConfig {
                     architecture: Architecture::Gpt2,
@@ -149,18 +159,25 @@ impl ModelConfig {
     fn llama_json(source: &Source<'_>, value: &Value) -> Result<Self, ModelsError> {
         let hidden = source.size("hidden_size", SIZE_MAX)?;
         let heads = source.size("num_attention_heads", SIZE_MAX)?;
-        let head_dim = source.optional("head_dim", SIZE_MAX)?.unwrap_or(hidden / heads);
+        let head_dim = source
+            .optional("head_dim", SIZE_MAX)?
+            .unwrap_or(hidden / heads);
         for key in ["attention_bias", "mlp_bias"] {
             if value.get(key).and_then(Value::as_bool) == Some(true) {
                 return Err(source.wrong(format!("`{key}` is true, which cannot be computed yet")));
             }
         }
-        let activation = value.get("hidden_act").and_then(Value::as_str).unwrap_or("silu");
+        let activation = value
+            .get("hidden_act")
+            .and_then(Value::as_str)
+            .unwrap_or("silu");
         if activation != "silu" {
             return Err(source.wrong(format!("`hidden_act` must be silu, got {activation}")));
         }
         // Newer files hold both in `rope_parameters`.
-        let parameters = value.get("rope_parameters").filter(|value| value.is_object());
+        let parameters = value
+            .get("rope_parameters")
+            .filter(|value| value.is_object());
         let theta = match parameters.and_then(|rope| rope.get("rope_theta")?.as_f64()) {
             Some(theta) if (1.0..=1e12).contains(&theta) => theta,
             _ => source.float_in("rope_theta", 10_000.0, 1.0, 1e12)?,
@@ -176,7 +193,9 @@ impl ModelConfig {
             hidden,
             layers: source.size("num_hidden_layers", LAYERS_MAX)?,
             heads,
-            kv_heads: source.optional("num_key_value_heads", SIZE_MAX)?.unwrap_or(heads),
+            kv_heads: source
+                .optional("num_key_value_heads", SIZE_MAX)?
+                .unwrap_or(heads),
             head_dim,
             intermediate: source.size("intermediate_size", SIZE_MAX)?,
             context_tokens: source.size("max_position_embeddings", CONTEXT_MAX)?,
@@ -192,7 +211,10 @@ impl ModelConfig {
 
     /// From a GGUF file's keys; `vocab` is the number of rows of its embedding.
     pub fn from_gguf(path: &Path, metadata: &Metadata, vocab: usize) -> Result<Self, ModelsError> {
-        let family = metadata.text("general.architecture").unwrap_or("none").to_owned();
+        let family = metadata
+            .text("general.architecture")
+            .unwrap_or("none")
+            .to_owned();
         let key = |name: &str| format!("{family}.{name}");
         let source = Source {
             path,
@@ -215,11 +237,15 @@ impl ModelConfig {
         let rope = if architecture == Architecture::Llama {
             let turned = source.optional(&key("rope.dimension_count"), SIZE_MAX)?;
             if turned.is_some_and(|turned| turned != head_dim) {
-                return Err(source.wrong("turns only a part of each head, which cannot be computed yet"));
+                return Err(
+                    source.wrong("turns only a part of each head, which cannot be computed yet")
+                );
             }
             let scaling = metadata.text(&key("rope.scaling.type")).unwrap_or("none");
             if scaling != "none" {
-                return Err(source.wrong(format!("has rope scaling `{scaling}`; none can be computed from GGUF")));
+                return Err(source.wrong(format!(
+                    "has rope scaling `{scaling}`; none can be computed from GGUF"
+                )));
             }
             let theta = source.float_in(&key("rope.freq_base"), 10_000.0, 1.0, 1e12)?;
             Some(Rope {
@@ -235,14 +261,19 @@ impl ModelConfig {
             hidden,
             layers: source.size(&key("block_count"), LAYERS_MAX)?,
             heads,
-            kv_heads: source.optional(&key("attention.head_count_kv"), SIZE_MAX)?.unwrap_or(heads),
+            kv_heads: source
+                .optional(&key("attention.head_count_kv"), SIZE_MAX)?
+                .unwrap_or(heads),
             head_dim,
             intermediate: source.size(&key("feed_forward_length"), SIZE_MAX)?,
             context_tokens: source.size(&key("context_length"), CONTEXT_MAX)?,
             norm_eps: epsilon(&source, &key(eps))?,
             rope,
             bos: source.token("tokenizer.ggml.bos_token_id"),
-            eos: source.token("tokenizer.ggml.eos_token_id").into_iter().collect(),
+            eos: source
+                .token("tokenizer.ggml.eos_token_id")
+                .into_iter()
+                .collect(),
         };
         config.check(path)
     }
@@ -250,14 +281,23 @@ impl ModelConfig {
     /// Numbers that must fit each other.
     fn check(self, path: &Path) -> Result<Self, ModelsError> {
         let wrong = |what: String| Err(ModelsError::file(path, what));
-        if self.heads % self.kv_heads != 0 {
-            return wrong(format!("has {} query heads on {} KV heads, which is no whole number each", self.heads, self.kv_heads));
+        if !self.heads.is_multiple_of(self.kv_heads) {
+            return wrong(format!(
+                "has {} query heads on {} KV heads, which is no whole number each",
+                self.heads, self.kv_heads
+            ));
         }
-        if self.head_dim == 0 || self.head_dim % 2 != 0 {
-            return wrong(format!("has heads of {} values; an even number can be computed", self.head_dim));
+        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
+            return wrong(format!(
+                "has heads of {} values; an even number can be computed",
+                self.head_dim
+            ));
         }
-        if self.architecture == Architecture::Gpt2 && self.hidden % self.heads != 0 {
-            return wrong(format!("has {} values for {} heads, which is no whole number each", self.hidden, self.heads));
+        if self.architecture == Architecture::Gpt2 && !self.hidden.is_multiple_of(self.heads) {
+            return wrong(format!(
+                "has {} values for {} heads, which is no whole number each",
+                self.hidden, self.heads
+            ));
         }
         Ok(self)
     }
@@ -265,7 +305,9 @@ impl ModelConfig {
 
 impl Source<'_> {
     fn token(&self, key: &str) -> Option<u32> {
-        (self.integer)(key).flatten().and_then(|id| u32::try_from(id).ok())
+        (self.integer)(key)
+            .flatten()
+            .and_then(|id| u32::try_from(id).ok())
     }
 }
 
@@ -279,13 +321,19 @@ pub(crate) fn tokens(value: Option<&Value>) -> Vec<u32> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "networks compute in 32 bits")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "networks compute in 32 bits"
+)]
 fn epsilon(source: &Source<'_>, key: &str) -> Result<f32, ModelsError> {
     Ok(source.float_in(key, 1e-5, 0.0, 1.0)? as f32)
 }
 
 /// `theta^(−2i/head_dim)` (Su et al., 2021).
-#[allow(clippy::cast_possible_truncation, reason = "networks compute in 32 bits")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "networks compute in 32 bits"
+)]
 fn frequencies(head_dim: usize, theta: f64) -> Vec<f32> {
     (0..head_dim / 2)
         .map(|pair| (1.0 / theta.powf((2 * pair) as f64 / head_dim as f64)) as f32)
@@ -293,9 +341,14 @@ fn frequencies(head_dim: usize, theta: f64) -> Vec<f32> {
 }
 
 /// Stretches positions: `linear` divides all frequencies; `llama3` only the low ones, with a transition.
-#[allow(clippy::cast_possible_truncation, reason = "networks compute in 32 bits")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "networks compute in 32 bits"
+)]
 fn scale(frequencies: &mut [f32], scaling: &Value) -> Result<(), String> {
-    let kind = ["rope_type", "type"].iter().find_map(|key| scaling.get(*key)?.as_str());
+    let kind = ["rope_type", "type"]
+        .iter()
+        .find_map(|key| scaling.get(*key)?.as_str());
     let number = |key: &str| match scaling.get(key).and_then(Value::as_f64) {
         Some(value) if value > 0.0 && value < 1e9 => Ok(value),
         _ => Err(format!("rope scaling needs a positive `{key}`")),
@@ -304,14 +357,21 @@ fn scale(frequencies: &mut [f32], scaling: &Value) -> Result<(), String> {
         "default" => Ok(()),
         "linear" => {
             let factor = number("factor")? as f32;
-            frequencies.iter_mut().for_each(|frequency| *frequency /= factor);
+            for frequency in frequencies {
+                *frequency /= factor;
+            }
             Ok(())
         }
         "llama3" => {
             let (factor, low) = (number("factor")?, number("low_freq_factor")?);
-            let (high, original) = (number("high_freq_factor")?, number("original_max_position_embeddings")?);
+            let (high, original) = (
+                number("high_freq_factor")?,
+                number("original_max_position_embeddings")?,
+            );
             if high <= low {
-                return Err(format!("rope scaling: `high_freq_factor` must be above `low_freq_factor`, got {high} and {low}"));
+                return Err(format!(
+                    "rope scaling: `high_freq_factor` must be above `low_freq_factor`, got {high} and {low}"
+                ));
             }
             for frequency in frequencies {
                 let turns = original * f64::from(*frequency) / std::f64::consts::TAU;
@@ -321,6 +381,8 @@ fn scale(frequencies: &mut [f32], scaling: &Value) -> Result<(), String> {
             }
             Ok(())
         }
-        other => Err(format!("has rope scaling `{other}`; default, linear and llama3 can be computed")),
+        other => Err(format!(
+            "has rope scaling `{other}`; default, linear and llama3 can be computed"
+        )),
     }
 }

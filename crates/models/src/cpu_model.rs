@@ -38,7 +38,8 @@ impl Model for CpuModel {
         let chunks: Vec<KvChunk<'_>> = chunks.collect();
         self.wanted.clear();
         let with_logits = plan.chunks.iter().filter(|chunk| chunk.logits);
-        self.wanted.extend(with_logits.map(|chunk| chunk.tokens.end - 1));
+        self.wanted
+            .extend(with_logits.map(|chunk| chunk.tokens.end - 1));
         let rows = Rows {
             tokens: &plan.tokens,
             chunks: &chunks,
@@ -61,12 +62,21 @@ impl CpuModel {
     fn check(&self, plan: &StepPlan) -> Result<(), ModelError> {
         let vocab = self.network.config.vocab;
         if let Some(token) = plan.tokens.iter().find(|token| **token as usize >= vocab) {
-            return Err(ModelError(format!("token {token} is beyond the vocabulary of {vocab}")));
+            return Err(ModelError(format!(
+                "token {token} is beyond the vocabulary of {vocab}"
+            )));
         }
         let blocks = self.cache.blocks();
         let copies = plan.copies.iter().flat_map(|copy| [&copy.from, &copy.to]);
-        if let Some(block) = plan.blocks.iter().chain(copies).find(|block| **block as usize >= blocks) {
-            return Err(ModelError(format!("block {block} is beyond the cache of {blocks}")));
+        if let Some(block) = plan
+            .blocks
+            .iter()
+            .chain(copies)
+            .find(|block| **block as usize >= blocks)
+        {
+            return Err(ModelError(format!(
+                "block {block} is beyond the cache of {blocks}"
+            )));
         }
         for chunk in &plan.chunks {
             let end = chunk.start + chunk.tokens.len();

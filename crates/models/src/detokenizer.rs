@@ -51,16 +51,12 @@ fn take_whole(held: &mut Vec<u8>, text: &mut String) {
             Err(error) => {
                 let (whole, after) = rest.split_at(error.valid_up_to());
                 text.push_str(&String::from_utf8_lossy(whole));
-                match error.error_len() {
-                    Some(wrong) => {
-                        text.push(char::REPLACEMENT_CHARACTER);
-                        rest = &after[wrong..];
-                    }
-                    None => {
-                        *held = after.to_vec();
-                        return;
-                    }
-                }
+                let Some(wrong) = error.error_len() else {
+                    *held = after.to_vec();
+                    return;
+                };
+                text.push(char::REPLACEMENT_CHARACTER);
+                rest = &after[wrong..];
             }
         }
     }
@@ -75,7 +71,9 @@ mod tests {
 
     fn streamed(bytes: &[u8]) -> (Vec<String>, String) {
         let mut detokenizer = Detokenizer::new(Arc::new(Tokenizer::bytes()));
-        let pieces = bytes.iter().map(|byte| detokenizer.push(u32::from(*byte)).to_owned());
+        let pieces = bytes
+            .iter()
+            .map(|byte| detokenizer.push(u32::from(*byte)).to_owned());
         let pieces: Vec<String> = pieces.collect();
         let rest = detokenizer.finish().to_owned();
         (pieces, rest)

@@ -139,17 +139,30 @@ fn load_random(
         eos: config.eos.clone(),
     };
     let source = Source::random(deviation);
-    finish(name.to_owned(), config, source, Names::HuggingFace(""), text, &options)
+    finish(
+        name.to_owned(),
+        config,
+        source,
+        Names::HuggingFace(""),
+        text,
+        &options,
+    )
 }
 
 /// The file itself, or the only one of a folder.
 fn gguf_of(path: &Path) -> Result<Option<PathBuf>, ModelsError> {
-    let is_gguf = |path: &Path| path.extension().is_some_and(|extension| extension == "gguf");
+    let is_gguf = |path: &Path| {
+        path.extension()
+            .is_some_and(|extension| extension == "gguf")
+    };
     if path.is_file() {
         if is_gguf(path) {
             return Ok(Some(path.to_owned()));
         }
-        return Err(ModelsError::file(path, "is no .gguf file; give the folder of a model in safetensors"));
+        return Err(ModelsError::file(
+            path,
+            "is no .gguf file; give the folder of a model in safetensors",
+        ));
     }
     if path.join("config.json").exists() {
         return Ok(None);
@@ -158,21 +171,39 @@ fn gguf_of(path: &Path) -> Result<Option<PathBuf>, ModelsError> {
     let found = entries.filter_map(Result::ok).map(|entry| entry.path());
     let mut found: Vec<PathBuf> = found.filter(|path| is_gguf(path)).collect();
     match found.len() {
-        0 => Err(ModelsError::file(path, "has neither a config.json nor a .gguf file")),
+        0 => Err(ModelsError::file(
+            path,
+            "has neither a config.json nor a .gguf file",
+        )),
         1 => Ok(found.pop()),
-        several => Err(ModelsError::file(path, format!("has {several} .gguf files; name one of them"))),
+        several => Err(ModelsError::file(
+            path,
+            format!("has {several} .gguf files; name one of them"),
+        )),
     }
 }
 
 fn load_gguf(path: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
     let file = open_gguf(path)?;
-    let vocab = file.weights.shape("token_embd.weight").and_then(<[usize]>::first).copied();
-    let vocab = vocab.ok_or_else(|| ModelsError::file(path, "has no tensor `token_embd.weight`"))?;
+    let vocab = file
+        .weights
+        .shape("token_embd.weight")
+        .and_then(<[usize]>::first)
+        .copied();
+    let vocab =
+        vocab.ok_or_else(|| ModelsError::file(path, "has no tensor `token_embd.weight`"))?;
     let config = ModelConfig::from_gguf(path, &file.metadata, vocab)?;
     let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
-    let name_of = |id: Option<u32>| id.and_then(|id| tokenizer.id_to_token(id)).unwrap_or_default();
+    let name_of = |id: Option<u32>| {
+        id.and_then(|id| tokenizer.id_to_token(id))
+            .unwrap_or_default()
+    };
     let template = file.metadata.text("tokenizer.chat_template").map(|source| {
-        ChatTemplate::parse(source, &name_of(config.bos), &name_of(config.eos.first().copied()))
+        ChatTemplate::parse(
+            source,
+            &name_of(config.bos),
+            &name_of(config.eos.first().copied()),
+        )
     });
     let mut eos = config.eos.clone();
     // Models for chats end their turns with another token than texts.
@@ -184,12 +215,20 @@ fn load_gguf(path: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsEr
         tokenizer,
         eos,
     };
-    finish(file_name(path), config, Source::file(file.weights), Names::Gguf, text, options)
+    finish(
+        file_name(path),
+        config,
+        Source::file(file.weights),
+        Names::Gguf,
+        text,
+        options,
+    )
 }
 
 fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
     let config_path = folder.join("config.json");
-    let json = std::fs::read(&config_path).map_err(|error| ModelsError::read(&config_path, error))?;
+    let json =
+        std::fs::read(&config_path).map_err(|error| ModelsError::read(&config_path, error))?;
     let config = ModelConfig::from_json(&config_path, &json)?;
     let weights = open_safetensors(folder)?;
     let json_of = |name: &str| -> Value {
@@ -199,13 +238,18 @@ fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, Mode
     let tokenizer_config = json_of("tokenizer_config.json");
     let special = |key: &str| {
         let value = tokenizer_config.get(key);
-        let name = value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
+        let name =
+            value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
         name.unwrap_or_default().to_owned()
     };
-    let adds_bos = tokenizer_config.get("add_bos_token").and_then(Value::as_bool) == Some(true);
+    let adds_bos = tokenizer_config
+        .get("add_bos_token")
+        .and_then(Value::as_bool)
+        == Some(true);
     let tokenizer = tokenizer_of(folder)?.with_bos(config.bos.filter(|_| adds_bos));
     let source = template_of(folder, &tokenizer_config);
-    let template = source.map(|source| ChatTemplate::parse(&source, &special("bos_token"), &special("eos_token")));
+    let template = source
+        .map(|source| ChatTemplate::parse(&source, &special("bos_token"), &special("eos_token")));
     let mut eos = config.eos.clone();
     let generation = json_of("generation_config.json");
     let more = crate::config::tokens(generation.get("eos_token_id"));
@@ -216,7 +260,14 @@ fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, Mode
         eos,
     };
     let names = Names::in_file(&weights);
-    finish(file_name(folder), config, Source::file(weights), names, text, options)
+    finish(
+        file_name(folder),
+        config,
+        Source::file(weights),
+        names,
+        text,
+        options,
+    )
 }
 
 fn tokenizer_of(folder: &Path) -> Result<Tokenizer, ModelsError> {
@@ -242,8 +293,13 @@ fn template_of(folder: &Path, tokenizer_config: &Value) -> Option<String> {
     match tokenizer_config.get("chat_template")? {
         Value::String(source) => Some(source.clone()),
         Value::Array(named) => {
-            let default = named.iter().find(|entry| entry["name"] == "default").or(named.first());
-            default.and_then(|entry| entry["template"].as_str()).map(str::to_owned)
+            let default = named
+                .iter()
+                .find(|entry| entry["name"] == "default")
+                .or(named.first());
+            default
+                .and_then(|entry| entry["template"].as_str())
+                .map(str::to_owned)
         }
         _ => None,
     }
@@ -251,7 +307,11 @@ fn template_of(folder: &Path, tokenizer_config: &Value) -> Option<String> {
 
 fn file_name(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = if whole.is_file() { whole.file_stem() } else { whole.file_name() };
+    let name = if whole.is_file() {
+        whole.file_stem()
+    } else {
+        whole.file_name()
+    };
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
@@ -275,11 +335,19 @@ fn finish(
             )));
         }
     };
-    let exact = options.dtype == DType::F32 || (options.dtype == DType::Auto && !source.is_quantised());
+    let exact =
+        options.dtype == DType::F32 || (options.dtype == DType::Auto && !source.is_quantised());
     let kind = if exact { KvType::F32 } else { KvType::F16 };
-    let kv_block_bytes = KvCache::block_bytes(config.layers, config.kv_heads, config.head_dim, kind);
-    let blocks = options.kv_blocks.unwrap_or(options.kv_bytes / kv_block_bytes);
-    if blocks == 0 || blocks.checked_mul(kv_block_bytes).is_none_or(|bytes| bytes > 1 << 40) {
+    let kv_block_bytes =
+        KvCache::block_bytes(config.layers, config.kv_heads, config.head_dim, kind);
+    let blocks = options
+        .kv_blocks
+        .unwrap_or(options.kv_bytes / kv_block_bytes);
+    if blocks == 0
+        || blocks
+            .checked_mul(kv_block_bytes)
+            .is_none_or(|bytes| bytes > 1 << 40)
+    {
         return Err(ModelsError::Spec(format!(
             "a KV cache of {blocks} blocks of {kv_block_bytes} bytes cannot be; give it between one block and 1 TiB"
         )));
@@ -300,7 +368,13 @@ fn finish(
         (_, true) => "f32",
         _ => "the file's types",
     };
-    let cache = KvCache::new(config.layers, blocks, config.kv_heads, config.head_dim, kind);
+    let cache = KvCache::new(
+        config.layers,
+        blocks,
+        config.kv_heads,
+        config.head_dim,
+        kind,
+    );
     let mut builder = Builder::new(&kernels, source, names, options.dtype);
     let network = builder.network(config, context_tokens)?;
     let facts = ModelFacts {

@@ -76,13 +76,22 @@ impl Network {
             if index + 1 == self.layers.len() {
                 // The other rows have left their keys and values; nobody asks for more of them.
                 keep_rows(&mut buffers.hidden, hidden, rows.wanted);
-                keep_rows(&mut buffers.attended, self.config.heads * self.config.head_dim, rows.wanted);
+                keep_rows(
+                    &mut buffers.attended,
+                    self.config.heads * self.config.head_dim,
+                    rows.wanted,
+                );
             }
             self.feed_forward(kernels, layer, buffers);
         }
         let count = rows.wanted.len();
         buffers.normed.resize(count * hidden, 0.0);
-        self.norm(kernels, &self.final_norm, &buffers.hidden, &mut buffers.normed);
+        self.norm(
+            kernels,
+            &self.final_norm,
+            &buffers.hidden,
+            &mut buffers.normed,
+        );
         let head = self.head.as_ref().unwrap_or(&self.embedding);
         kernels.matmul(&buffers.normed, count, head, None, logits);
     }
@@ -114,17 +123,44 @@ impl Network {
             scale,
         };
         buffers.normed.resize(rows * config.hidden, 0.0);
-        self.norm(kernels, &layer.attention_norm, &buffers.hidden, &mut buffers.normed);
+        self.norm(
+            kernels,
+            &layer.attention_norm,
+            &buffers.hidden,
+            &mut buffers.normed,
+        );
         buffers.qkv.resize(rows * shape.width(), 0.0);
         let bias = layer.qkv.bias.as_deref();
-        kernels.matmul(&buffers.normed, rows, &layer.qkv.matrix, bias, &mut buffers.qkv);
+        kernels.matmul(
+            &buffers.normed,
+            rows,
+            &layer.qkv.matrix,
+            bias,
+            &mut buffers.qkv,
+        );
         if let Some(table) = &self.rope {
             // q and k lie side by side.
             let heads = config.heads + config.kv_heads;
-            kernels.rope(&mut buffers.qkv, shape.width(), 0, heads, &buffers.positions, table);
+            kernels.rope(
+                &mut buffers.qkv,
+                shape.width(),
+                0,
+                heads,
+                &buffers.positions,
+                table,
+            );
         }
-        buffers.attended.resize(rows * config.heads * config.head_dim, 0.0);
-        kernels.attention(&buffers.qkv, shape, cache, index, chunks, &mut buffers.attended);
+        buffers
+            .attended
+            .resize(rows * config.heads * config.head_dim, 0.0);
+        kernels.attention(
+            &buffers.qkv,
+            shape,
+            cache,
+            index,
+            chunks,
+            &mut buffers.attended,
+        );
     }
 
     /// The attention's output, and the feed-forward layer, each added to the hidden values.
@@ -139,7 +175,13 @@ impl Network {
             activated,
             ..
         } = buffers;
-        kernels.matmul_add(attended, rows, &layer.output.matrix, layer.output.bias.as_deref(), hidden);
+        kernels.matmul_add(
+            attended,
+            rows,
+            &layer.output.matrix,
+            layer.output.bias.as_deref(),
+            hidden,
+        );
         normed.resize(rows * config.hidden, 0.0);
         self.norm(kernels, &layer.feed_forward_norm, hidden, normed);
         up.resize(rows * layer.up.matrix.outputs(), 0.0);
@@ -155,7 +197,13 @@ impl Network {
                 up
             }
         };
-        kernels.matmul_add(inner, rows, &layer.down.matrix, layer.down.bias.as_deref(), hidden);
+        kernels.matmul_add(
+            inner,
+            rows,
+            &layer.down.matrix,
+            layer.down.bias.as_deref(),
+            hidden,
+        );
     }
 }
 
@@ -166,15 +214,23 @@ impl Buffers {
         self.positions.clear();
         for chunk in rows.chunks {
             let positions = chunk.start..chunk.start + chunk.rows.len();
-            self.positions.extend(positions.filter_map(|position| u32::try_from(position).ok()));
+            self.positions
+                .extend(positions.filter_map(|position| u32::try_from(position).ok()));
         }
         self.hidden.resize(rows.tokens.len() * width, 0.0);
-        let each = self.hidden.chunks_exact_mut(width).zip(rows.tokens).zip(&self.positions);
+        let each = self
+            .hidden
+            .chunks_exact_mut(width)
+            .zip(rows.tokens)
+            .zip(&self.positions);
         for ((hidden, token), position) in each {
             network.embedding.row(*token as usize, hidden);
             if let Some(learned) = &network.positions {
                 let learned = &learned[*position as usize * width..][..width];
-                hidden.iter_mut().zip(learned).for_each(|(hidden, learned)| *hidden += learned);
+                hidden
+                    .iter_mut()
+                    .zip(learned)
+                    .for_each(|(hidden, learned)| *hidden += learned);
             }
         }
     }

@@ -44,10 +44,11 @@ impl Tokenizer {
             from: from.to_owned(),
             what,
         };
-        let value: serde_json::Value =
-            serde_json::from_slice(json).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+        let value: serde_json::Value = serde_json::from_slice(json)
+            .map_err(|error| wrong(format!("it is no JSON: {error}")))?;
         json::check(&value).map_err(wrong)?;
-        let parsing = tokenizers::Tokenizer::from_bytes(json).map_err(|error| wrong(error.to_string()))?;
+        let parsing =
+            tokenizers::Tokenizer::from_bytes(json).map_err(|error| wrong(error.to_string()))?;
         let mut plain = parsing.clone();
         plain.set_encode_special_tokens(true);
         let table = ByteTable::of(&parsing, &value).map_err(wrong)?;
@@ -63,11 +64,16 @@ impl Tokenizer {
 
     /// From GPT-2's `vocab.json` and `merges.txt`.
     pub fn from_vocab_merges(vocab: &Path, merges: &Path) -> Result<Self, ModelsError> {
-        let read = |path: &Path| std::fs::read(path).map_err(|error| ModelsError::read(path, error));
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|error| ModelsError::read(path, error));
         let (vocab_bytes, merges_bytes) = (read(vocab)?, read(merges)?);
         let from = format!(" of {}", vocab.display());
-        let json = json::of_vocab_merges(&vocab_bytes, &merges_bytes)
-            .map_err(|what| TextError::Tokenizer { from: from.clone(), what })?;
+        let json = json::of_vocab_merges(&vocab_bytes, &merges_bytes).map_err(|what| {
+            TextError::Tokenizer {
+                from: from.clone(),
+                what,
+            }
+        })?;
         Ok(Self::from_json(&json, &from)?)
     }
 
@@ -135,7 +141,11 @@ impl Tokenizer {
 
     /// The text of several tokens; U+FFFD for bytes that are none.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let bytes: Vec<u8> = ids.iter().flat_map(|id| self.token_bytes(*id)).copied().collect();
+        let bytes: Vec<u8> = ids
+            .iter()
+            .flat_map(|id| self.token_bytes(*id))
+            .copied()
+            .collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -160,7 +170,9 @@ impl Tokenizer {
         match &self.method {
             Method::Bytes => {
                 let index = usize::try_from(id).ok()?.checked_sub(256)?;
-                BYTES_SPECIAL.get(index).map(|special| (*special).to_owned())
+                BYTES_SPECIAL
+                    .get(index)
+                    .map(|special| (*special).to_owned())
             }
             Method::Library { parsing, .. } => parsing.id_to_token(id),
         }
@@ -171,7 +183,9 @@ fn encode_bytes(text: &str, special: bool) -> Vec<u32> {
     let mut ids = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
-        let found = BYTES_SPECIAL.iter().position(|token| special && rest.starts_with(token));
+        let found = BYTES_SPECIAL
+            .iter()
+            .position(|token| special && rest.starts_with(token));
         if let Some(index) = found {
             ids.extend(u32::try_from(256 + index));
             rest = &rest[BYTES_SPECIAL[index].len()..];

@@ -104,7 +104,9 @@ impl App {
     pub(crate) async fn answer(self: &Arc<Self>, route: Route, body: Vec<u8>) -> Reply {
         Reply::Whole(match route {
             Route::Complete(endpoint) => return self.complete(endpoint, body).await,
-            Route::Models => Whole::json(format!("{{\"object\":\"list\",\"data\":[{}]}}", self.model()).into_bytes()),
+            Route::Models => Whole::json(
+                format!("{{\"object\":\"list\",\"data\":[{}]}}", self.model()).into_bytes(),
+            ),
             Route::Model => Whole::json(self.model().into_bytes()),
             Route::Tokenize => self.tokenize(body).await,
             Route::Detokenize => self.detokenize(&body),
@@ -183,7 +185,10 @@ impl App {
             param: Some("model".to_owned()),
             ..ApiError::refused(
                 404,
-                format!("`model` must be `{}`, the only model there is", self.model_name),
+                format!(
+                    "`model` must be `{}`, the only model there is",
+                    self.model_name
+                ),
                 "model_not_found",
             )
         }
@@ -201,7 +206,9 @@ fn no_such_path() -> ApiError {
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| rest.trim_ascii())
 }
 
 /// Takes the same time wherever the two differ, so that a key cannot be guessed byte by byte.
@@ -223,7 +230,9 @@ fn decoded(text: &str) -> Vec<u8> {
         match after {
             [high, low, after @ ..] if *byte == b'%' => {
                 let digit = |byte: &u8| char::from(*byte).to_digit(16);
-                let code = digit(high).zip(digit(low)).map(|(high, low)| high * 16 + low);
+                let code = digit(high)
+                    .zip(digit(low))
+                    .map(|(high, low)| high * 16 + low);
                 if let Some(code) = code.and_then(|code| u8::try_from(code).ok()) {
                     out.push(code);
                     rest = after;

@@ -24,7 +24,11 @@ impl TextCodec {
     }
 
     /// The tokens of a chat, with the beginning of the answer.
-    pub(crate) fn chat(&self, messages: Vec<Message>, generate: bool) -> Result<Vec<u32>, ApiError> {
+    pub(crate) fn chat(
+        &self,
+        messages: Vec<Message>,
+        generate: bool,
+    ) -> Result<Vec<u32>, ApiError> {
         let template = self.template.as_ref().ok_or_else(|| {
             ApiError::invalid(
                 "messages",

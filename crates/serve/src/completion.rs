@@ -38,9 +38,9 @@ impl App {
         let (request, engine_request) = if in_place {
             prepare()?
         } else {
-            tokio::task::spawn_blocking(prepare)
-                .await
-                .map_err(|_| ApiError::refused(500, "the request could not be read", "internal"))??
+            tokio::task::spawn_blocking(prepare).await.map_err(|_| {
+                ApiError::refused(500, "the request could not be read", "internal")
+            })??
         };
         let prompt_tokens = engine_request.prompt.len();
         let pieces_max = if request.stream {
@@ -91,13 +91,23 @@ impl App {
         seed: u64,
     ) -> Result<(ServerRequest, EngineRequest), ApiError> {
         let mut request = ServerRequest::parse(body, endpoint, &self.capacity.limits)?;
-        if request.model.as_ref().is_some_and(|model| *model != self.model_name) {
+        if request
+            .model
+            .as_ref()
+            .is_some_and(|model| *model != self.model_name)
+        {
             return Err(self.no_such_model());
         }
         let prompt = std::mem::replace(&mut request.prompt, Prompt::Tokens(Vec::new()));
         let tokens = prompt_tokens(prompt, &self.codec)?;
-        let engine_request =
-            engine_request(&request, tokens, endpoint, &self.capacity, &self.codec, seed)?;
+        let engine_request = engine_request(
+            &request,
+            tokens,
+            endpoint,
+            &self.capacity,
+            &self.codec,
+            seed,
+        )?;
         Ok((request, engine_request))
     }
 

@@ -64,12 +64,11 @@ impl<M: Model> EngineThread<M> {
     /// Until it is told to stop. A panic, of the model or our own, ends all answers with an error.
     pub(crate) fn run(mut self) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.steps()));
-        let why = match ended {
-            Ok(()) => Cut::Stopped,
-            Err(_) => {
-                self.admission.fail(PANICKED);
-                Cut::Failed(PANICKED)
-            }
+        let why = if ended.is_ok() {
+            Cut::Stopped
+        } else {
+            self.admission.fail(PANICKED);
+            Cut::Failed(PANICKED)
         };
         // Before the answers end: who reads of it may ask for the counts at once.
         let mut gauges = self.admission.gauges();
@@ -183,7 +182,14 @@ impl<M: Model> EngineThread<M> {
                     choice,
                     token,
                     logprobs,
-                } => self.token(request, choice, token, logprobs.map(|boxed| *boxed), now, &mut metrics),
+                } => self.token(
+                    request,
+                    choice,
+                    token,
+                    logprobs.map(|boxed| *boxed),
+                    now,
+                    &mut metrics,
+                ),
                 EngineEvent::Finished {
                     request,
                     reason: FinishReason::Abort,
@@ -326,7 +332,9 @@ fn touch(live: &mut Live, request: RequestId, touched: &mut Vec<RequestId>) {
 /// Counts a choice that has ended.
 fn ended(live: &Live, choice: usize, reason: &'static str, now: Instant, metrics: &mut Metrics) {
     let choice = &live.choices[choice];
-    let decode = choice.first_token.map_or(Duration::ZERO, |first| now - first);
+    let decode = choice
+        .first_token
+        .map_or(Duration::ZERO, |first| now - first);
     metrics.finish(reason, 1);
     metrics.times(now - live.arrived, decode, choice.tokens);
 }

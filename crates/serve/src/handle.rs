@@ -43,7 +43,7 @@ pub fn spawn_model<M: Model + Send + 'static>(
     let scheduler = SchedulerConfig {
         blocks: config.scheduler.blocks.min(model.blocks()),
         context_tokens: config.scheduler.context_tokens.min(model.context_tokens()),
-        ..config.scheduler.clone()
+        ..config.scheduler
     };
     let capacity = Capacity::new(model.vocab_size(), &scheduler, config.n_max);
     // The door counts who waits; the engine's own limit is only reached by what the door cannot see.
@@ -51,7 +51,7 @@ pub fn spawn_model<M: Model + Send + 'static>(
         model,
         SchedulerConfig {
             queue_max: scheduler.queue_max.saturating_add(scheduler.sequences_max),
-            ..scheduler.clone()
+            ..scheduler
         },
     );
     let admission = Arc::new(Admission::new(&scheduler, engine.gauges()));
@@ -194,7 +194,11 @@ impl ServeHandle {
 
     /// Ends all threads; connections have `time` to end by themselves.
     fn stop(&self, time: Duration) {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let threads = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(threads) = threads else {
             return;
         };

@@ -82,44 +82,170 @@ impl Metrics {
     }
 
     /// In Prometheus' text format 0.0.4.
+    #[allow(clippy::too_many_lines, reason = "one table of all metrics")]
     pub(crate) fn text(&self, model: &str, gauges: &Gauges) -> String {
         let labels = format!("model_name=\"{}\"", escape(model));
         let mut out = String::with_capacity(12_000);
         let used = gauges.blocks_owned as f64 / gauges.blocks_total.max(1) as f64;
-        one(&mut out, &labels, "vllm:num_requests_running", "gauge", "Sequences that run.", gauges.running);
-        one(&mut out, &labels, "vllm:num_requests_waiting", "gauge", "Sequences that wait.", gauges.waiting);
-        one(&mut out, &labels, "vllm:kv_cache_usage_perc", "gauge", "KV blocks in use; 1 is all of them.", format!("{used:?}"));
-        one(&mut out, &labels, "vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", gauges.prefix_queried_tokens);
-        one(&mut out, &labels, "vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.", gauges.prefix_hit_tokens);
-        one(&mut out, &labels, "vllm:num_preemptions_total", "counter", "Sequences that lost their blocks and were computed again.", gauges.preemptions);
-        one(&mut out, &labels, "vllm:prompt_tokens_total", "counter", "Prompt tokens processed.", self.prompt_tokens);
-        one(&mut out, &labels, "vllm:generation_tokens_total", "counter", "Tokens generated.", self.generation_tokens);
-        head(&mut out, "vllm:request_success_total", "counter", "Sequences that ended, by reason.");
+        one(
+            &mut out,
+            &labels,
+            "vllm:num_requests_running",
+            "gauge",
+            "Sequences that run.",
+            gauges.running,
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:num_requests_waiting",
+            "gauge",
+            "Sequences that wait.",
+            gauges.waiting,
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:kv_cache_usage_perc",
+            "gauge",
+            "KV blocks in use; 1 is all of them.",
+            format!("{used:?}"),
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:prefix_cache_queries_total",
+            "counter",
+            "Prompt tokens looked up in the prefix cache.",
+            gauges.prefix_queried_tokens,
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:prefix_cache_hits_total",
+            "counter",
+            "Prompt tokens found in the prefix cache.",
+            gauges.prefix_hit_tokens,
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:num_preemptions_total",
+            "counter",
+            "Sequences that lost their blocks and were computed again.",
+            gauges.preemptions,
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:prompt_tokens_total",
+            "counter",
+            "Prompt tokens processed.",
+            self.prompt_tokens,
+        );
+        one(
+            &mut out,
+            &labels,
+            "vllm:generation_tokens_total",
+            "counter",
+            "Tokens generated.",
+            self.generation_tokens,
+        );
+        head(
+            &mut out,
+            "vllm:request_success_total",
+            "counter",
+            "Sequences that ended, by reason.",
+        );
         for (reason, count) in &self.finished {
-            let _ = writeln!(out, "vllm:request_success_total{{finished_reason=\"{reason}\",{labels}}} {count}");
+            let _ = writeln!(
+                out,
+                "vllm:request_success_total{{finished_reason=\"{reason}\",{labels}}} {count}"
+            );
         }
         for (histogram, name, help) in [
-            (&self.time_to_first_token, "vllm:time_to_first_token_seconds", "From a request's arrival to its first token."),
-            (&self.inter_token, "vllm:inter_token_latency_seconds", "Between the tokens of a sequence."),
-            (&self.inter_token, "vllm:time_per_output_token_seconds", "The older name of vllm:inter_token_latency_seconds."),
-            (&self.time_per_output_token, "vllm:request_time_per_output_token_seconds", "Mean time between the tokens of a sequence."),
-            (&self.request, "vllm:e2e_request_latency_seconds", "From a request's arrival to its end."),
+            (
+                &self.time_to_first_token,
+                "vllm:time_to_first_token_seconds",
+                "From a request's arrival to its first token.",
+            ),
+            (
+                &self.inter_token,
+                "vllm:inter_token_latency_seconds",
+                "Between the tokens of a sequence.",
+            ),
+            (
+                &self.inter_token,
+                "vllm:time_per_output_token_seconds",
+                "The older name of vllm:inter_token_latency_seconds.",
+            ),
+            (
+                &self.time_per_output_token,
+                "vllm:request_time_per_output_token_seconds",
+                "Mean time between the tokens of a sequence.",
+            ),
+            (
+                &self.request,
+                "vllm:e2e_request_latency_seconds",
+                "From a request's arrival to its end.",
+            ),
         ] {
             head(&mut out, name, "histogram", help);
             histogram.write(&mut out, name, &labels);
         }
-        one(&mut out, &labels, "tokenomics:requests_aborted_total", "counter", "Requests whose clients went away.", self.aborted);
-        one(&mut out, &labels, "tokenomics:slow_readers_total", "counter", "Requests aborted because their clients read too slowly.", self.slow_readers);
-        one(&mut out, &labels, "tokenomics:failed_steps_total", "counter", "Steps that the model could not compute.", self.failed_steps);
-        head(&mut out, "tokenomics:requests_rejected_total", "counter", "Requests that were not let in, by reason.");
+        one(
+            &mut out,
+            &labels,
+            "tokenomics:requests_aborted_total",
+            "counter",
+            "Requests whose clients went away.",
+            self.aborted,
+        );
+        one(
+            &mut out,
+            &labels,
+            "tokenomics:slow_readers_total",
+            "counter",
+            "Requests aborted because their clients read too slowly.",
+            self.slow_readers,
+        );
+        one(
+            &mut out,
+            &labels,
+            "tokenomics:failed_steps_total",
+            "counter",
+            "Steps that the model could not compute.",
+            self.failed_steps,
+        );
+        head(
+            &mut out,
+            "tokenomics:requests_rejected_total",
+            "counter",
+            "Requests that were not let in, by reason.",
+        );
         for (reason, count) in &self.rejected {
-            let _ = writeln!(out, "tokenomics:requests_rejected_total{{reason=\"{reason}\",{labels}}} {count}");
+            let _ = writeln!(
+                out,
+                "tokenomics:requests_rejected_total{{reason=\"{reason}\",{labels}}} {count}"
+            );
         }
-        for (state, count) in [("free", gauges.blocks_free), ("cached", gauges.blocks_cached), ("owned", gauges.blocks_owned)] {
+        for (state, count) in [
+            ("free", gauges.blocks_free),
+            ("cached", gauges.blocks_cached),
+            ("owned", gauges.blocks_owned),
+        ] {
             if state == "free" {
-                head(&mut out, "tokenomics:kv_blocks", "gauge", "KV blocks, by state.");
+                head(
+                    &mut out,
+                    "tokenomics:kv_blocks",
+                    "gauge",
+                    "KV blocks, by state.",
+                );
             }
-            let _ = writeln!(out, "tokenomics:kv_blocks{{state=\"{state}\",{labels}}} {count}");
+            let _ = writeln!(
+                out,
+                "tokenomics:kv_blocks{{state=\"{state}\",{labels}}} {count}"
+            );
         }
         out
     }
@@ -129,7 +255,14 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn one(out: &mut String, labels: &str, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+fn one(
+    out: &mut String,
+    labels: &str,
+    name: &str,
+    kind: &str,
+    help: &str,
+    value: impl std::fmt::Display,
+) {
     head(out, name, kind, help);
     let _ = writeln!(out, "{name}{{{labels}}} {value}");
 }

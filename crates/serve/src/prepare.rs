@@ -2,7 +2,7 @@ use crate::codec::TextCodec;
 use engine::{BLOCK_TOKENS, EngineRequest, Refusal, SamplingParams, SchedulerConfig};
 use openai::{ApiError, Endpoint, Prompt, RequestLimits, ServerRequest};
 
-/// `max_tokens` of a completion that names none: OpenAI's.
+/// `max_tokens` of a completion that names none: that of the first API.
 const COMPLETION_TOKENS: usize = 16;
 
 /// What the model and the scheduler allow.
@@ -49,7 +49,12 @@ impl Capacity {
     }
 
     /// How long the answer may be: what was asked for, else what is left.
-    fn tokens_max(&self, request: &ServerRequest, prompt: usize, endpoint: Endpoint) -> Result<usize, ApiError> {
+    fn tokens_max(
+        &self,
+        request: &ServerRequest,
+        prompt: usize,
+        endpoint: Endpoint,
+    ) -> Result<usize, ApiError> {
         let context = self.limits.context_tokens;
         let field = prompt_field(endpoint);
         let left = context.checked_sub(prompt).filter(|&left| left > 0).ok_or_else(|| {
@@ -81,7 +86,10 @@ impl Capacity {
                 if request.tokens_min > most {
                     return Err(ApiError::invalid(
                         "min_tokens",
-                        format!("`min_tokens` is {}, and there is room for {most} tokens", request.tokens_min),
+                        format!(
+                            "`min_tokens` is {}, and there is room for {most} tokens",
+                            request.tokens_min
+                        ),
                     ));
                 }
                 Ok(most)

@@ -20,7 +20,11 @@ impl App {
                 .into_bytes(),
             ),
             Ok(Err(error)) => Whole::error(&error),
-            Err(_) => Whole::error(&ApiError::refused(500, "the text could not be read", "internal")),
+            Err(_) => Whole::error(&ApiError::refused(
+                500,
+                "the text could not be read",
+                "internal",
+            )),
         }
     }
 
@@ -33,7 +37,10 @@ impl App {
         }
         let special = fields.boolean("add_special_tokens")?.unwrap_or(true);
         let text = fields.string("prompt")?.ok_or_else(|| {
-            ApiError::invalid("prompt", "the request has neither `prompt` nor `messages`; send one")
+            ApiError::invalid(
+                "prompt",
+                "the request has neither `prompt` nor `messages`; send one",
+            )
         })?;
         if special {
             self.codec.prompt(text)
@@ -52,7 +59,11 @@ impl App {
             Ok(self.codec.tokenizer.decode(&tokens))
         };
         match text() {
-            Ok(text) => Whole::json(serde_json::json!({ "prompt": text }).to_string().into_bytes()),
+            Ok(text) => Whole::json(
+                serde_json::json!({ "prompt": text })
+                    .to_string()
+                    .into_bytes(),
+            ),
             Err(error) => Whole::error(&error),
         }
     }

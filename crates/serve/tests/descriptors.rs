@@ -32,5 +32,8 @@ fn fault_50_emfile_on_accept() {
     assert_eq!(client.answer().status, 200);
     drop(taken);
     setrlimit(Resource::Nofile, limit).unwrap();
-    assert_eq!(post(server.addr(), "/v1/completions", &completion("")).status, 200);
+    assert_eq!(
+        post(server.addr(), "/v1/completions", &completion("")).status,
+        200
+    );
 }

@@ -46,7 +46,9 @@ pub(crate) fn scheduler_config(
         ("--max-num-batched-tokens", args.max_num_batched_tokens),
     ] {
         if value == 0 {
-            return Err(Failure::usage(format!("{flag} must be at least 1, got `0`")));
+            return Err(Failure::usage(format!(
+                "{flag} must be at least 1, got `0`"
+            )));
         }
     }
     Ok(SchedulerConfig {
@@ -76,7 +78,7 @@ fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
         }
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let kv_bytes = args.kv_cache_mib.checked_mul(1 << 20).unwrap_or(usize::MAX);
+    let kv_bytes = args.kv_cache_mib.saturating_mul(1 << 20);
     Ok(LoadOptions {
         dtype: match args.dtype {
             DTypeArg::Auto => DType::Auto,

@@ -208,7 +208,9 @@ fn inherits_lints(package: &Table) -> bool {
 /// Whether a package that may use `unsafe` has to say, block by block, why it is sound.
 fn documents_unsafe(package: &Table) -> bool {
     let level = |group: &str, lint: &str| {
-        let level = package.get("lints").and_then(|lints| lints.get(group)?.get(lint)?.as_str());
+        let level = package
+            .get("lints")
+            .and_then(|lints| lints.get(group)?.get(lint)?.as_str());
         matches!(level, Some("warn" | "deny" | "forbid"))
     };
     level("clippy", "undocumented_unsafe_blocks") && level("rust", "unsafe_op_in_unsafe_fn")

@@ -7,9 +7,9 @@ use crate::matrix::Panels;
 use crate::quantized::{BLOCK, Bits};
 use std::arch::x86_64::{
     __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi32_ps,
-    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
-    _mm256_srli_epi16, _mm256_storeu_ps,
+    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_slli_epi32, _mm256_srli_epi16, _mm256_storeu_ps,
 };
 
 /// `rows` rows times a panel. The processor has AVX2, FMA and F16C.
@@ -51,8 +51,8 @@ unsafe fn blocks<const ROWS: usize>(
     for block in 0..tile.blocks {
         // SAFETY: `block` is within the panel.
         let at = unsafe { tile.panel.as_ptr().add(block * block_bytes) };
-        // SAFETY: 16 halves lie there, of which these are eight.
         let halves = |offset: usize| -> __m256 {
+            // SAFETY: 16 halves lie there, of which these are eight.
             unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.add(offset + half * 16).cast())) }
         };
         let mut dots = [_mm256_set1_epi32(0); ROWS];

@@ -6,8 +6,9 @@ use crate::matrix::Panels;
 use crate::quantized::{BLOCK, Bits};
 use std::arch::x86_64::{
     __m512i, _mm256_loadu_si256, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtph_ps,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps,
+    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16,
+    _mm512_storeu_ps,
 };
 
 /// `rows` rows times a panel. The processor has AVX-512 VNNI.
@@ -49,7 +50,10 @@ unsafe fn eight<const ROWS: usize>(tile: &QuantizedTile<'_>, out: &mut [Lanes; T
 /// The tile holds `ROWS` rows of `blocks` blocks.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn blocks<const ROWS: usize, const FOUR: bool>(tile: &QuantizedTile<'_>, out: &mut [Lanes; TILE]) {
+unsafe fn blocks<const ROWS: usize, const FOUR: bool>(
+    tile: &QuantizedTile<'_>,
+    out: &mut [Lanes; TILE],
+) {
     let code_bytes = Panels::code_bytes(if FOUR { Bits::Four } else { Bits::Eight });
     let block_bytes = tile.panels.block_bytes();
     let inputs = tile.blocks * BLOCK;
@@ -68,11 +72,16 @@ unsafe fn blocks<const ROWS: usize, const FOUR: bool>(tile: &QuantizedTile<'_>, 
         }
         // SAFETY: codes of `ROWS` rows of `inputs`; four at a time.
         let four_codes = |row: usize, group: usize| unsafe {
-            let at = tile.codes.as_ptr().add(row * inputs + block * BLOCK + group * 4);
+            let at = tile
+                .codes
+                .as_ptr()
+                .add(row * inputs + block * BLOCK + group * 4);
             _mm512_set1_epi32(at.cast::<i32>().read_unaligned())
         };
-        // SAFETY: the vector lies within the block's codes.
-        let vector = |index: usize| -> __m512i { unsafe { _mm512_loadu_si512(at.add(index * 64).cast()) } };
+        let vector = |index: usize| -> __m512i {
+            // SAFETY: the vector lies within the block's codes.
+            unsafe { _mm512_loadu_si512(at.add(index * 64).cast()) }
+        };
         if FOUR {
             for pair in 0..4 {
                 let both = vector(pair);
@@ -95,19 +104,25 @@ unsafe fn blocks<const ROWS: usize, const FOUR: bool>(tile: &QuantizedTile<'_>, 
         let scales = _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(at.add(code_bytes).cast()) });
         for row in 0..ROWS {
             // SAFETY: `ROWS × blocks` scales.
-            let scale = _mm512_set1_ps(unsafe { *tile.scales.get_unchecked(row * tile.blocks + block) });
+            let scale =
+                _mm512_set1_ps(unsafe { *tile.scales.get_unchecked(row * tile.blocks + block) });
             let dot = _mm512_mul_ps(_mm512_cvtepi32_ps(dots[row]), scale);
             sums[row] = _mm512_fmadd_ps(dot, scales, sums[row]);
         }
         if tile.panels.zero.is_none() {
             // SAFETY: 16 more halves follow where there is no zero.
-            let least = _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(at.add(code_bytes + 32).cast()) });
-            for row in 0..ROWS {
+            let least =
+                _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(at.add(code_bytes + 32).cast()) });
+            for (row, total) in sums.iter_mut().enumerate() {
                 let index = row * tile.blocks + block;
                 // SAFETY: `ROWS × blocks` scales and sums.
-                let (scale, sum) =
-                    unsafe { (*tile.scales.get_unchecked(index), *tile.sums.get_unchecked(index)) };
-                sums[row] = _mm512_fmadd_ps(least, _mm512_set1_ps(scale * sum as f32), sums[row]);
+                let (scale, sum) = unsafe {
+                    (
+                        *tile.scales.get_unchecked(index),
+                        *tile.sums.get_unchecked(index),
+                    )
+                };
+                *total = _mm512_fmadd_ps(least, _mm512_set1_ps(scale * sum as f32), *total);
             }
         }
     }

@@ -32,7 +32,11 @@ fn without_fma<const ROWS: usize>(panel: &[f32], x: &[f32], out: &mut [Lanes; TI
 }
 
 #[inline(always)]
-fn some_rows<const FMA: bool, const ROWS: usize>(panel: &[f32], x: &[f32], out: &mut [Lanes; TILE]) {
+fn some_rows<const FMA: bool, const ROWS: usize>(
+    panel: &[f32],
+    x: &[f32],
+    out: &mut [Lanes; TILE],
+) {
     let inputs = panel.len() / LANES;
     let x: [&[f32]; ROWS] = std::array::from_fn(|row| &x[row * inputs..][..inputs]);
     let mut sums = [[0.0; LANES]; ROWS];

@@ -9,13 +9,20 @@ use crate::quantized::{BLOCK, Bits, to_f32};
 pub(super) fn tile(tile: &QuantizedTile<'_>, rows: usize) -> [Lanes; TILE] {
     let code_bytes = Panels::code_bytes(tile.panels.bits);
     let mut out = [[0.0; LANES]; TILE];
-    for (block, bytes) in tile.panel.chunks_exact(tile.panels.block_bytes()).enumerate() {
+    for (block, bytes) in tile
+        .panel
+        .chunks_exact(tile.panels.block_bytes())
+        .enumerate()
+    {
         let half = |at: usize| to_f32(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
         let scales: Lanes = std::array::from_fn(|lane| half(code_bytes + 2 * lane));
         for row in 0..rows {
             let index = row * tile.blocks + block;
             let codes = &tile.codes[index * BLOCK..][..BLOCK];
-            let start = tile.panels.zero.map_or(0, |zero| -i32::from(zero) * tile.sums[index]);
+            let start = tile
+                .panels
+                .zero
+                .map_or(0, |zero| -i32::from(zero) * tile.sums[index]);
             let mut dots = [start; LANES];
             match tile.panels.bits {
                 Bits::Four => dot_four(bytes, codes, &mut dots),

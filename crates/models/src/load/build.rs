@@ -34,8 +34,12 @@ impl Names {
         match (self, architecture, layer) {
             (Names::Gguf, _, Some(layer)) => format!("blk.{layer}.{end}"),
             (Names::Gguf, ..) => end.to_owned(),
-            (Names::HuggingFace(prefix), Architecture::Gpt2, Some(layer)) => format!("{prefix}h.{layer}.{end}"),
-            (Names::HuggingFace(prefix), Architecture::Gpt2, None) if part != Part::Head => format!("{prefix}{end}"),
+            (Names::HuggingFace(prefix), Architecture::Gpt2, Some(layer)) => {
+                format!("{prefix}h.{layer}.{end}")
+            }
+            (Names::HuggingFace(prefix), Architecture::Gpt2, None) if part != Part::Head => {
+                format!("{prefix}{end}")
+            }
             (_, Architecture::Llama, Some(layer)) => format!("model.layers.{layer}.{end}"),
             (_, Architecture::Llama, None) if part != Part::Head => format!("model.{end}"),
             _ => end.to_owned(),
@@ -140,7 +144,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Everything, in the order of the forward pass.
-    pub(super) fn network(&mut self, config: ModelConfig, context: usize) -> Result<Network, ModelsError> {
+    pub(super) fn network(
+        &mut self,
+        config: ModelConfig,
+        context: usize,
+    ) -> Result<Network, ModelsError> {
         self.architecture = config.architecture;
         let hidden = config.hidden;
         let embedding = self.tensor(None, Part::Embedding, ".weight", &[config.vocab, hidden])?;
@@ -162,7 +170,8 @@ impl<'a> Builder<'a> {
             None
         };
         let rope = config.rope.as_ref();
-        let rope = rope.map(|rope| RopeTable::new(&rope.inverse_frequencies, context, rope.pairing));
+        let rope =
+            rope.map(|rope| RopeTable::new(&rope.inverse_frequencies, context, rope.pairing));
         Ok(Network {
             config,
             embedding,
@@ -177,7 +186,10 @@ impl<'a> Builder<'a> {
     fn layer(&mut self, config: &ModelConfig, layer: usize) -> Result<Layer, ModelsError> {
         let at = Some(layer);
         let (hidden, inner) = (config.hidden, config.intermediate);
-        let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+        let (q, kv) = (
+            config.heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+        );
         let (qkv, up): (&[_], &[_]) = match config.architecture {
             Architecture::Gpt2 => (&[(Part::Qkv, q + 2 * kv)], &[(Part::Up, inner)]),
             Architecture::Llama => (
@@ -196,7 +208,12 @@ impl<'a> Builder<'a> {
     }
 
     /// One matrix of the rows of all `parts`, with their numbers of outputs.
-    fn linear(&mut self, layer: Option<usize>, parts: &[(Part, usize)], inputs: usize) -> Result<Linear, ModelsError> {
+    fn linear(
+        &mut self,
+        layer: Option<usize>,
+        parts: &[(Part, usize)],
+        inputs: usize,
+    ) -> Result<Linear, ModelsError> {
         let has_bias = self.architecture == Architecture::Gpt2;
         let transposed = has_bias && matches!(self.names, Names::HuggingFace(_));
         let mut tensors = Vec::new();
@@ -222,7 +239,12 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn norm(&mut self, layer: Option<usize>, part: Part, width: usize) -> Result<Norm, ModelsError> {
+    fn norm(
+        &mut self,
+        layer: Option<usize>,
+        part: Part,
+        width: usize,
+    ) -> Result<Norm, ModelsError> {
         let weight = self.values(layer, part, ".weight", &[width])?;
         let bias = if self.architecture == Architecture::Gpt2 {
             Some(self.values(layer, part, ".bias", &[width])?)
@@ -281,14 +303,22 @@ impl<'a> Builder<'a> {
         {
             return Matrix::from_quantized(kernels, &stacked);
         }
-        let was_quantised = tensors.iter().any(|tensor| matches!(tensor.data, TensorData::Quantized(_)));
-        let inputs = tensors.first().and_then(|tensor| tensor.shape.last()).copied().unwrap_or(0);
+        let was_quantised = tensors
+            .iter()
+            .any(|tensor| matches!(tensor.data, TensorData::Quantized(_)));
+        let inputs = tensors
+            .first()
+            .and_then(|tensor| tensor.shape.last())
+            .copied()
+            .unwrap_or(0);
         let outputs = tensors.iter().map(|tensor| tensor.shape[0]).sum();
         let rows: Vec<f32> = tensors.into_iter().flat_map(Tensor::into_f32).collect();
         match self.dtype {
             DType::Int4 => Matrix::quantize(kernels, &rows, outputs, inputs, Bits::Four),
             DType::Int8 => Matrix::quantize(kernels, &rows, outputs, inputs, Bits::Eight),
-            DType::Auto if was_quantised => Matrix::quantize(kernels, &rows, outputs, inputs, Bits::Eight),
+            DType::Auto if was_quantised => {
+                Matrix::quantize(kernels, &rows, outputs, inputs, Bits::Eight)
+            }
             DType::Auto | DType::F32 => Matrix::from_f32(kernels, &rows, outputs, inputs),
         }
     }

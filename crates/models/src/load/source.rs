@@ -1,13 +1,16 @@
+use crate::ModelsError;
 use crate::random::Numbers;
 use crate::weights::{Tensor, TensorData, Weights};
-use crate::ModelsError;
 use std::path::PathBuf;
 
 /// Where the numbers of a network come from.
 pub(super) enum Source {
     File(Weights),
     /// Uniform numbers of that standard deviation; norms are 1, biases 0.
-    Random { numbers: Numbers, deviation: f32 },
+    Random {
+        numbers: Numbers,
+        deviation: f32,
+    },
 }
 
 impl Source {

@@ -15,11 +15,19 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
         _ => return Err("it has no `model.vocab`".to_owned()),
     };
     let added = json.get("added_tokens").and_then(Value::as_array);
-    let added = added.into_iter().flatten().filter_map(|token| token.get("id"));
+    let added = added
+        .into_iter()
+        .flatten()
+        .filter_map(|token| token.get("id"));
     for id in ids.into_iter().chain(added) {
         match id.as_u64() {
             Some(id) if id < IDS_MAX => {}
-            _ => return Err(format!("the token id {id} is not between 0 and {}", IDS_MAX - 1)),
+            _ => {
+                return Err(format!(
+                    "the token id {id} is not between 0 and {}",
+                    IDS_MAX - 1
+                ));
+            }
         }
     }
     Ok(())
@@ -27,20 +35,27 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
 
 /// GPT-2's two files.
 pub(super) fn of_vocab_merges(vocab: &[u8], merges: &[u8]) -> Result<Vec<u8>, String> {
-    let vocab: Map<String, Value> =
-        serde_json::from_slice(vocab).map_err(|error| format!("vocab.json is no object of ids: {error}"))?;
+    let vocab: Map<String, Value> = serde_json::from_slice(vocab)
+        .map_err(|error| format!("vocab.json is no object of ids: {error}"))?;
     let merges = std::str::from_utf8(merges).map_err(|_| "merges.txt is not text".to_owned())?;
-    let lines = merges.lines().filter(|line| !line.starts_with("#version") && !line.is_empty());
+    let lines = merges
+        .lines()
+        .filter(|line| !line.starts_with("#version") && !line.is_empty());
     let merges: Vec<Value> = lines.map(pair).collect::<Result<_, _>>()?;
     let end = vocab.get("<|endoftext|>").cloned();
-    let added: Vec<Value> = end.map(|id| added(&id, "<|endoftext|>", true)).into_iter().collect();
-    Ok(byte_level(vocab, merges, added, byte_level_alone()))
+    let added: Vec<Value> = end
+        .map(|id| added(&id, "<|endoftext|>", true))
+        .into_iter()
+        .collect();
+    Ok(byte_level(&vocab, &merges, &added, &byte_level_alone()))
 }
 
 fn pair(line: &str) -> Result<Value, String> {
     match line.split_once(' ') {
         Some((left, right)) if !left.is_empty() && !right.is_empty() => Ok(json!([left, right])),
-        _ => Err(format!("the merge `{line}` is not two tokens with a space between")),
+        _ => Err(format!(
+            "the merge `{line}` is not two tokens with a space between"
+        )),
     }
 }
 
@@ -59,14 +74,23 @@ pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
     let names = metadata
         .texts("tokenizer.ggml.tokens")
         .ok_or("it has no `tokenizer.ggml.tokens`")?;
-    let types = metadata.integers("tokenizer.ggml.token_type").unwrap_or(&[]);
+    let types = metadata
+        .integers("tokenizer.ggml.token_type")
+        .unwrap_or(&[]);
     if !types.is_empty() && types.len() != names.len() {
-        return Err(format!("it has {} tokens and {} types of tokens", names.len(), types.len()));
+        return Err(format!(
+            "it has {} tokens and {} types of tokens",
+            names.len(),
+            types.len()
+        ));
     }
     let merges = metadata
         .texts("tokenizer.ggml.merges")
         .ok_or("it has no `tokenizer.ggml.merges`")?;
-    let merges: Vec<Value> = merges.iter().map(|line| pair(line)).collect::<Result<_, _>>()?;
+    let merges: Vec<Value> = merges
+        .iter()
+        .map(|line| pair(line))
+        .collect::<Result<_, _>>()?;
     let mut vocab = Map::new();
     let mut specials = Vec::new();
     for (id, name) in names.iter().enumerate() {
@@ -80,7 +104,7 @@ pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
         }
     }
     let before = pre_tokenizer(text("tokenizer.ggml.pre"))?;
-    Ok(byte_level(vocab, merges, specials, before))
+    Ok(byte_level(&vocab, &merges, &specials, &before))
 }
 
 fn added(id: &Value, name: &str, special: bool) -> Value {
@@ -90,7 +114,12 @@ fn added(id: &Value, name: &str, special: bool) -> Value {
     })
 }
 
-fn byte_level(vocab: Map<String, Value>, merges: Vec<Value>, added: Vec<Value>, before: Value) -> Vec<u8> {
+fn byte_level(
+    vocab: &Map<String, Value>,
+    merges: &[Value],
+    added: &[Value],
+    before: &Value,
+) -> Vec<u8> {
     let json = json!({
         "version": "1.0",
         "truncation": null,

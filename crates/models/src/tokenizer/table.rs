@@ -74,7 +74,8 @@ impl ByteTable {
         if !special {
             self.bytes.extend_from_slice(bytes);
         }
-        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        self.ends
+            .push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
         self.special.push(special);
     }
 
@@ -87,7 +88,8 @@ impl ByteTable {
     }
 
     pub(super) fn bytes(&self, id: u32) -> &[u8] {
-        const PRINTABLE: &[u8] = b" abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ,0123456789";
+        const PRINTABLE: &[u8] =
+            b" abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ,0123456789";
         let index = id as usize;
         let Some(end) = self.ends.get(index) else {
             let filler = &PRINTABLE[index % PRINTABLE.len()..][..1];
@@ -104,21 +106,30 @@ fn spelling(json: &Value) -> Result<Spelling, String> {
     let (decoder, before) = (text("decoder"), text("pre_tokenizer"));
     if decoder.contains("ByteLevel") || before.contains("ByteLevel") {
         Ok(Spelling::ByteLevel)
-    } else if decoder.contains("ByteFallback") || decoder.contains("Metaspace") || decoder.contains('▁') {
+    } else if decoder.contains("ByteFallback")
+        || decoder.contains("Metaspace")
+        || decoder.contains('▁')
+    {
         Ok(Spelling::SentencePiece)
     } else {
-        Err("its decoder is neither ByteLevel, ByteFallback nor Metaspace, and no other is known".to_owned())
+        Err(
+            "its decoder is neither ByteLevel, ByteFallback nor Metaspace, and no other is known"
+                .to_owned(),
+        )
     }
 }
 
 fn spell(spelling: Spelling, name: &str, characters: &HashMap<char, u8>) -> Vec<u8> {
     match spelling {
         Spelling::ByteLevel => {
-            let bytes: Option<Vec<u8>> = name.chars().map(|c| characters.get(&c).copied()).collect();
+            let bytes: Option<Vec<u8>> =
+                name.chars().map(|c| characters.get(&c).copied()).collect();
             bytes.unwrap_or_else(|| name.as_bytes().to_vec())
         }
         Spelling::SentencePiece => {
-            let byte = name.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+            let byte = name
+                .strip_prefix("<0x")
+                .and_then(|rest| rest.strip_suffix('>'));
             match byte.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
                 Some(byte) => vec![byte],
                 None => name.replace('▁', " ").into_bytes(),

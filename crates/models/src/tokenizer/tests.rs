@@ -9,10 +9,16 @@ fn files() -> (Vec<u8>, Vec<u8>) {
     let mut names: Vec<char> = characters().into_keys().collect();
     names.sort_unstable();
     let merges = [("h", "e"), ("l", "l"), ("he", "ll"), ("Ġ", "w")];
-    let merged = merges.iter().map(|(a, b)| format!("{a}{b}"));
-    let names = names.iter().map(ToString::to_string).chain(merged).chain(["<|endoftext|>".to_owned()]);
-    let vocab: serde_json::Map<String, serde_json::Value> =
-        (0..).zip(names).map(|(id, name)| (name, serde_json::json!(id))).collect();
+    let longer = merges.iter().map(|(a, b)| format!("{a}{b}"));
+    let names = names
+        .iter()
+        .map(ToString::to_string)
+        .chain(longer)
+        .chain(["<|endoftext|>".to_owned()]);
+    let vocab: serde_json::Map<String, serde_json::Value> = (0..)
+        .zip(names)
+        .map(|(id, name)| (name, serde_json::json!(id)))
+        .collect();
     let lines: Vec<String> = merges.iter().map(|(a, b)| format!("{a} {b}")).collect();
     let merges = format!("#version: 0.2\n{}\n", lines.join("\n"));
     (serde_json::to_vec(&vocab).unwrap(), merges.into_bytes())
@@ -37,7 +43,10 @@ fn special_tokens_in_a_text_are_text_unless_they_are_asked_for() {
     for tokenizer in [tokenizer(), Tokenizer::bytes()] {
         let end = tokenizer.token_to_id("<|endoftext|>").unwrap();
         assert!(tokenizer.is_special(end));
-        assert_eq!(tokenizer.encode("a<|endoftext|>", true).unwrap().last(), Some(&end));
+        assert_eq!(
+            tokenizer.encode("a<|endoftext|>", true).unwrap().last(),
+            Some(&end)
+        );
         let plain = tokenizer.encode("a<|endoftext|>", false).unwrap();
         assert!(!plain.contains(&end));
         assert_eq!(tokenizer.decode(&plain), "a<|endoftext|>");
@@ -80,13 +89,27 @@ fn bad_input_37_a_malformed_tokenizer_is_refused_with_a_sentence() {
     let cases = [
         ("{}".to_owned(), "no `model.vocab`"),
         ("{".to_owned(), "no JSON"),
-        (with("/model/merges", serde_json::json!([["zz", "h"]])), "zz"),
-        (with("/model/vocab/h", serde_json::json!(1_u64 << 40)), "token id 1099511627776 is not between 0 and"),
-        (with("/model/vocab/h", serde_json::json!(-1)), "token id -1 is not"),
-        (with("/decoder", serde_json::json!(null)).replace("ByteLevel", "Whitespace"), ""),
+        (
+            with("/model/merges", serde_json::json!([["zz", "h"]])),
+            "zz",
+        ),
+        (
+            with("/model/vocab/h", serde_json::json!(1_u64 << 40)),
+            "token id 1099511627776 is not between 0 and",
+        ),
+        (
+            with("/model/vocab/h", serde_json::json!(-1)),
+            "token id -1 is not",
+        ),
+        (
+            with("/decoder", serde_json::json!(null)).replace("ByteLevel", "Whitespace"),
+            "",
+        ),
     ];
     for (json, words) in cases {
-        let Err(TextError::Tokenizer { from, what }) = Tokenizer::from_json(json.as_bytes(), " of x.json") else {
+        let Err(TextError::Tokenizer { from, what }) =
+            Tokenizer::from_json(json.as_bytes(), " of x.json")
+        else {
             panic!("{words}: taken");
         };
         assert_eq!(from, " of x.json");
@@ -113,16 +136,34 @@ fn bad_input_37_a_malformed_vocabulary_in_a_gguf_file_is_refused() {
                 None => metadata.0.remove(*key),
             };
         }
-        Tokenizer::from_gguf(&metadata).err().map(|error| error.to_string())
+        Tokenizer::from_gguf(&metadata)
+            .err()
+            .map(|error| error.to_string())
     };
     assert_eq!(with(&[]), None);
     for (key, value, words) in [
-        ("tokenizer.ggml.model", Some(Text("llama".into())), "is `llama`; gpt2 can be read"),
+        (
+            "tokenizer.ggml.model",
+            Some(Text("llama".into())),
+            "is `llama`; gpt2 can be read",
+        ),
         ("tokenizer.ggml.pre", Some(Text("new".into())), "is `new`"),
         ("tokenizer.ggml.tokens", None, "no `tokenizer.ggml.tokens`"),
-        ("tokenizer.ggml.tokens", Some(strings(&["a", "a", "b"])), "`a` twice"),
-        ("tokenizer.ggml.token_type", Some(Integers(vec![1])), "3 tokens and 1 types"),
-        ("tokenizer.ggml.merges", Some(strings(&["ab"])), "`ab` is not two tokens"),
+        (
+            "tokenizer.ggml.tokens",
+            Some(strings(&["a", "a", "b"])),
+            "`a` twice",
+        ),
+        (
+            "tokenizer.ggml.token_type",
+            Some(Integers(vec![1])),
+            "3 tokens and 1 types",
+        ),
+        (
+            "tokenizer.ggml.merges",
+            Some(strings(&["ab"])),
+            "`ab` is not two tokens",
+        ),
         ("tokenizer.ggml.merges", None, "no `tokenizer.ggml.merges`"),
     ] {
         let error = with(&[(key, value)]).unwrap();

@@ -20,7 +20,10 @@ pub struct GgufFile {
 /// Opens a file and reads its header.
 pub fn open_gguf(path: &Path) -> Result<GgufFile, ModelsError> {
     let file = File::open(path).map_err(|error| ModelsError::read(path, error))?;
-    let length = file.metadata().map_err(|error| ModelsError::read(path, error))?.len();
+    let length = file
+        .metadata()
+        .map_err(|error| ModelsError::read(path, error))?
+        .len();
     let (metadata, entries) =
         parse(BufReader::new(&file), length).map_err(|what| ModelsError::file(path, what))?;
     Ok(GgufFile {
@@ -56,7 +59,9 @@ pub(crate) fn parse(
     for _ in 0..pairs {
         let key = header.text()?;
         let kind = header.u32()?;
-        let value = header.value(kind).map_err(|what| format!("key `{key}`: {what}"))?;
+        let value = header
+            .value(kind)
+            .map_err(|what| format!("key `{key}`: {what}"))?;
         if metadata.0.insert(key.clone(), value).is_some() {
             return Err(format!("has the key `{key}` twice"));
         }
@@ -70,7 +75,9 @@ pub(crate) fn parse(
     }
     let alignment = metadata.integer("general.alignment").unwrap_or(32);
     if !alignment.is_power_of_two() || alignment > 1 << 20 {
-        return Err(format!("has an alignment of {alignment}; a power of two up to 1048576 can be read"));
+        return Err(format!(
+            "has an alignment of {alignment}; a power of two up to 1048576 can be read"
+        ));
     }
     let data = header.at.next_multiple_of(alignment);
     for (name, entry) in &mut entries {
@@ -137,7 +144,8 @@ impl<R: Read> Header<R> {
     fn text(&mut self) -> Result<String, String> {
         let mut bytes = vec![0; self.count(1, "bytes of text")?];
         self.fill(&mut bytes)?;
-        String::from_utf8(bytes).map_err(|_| format!("has a text that is not UTF-8 before byte {}", self.at))
+        String::from_utf8(bytes)
+            .map_err(|_| format!("has a text that is not UTF-8 before byte {}", self.at))
     }
 
     fn value(&mut self, kind: u32) -> Result<Value, String> {
@@ -192,7 +200,11 @@ impl<R: Read> Header<R> {
                 Value::Integers(values.collect::<Result<_, _>>()?)
             }
             9 => return Err("is a list of lists, which no model has".to_owned()),
-            _ => Value::Integers((0..count).map(|_| self.integer(kind)).collect::<Result<_, _>>()?),
+            _ => Value::Integers(
+                (0..count)
+                    .map(|_| self.integer(kind))
+                    .collect::<Result<_, _>>()?,
+            ),
         })
     }
 
@@ -202,12 +214,17 @@ impl<R: Read> Header<R> {
         let name = self.text()?;
         let dimensions = self.u32()?;
         if dimensions > DIMENSIONS_MAX {
-            return Err(format!("tensor `{name}` has {dimensions} dimensions; at most {DIMENSIONS_MAX} can be read"));
+            return Err(format!(
+                "tensor `{name}` has {dimensions} dimensions; at most {DIMENSIONS_MAX} can be read"
+            ));
         }
         let mut shape = Vec::new();
         for _ in 0..dimensions {
             let size = self.u64()?;
-            shape.push(usize::try_from(size).map_err(|_| format!("tensor `{name}` has a side of {size}"))?);
+            shape.push(
+                usize::try_from(size)
+                    .map_err(|_| format!("tensor `{name}` has a side of {size}"))?,
+            );
         }
         shape.reverse();
         let number = self.u32()?;

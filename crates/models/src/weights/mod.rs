@@ -83,13 +83,18 @@ impl Weights {
 
     /// Where they come from, for errors.
     pub fn path(&self) -> &std::path::Path {
-        self.files.first().map_or(std::path::Path::new(""), |(path, _)| path)
+        self.files
+            .first()
+            .map_or(std::path::Path::new(""), |(path, _)| path)
     }
 
     /// Reads a tensor.
     pub fn tensor(&self, name: &str) -> Result<Tensor, ModelsError> {
         let entry = self.entries.get(name).ok_or_else(|| {
-            ModelsError::file(self.path(), format!("has no tensor `{name}`, which its architecture needs"))
+            ModelsError::file(
+                self.path(),
+                format!("has no tensor `{name}`, which its architecture needs"),
+            )
         })?;
         let (path, file) = &self.files[entry.file];
         let mut bytes = vec![0; entry.bytes];

@@ -16,19 +16,29 @@ const HEADER_BYTES_MAX: u64 = 100_000_000;
 
 /// Opens a `.safetensors` file, or the one or several of a folder.
 pub fn open_safetensors(path: &Path) -> Result<Weights, ModelsError> {
-    let files = if path.is_dir() { files_of(path)? } else { vec![path.to_owned()] };
+    let files = if path.is_dir() {
+        files_of(path)?
+    } else {
+        vec![path.to_owned()]
+    };
     let mut weights = Weights {
         files: Vec::new(),
         entries: BTreeMap::new(),
     };
     for path in files {
         let mut file = File::open(&path).map_err(|error| ModelsError::read(&path, error))?;
-        let length = file.metadata().map_err(|error| ModelsError::read(&path, error))?.len();
+        let length = file
+            .metadata()
+            .map_err(|error| ModelsError::read(&path, error))?
+            .len();
         let entries = parse(&mut file, length).map_err(|what| ModelsError::file(&path, what))?;
         for (name, mut entry) in entries {
             entry.file = weights.files.len();
             if weights.entries.insert(name.clone(), entry).is_some() {
-                return Err(ModelsError::file(&path, format!("has the tensor `{name}`, as another file has")));
+                return Err(ModelsError::file(
+                    &path,
+                    format!("has the tensor `{name}`, as another file has"),
+                ));
             }
         }
         weights.files.push((path, file));
@@ -54,21 +64,31 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, ModelsError> {
                  save them as safetensors",
             ));
         }
-        return Err(ModelsError::file(folder, "has no model.safetensors and no .gguf file"));
+        return Err(ModelsError::file(
+            folder,
+            "has no model.safetensors and no .gguf file",
+        ));
     }
-    let bytes = std::fs::read(&index_path).map_err(|error| ModelsError::read(&index_path, error))?;
-    let index: Index = serde_json::from_slice(&bytes)
-        .map_err(|error| ModelsError::file(&index_path, format!("is no index of weights: {error}")))?;
+    let bytes =
+        std::fs::read(&index_path).map_err(|error| ModelsError::read(&index_path, error))?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| {
+        ModelsError::file(&index_path, format!("is no index of weights: {error}"))
+    })?;
     let mut names: Vec<String> = index.weight_map.into_values().collect();
     names.sort();
     names.dedup();
     for name in &names {
         let mut parts = Path::new(name).components();
-        let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        let is_plain = matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        );
         if !is_plain {
             return Err(ModelsError::file(
                 &index_path,
-                format!("names `{name}`, which is no file beside it; nothing outside the folder is opened"),
+                format!(
+                    "names `{name}`, which is no file beside it; nothing outside the folder is opened"
+                ),
             ));
         }
     }
@@ -108,19 +128,24 @@ impl<'de> Deserialize<'de> for Header {
 }
 
 /// Reads a header from `reader`, whose file has `length` bytes.
-pub(crate) fn parse(reader: &mut impl Read, length: u64) -> Result<BTreeMap<String, Entry>, String> {
+pub(crate) fn parse(
+    reader: &mut impl Read,
+    length: u64,
+) -> Result<BTreeMap<String, Entry>, String> {
     let cut = |error: std::io::Error| format!("ends in its header: {error}");
     let mut size = [0; 8];
     reader.read_exact(&mut size).map_err(cut)?;
     let size = u64::from_le_bytes(size);
     let most = length.saturating_sub(8).min(HEADER_BYTES_MAX);
     if size > most {
-        return Err(format!("claims a header of {size} bytes; at most {most} are possible here"));
+        return Err(format!(
+            "claims a header of {size} bytes; at most {most} are possible here"
+        ));
     }
     let mut json = vec![0; usize::try_from(size).map_err(|error| error.to_string())?];
     reader.read_exact(&mut json).map_err(cut)?;
-    let Header(pairs) =
-        serde_json::from_slice(&json).map_err(|error| format!("has a header that is no JSON object of tensors: {error}"))?;
+    let Header(pairs) = serde_json::from_slice(&json)
+        .map_err(|error| format!("has a header that is no JSON object of tensors: {error}"))?;
     let data = 8 + size;
     let mut entries = BTreeMap::new();
     for (name, value) in pairs {
@@ -140,7 +165,10 @@ pub(crate) fn parse(reader: &mut impl Read, length: u64) -> Result<BTreeMap<Stri
         .collect();
     places.sort();
     if let Some(pair) = places.windows(2).find(|pair| pair[0].1 > pair[1].0) {
-        return Err(format!("the tensors `{}` and `{}` overlap", pair[0].2, pair[1].2));
+        return Err(format!(
+            "the tensors `{}` and `{}` overlap",
+            pair[0].2, pair[1].2
+        ));
     }
     Ok(entries)
 }

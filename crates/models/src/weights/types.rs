@@ -65,7 +65,9 @@ impl TensorType {
         if inputs % numbers != 0 {
             return None;
         }
-        let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size))?;
+        let count = shape
+            .iter()
+            .try_fold(1usize, |count, size| count.checked_mul(*size))?;
         (count / numbers).checked_mul(bytes)
     }
 
@@ -84,7 +86,10 @@ impl TensorType {
             Self::Bf16 => TensorData::F32(halves(|bits| bf16::from_bits(bits).to_f32())),
             Self::Q8_0 | Self::Q4_0 | Self::Q4_1 => {
                 let [outputs, inputs] = *shape else {
-                    return Err(format!("is quantised and has {} dimensions; 2 can be read", shape.len()));
+                    return Err(format!(
+                        "is quantised and has {} dimensions; 2 can be read",
+                        shape.len()
+                    ));
                 };
                 TensorData::Quantized(self.blocks(bytes, outputs, inputs))
             }

@@ -27,7 +27,11 @@ enum State {
 
 impl Chunked {
     /// Takes what it can from the front of `input`. True where the body is complete.
-    pub(crate) fn take(&mut self, input: &mut Vec<u8>, bytes_max: usize) -> Result<bool, BadRequest> {
+    pub(crate) fn take(
+        &mut self,
+        input: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<bool, BadRequest> {
         let mut at = 0;
         let done = loop {
             let rest = &input[at..];
@@ -130,7 +134,10 @@ mod tests {
                 done = chunked.take(&mut input, 9).unwrap();
             }
             assert!(done);
-            assert_eq!((chunked.body.as_slice(), input.as_slice()), (&b"Wikipedia"[..], &b"GET"[..]));
+            assert_eq!(
+                (chunked.body.as_slice(), input.as_slice()),
+                (&b"Wikipedia"[..], &b"GET"[..])
+            );
         }
     }
 

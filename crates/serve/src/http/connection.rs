@@ -93,7 +93,8 @@ impl Connection {
             Err(whole) => {
                 // Its body was not read: what follows on this connection is no request.
                 let keep_alive = keep_alive && head.framing == Framing::Length(0);
-                self.write(&whole.bytes(&request_id, keep_alive, head_only)).await?;
+                self.write(&whole.bytes(&request_id, keep_alive, head_only))
+                    .await?;
                 if !keep_alive {
                     self.linger().await;
                 }
@@ -114,7 +115,8 @@ impl Connection {
         };
         match reply {
             Reply::Whole(whole) => {
-                self.write(&whole.bytes(&request_id, keep_alive, head_only)).await?;
+                self.write(&whole.bytes(&request_id, keep_alive, head_only))
+                    .await?;
                 Ok(keep_alive)
             }
             Reply::Stream(stream) => {
@@ -208,7 +210,10 @@ impl Connection {
                     }
                     Framing::Length(_) => {}
                     Framing::Chunked => {
-                        if chunked.take(&mut self.input, bytes_max).map_err(NoRequest::Bad)? {
+                        if chunked
+                            .take(&mut self.input, bytes_max)
+                            .map_err(NoRequest::Bad)?
+                        {
                             return Ok(chunked.body);
                         }
                     }
@@ -238,7 +243,8 @@ impl Connection {
         };
         let error = ApiError::refused(bad.status, bad.message.clone(), code);
         let id = self.app.new_id();
-        self.write(&Whole::error(&error).bytes(&id, false, false)).await?;
+        self.write(&Whole::error(&error).bytes(&id, false, false))
+            .await?;
         self.linger().await;
         Ok(false)
     }
@@ -311,5 +317,5 @@ async fn gone(stream: &TcpStream, input: &mut Vec<u8>) {
         }
     }
     // Its end is noticed when a write fails.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

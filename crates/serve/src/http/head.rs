@@ -109,8 +109,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, BadRequest> {
             _ => Method::Other,
         },
         path: path(request.path.unwrap_or_default()).to_owned(),
-        authorization: values(request.headers, "authorization").next().map(<[u8]>::to_vec),
-        request_id: values(request.headers, "x-request-id").next().and_then(request_id),
+        authorization: values(request.headers, "authorization")
+            .next()
+            .map(<[u8]>::to_vec),
+        request_id: values(request.headers, "x-request-id")
+            .next()
+            .and_then(request_id),
         framing: framing(request.headers, is_1_1)?,
         keep_alive: connection,
         expects_continue: values(request.headers, "expect")
@@ -197,7 +201,10 @@ mod tests {
              Authorization:  Bearer k \r\nX-Request-Id: a-1\r\nExpect: 100-continue\r\n\r\n",
         )
         .unwrap();
-        assert_eq!((head.method, head.framing), (Method::Post, Framing::Length(12)));
+        assert_eq!(
+            (head.method, head.framing),
+            (Method::Post, Framing::Length(12))
+        );
         assert_eq!(head.path, "/v1/completions");
         assert_eq!(head.authorization.as_deref(), Some(&b"Bearer k"[..]));
         assert_eq!(head.request_id.as_deref(), Some("a-1"));

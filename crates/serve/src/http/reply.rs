@@ -60,7 +60,13 @@ impl Whole {
     /// Head and body in one piece, for one write; without the body where only the head is wanted.
     pub(crate) fn bytes(&self, request_id: &str, keep_alive: bool, head_only: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 256);
-        head(&mut out, self.status, self.content_type, request_id, keep_alive);
+        head(
+            &mut out,
+            self.status,
+            self.content_type,
+            request_id,
+            keep_alive,
+        );
         if let Some((name, value)) = self.header {
             let _ = write!(out, "{name}: {value}\r\n");
         }
@@ -75,7 +81,13 @@ impl Whole {
 /// The head of a stream.
 pub(crate) fn stream_head(request_id: &str, keep_alive: bool, chunks: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    head(&mut out, 200, "text/event-stream; charset=utf-8", request_id, keep_alive);
+    head(
+        &mut out,
+        200,
+        "text/event-stream; charset=utf-8",
+        request_id,
+        keep_alive,
+    );
     // Proxies in between shall neither keep nor collect what comes.
     out.extend_from_slice(b"Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
     if chunks {
@@ -150,7 +162,8 @@ impl ChunkBuffer {
         let size = format!("{count:x}\r\n");
         let start = SIZE_ROOM - size.len();
         self.bytes[start..SIZE_ROOM].copy_from_slice(size.as_bytes());
-        self.bytes.extend_from_slice(if last { b"\r\n0\r\n\r\n" } else { b"\r\n" });
+        self.bytes
+            .extend_from_slice(if last { b"\r\n0\r\n\r\n" } else { b"\r\n" });
         &self.bytes[start..]
     }
 }
@@ -174,8 +187,14 @@ mod tests {
     fn a_whole_answer_is_one_piece() {
         let whole = Whole::wrong_method("POST");
         let text = String::from_utf8(whole.bytes("r1", false, false)).unwrap();
-        assert!(text.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{text}");
+        assert!(
+            text.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"),
+            "{text}"
+        );
         assert!(text.contains("\r\nAllow: POST\r\n") && text.contains("\r\nConnection: close\r\n"));
-        assert!(text.ends_with("\"code\":\"method_not_allowed\"}}"), "{text}");
+        assert!(
+            text.ends_with("\"code\":\"method_not_allowed\"}}"),
+            "{text}"
+        );
     }
 }

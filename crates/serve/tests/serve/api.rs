@@ -1,10 +1,16 @@
-use crate::support::{Client, Fake, NAME, SAID, completion, config, get, metric, post, said, server};
+use crate::support::{
+    Client, Fake, NAME, SAID, completion, config, get, metric, post, said, server,
+};
 use serde_json::{Value, json};
 
 #[test]
 fn a_completion_is_what_the_model_says() {
     let server = server(config(), Fake::default());
-    let answered = post(server.addr(), "/v1/completions", &completion(r#","max_tokens":60"#));
+    let answered = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","max_tokens":60"#),
+    );
     assert_eq!(answered.status, 200);
     assert_eq!(answered.header("content-type"), Some("application/json"));
     let json = answered.json();
@@ -28,7 +34,10 @@ fn a_chat_goes_through_the_template_and_fills_the_context() {
     assert_eq!(message["role"], "assistant");
     assert_eq!(message["content"], said(prompt, 512 - prompt));
     let tokens = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
-    assert_eq!(post(server.addr(), "/tokenize", tokens).json()["count"], prompt);
+    assert_eq!(
+        post(server.addr(), "/tokenize", tokens).json()["count"],
+        prompt
+    );
 }
 
 #[test]
@@ -49,7 +58,12 @@ fn an_end_token_counts_and_is_no_text() {
     assert_eq!(json["choices"][0]["text"], said(1, 4));
     assert_eq!(json["choices"][0]["finish_reason"], "stop");
     assert_eq!(json["usage"]["completion_tokens"], 5);
-    let json = post(server.addr(), "/v1/completions", &completion(r#","ignore_eos":true"#)).json();
+    let json = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","ignore_eos":true"#),
+    )
+    .json();
     assert_eq!(json["choices"][0]["finish_reason"], "length");
     assert_eq!(json["usage"]["completion_tokens"], 16);
 }
@@ -73,20 +87,37 @@ fn text_ends_before_a_stop_string() {
     let json = stop(r#""stop":"café""#);
     assert_eq!(json["choices"][0]["text"], "he naïve ");
     assert_eq!(json["choices"][0]["finish_reason"], "stop");
-    assert_eq!(stop(r#""stop":["zzz"," sold","caféx"]"#)["choices"][0]["text"], "he naïve café");
+    assert_eq!(
+        stop(r#""stop":["zzz"," sold","caféx"]"#)["choices"][0]["text"],
+        "he naïve café"
+    );
     // Not before the least length.
     let json = stop(r#""stop":"e","min_tokens":10"#);
-    assert_eq!(json["choices"][0]["text"], "he naïve café sold 42 croissants — all at onc");
+    assert_eq!(
+        json["choices"][0]["text"],
+        "he naïve café sold 42 croissants — all at onc"
+    );
     // What only looked like a stop string is text.
-    assert_eq!(stop(r#""stop":"once. X""#)["choices"][0]["text"], said(1, 60));
+    assert_eq!(
+        stop(r#""stop":"once. X""#)["choices"][0]["text"],
+        said(1, 60)
+    );
     // All is given back.
-    assert_eq!((server.gauges().running, server.gauges().blocks_owned), (0, 0));
+    assert_eq!(
+        (server.gauges().running, server.gauges().blocks_owned),
+        (0, 0)
+    );
 }
 
 #[test]
 fn choices_are_told_apart() {
     let server = server(config(), Fake::default());
-    let json = post(server.addr(), "/v1/completions", &completion(r#","n":3,"max_tokens":5"#)).json();
+    let json = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","n":3,"max_tokens":5"#),
+    )
+    .json();
     let choices = json["choices"].as_array().unwrap();
     assert_eq!(choices.len(), 3);
     for (index, choice) in choices.iter().enumerate() {
@@ -99,14 +130,22 @@ fn choices_are_told_apart() {
 #[test]
 fn log_probabilities_come_with_their_tokens() {
     let server = server(config(), Fake::default());
-    let json = post(server.addr(), "/v1/completions", &completion(r#","max_tokens":3,"logprobs":2"#)).json();
+    let json = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","max_tokens":3,"logprobs":2"#),
+    )
+    .json();
     let logprobs = &json["choices"][0]["logprobs"];
     assert_eq!(logprobs["tokens"], json!(["h", "e", " "]));
     assert_eq!(logprobs["text_offset"], json!([0, 1, 2]));
     assert_eq!(logprobs["token_logprobs"].as_array().unwrap().len(), 3);
     let body = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":2,"logprobs":true,"top_logprobs":2}"#;
     let json = post(server.addr(), "/v1/chat/completions", body).json();
-    let content = json["choices"][0]["logprobs"]["content"].as_array().unwrap().clone();
+    let content = json["choices"][0]["logprobs"]["content"]
+        .as_array()
+        .unwrap()
+        .clone();
     assert_eq!(content.len(), 2);
     assert_eq!(content[0]["top_logprobs"].as_array().unwrap().len(), 2);
     assert_eq!(content[0]["top_logprobs"][0]["token"], content[0]["token"]);
@@ -128,10 +167,16 @@ fn models_are_listed_and_found_by_name() {
 fn text_goes_to_tokens_and_back() {
     let server = server(config(), Fake::default());
     let json = post(server.addr(), "/tokenize", r#"{"prompt":"né"}"#).json();
-    assert_eq!(json, json!({"count":3,"max_model_len":512,"tokens":[110,195,169]}));
+    assert_eq!(
+        json,
+        json!({"count":3,"max_model_len":512,"tokens":[110,195,169]})
+    );
     let json = post(server.addr(), "/detokenize", r#"{"tokens":[110,195,169]}"#).json();
     assert_eq!(json["prompt"], "né");
-    assert_eq!(post(server.addr(), "/detokenize", r#"{"tokens":[999]}"#).status, 400);
+    assert_eq!(
+        post(server.addr(), "/detokenize", r#"{"tokens":[999]}"#).status,
+        400
+    );
 }
 
 #[test]
@@ -165,7 +210,13 @@ fn a_client_of_http_1_0_gets_a_plain_stream() {
     let server = server(config(), Fake::default());
     let body = completion(r#","stream":true,"max_tokens":3"#);
     let mut client = Client::connect(server.addr());
-    client.send(format!("POST /v1/completions HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    client.send(
+        format!(
+            "POST /v1/completions HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .as_bytes(),
+    );
     let head = client.head();
     assert_eq!((head.status, head.header("transfer-encoding")), (200, None));
     assert_eq!(head.header("connection"), Some("close"));
@@ -179,7 +230,10 @@ fn a_request_keeps_its_id() {
     client.send(b"GET /health HTTP/1.1\r\nX-Request-Id: abc-1\r\n\r\n");
     assert_eq!(client.answer().header("x-request-id"), Some("abc-1"));
     client.send(b"GET /health HTTP/1.1\r\nX-Request-Id: <b>\"\r\n\r\n");
-    assert_eq!(client.answer().header("x-request-id").map(str::len), Some(32));
+    assert_eq!(
+        client.answer().header("x-request-id").map(str::len),
+        Some(32)
+    );
 }
 
 #[test]
@@ -194,8 +248,14 @@ fn metrics_count_what_was_served() {
     let metric = |name: &str| metric(server.addr(), name);
     assert_eq!(metric("vllm:prompt_tokens_total"), 2.0 * prompt_tokens);
     assert_eq!(metric("vllm:generation_tokens_total"), 10.0);
-    assert_eq!(metric("vllm:request_success_total{finished_reason=\"length\""), 2.0);
-    assert_eq!(metric("vllm:prefix_cache_queries_total"), 2.0 * prompt_tokens);
+    assert_eq!(
+        metric("vllm:request_success_total{finished_reason=\"length\""),
+        2.0
+    );
+    assert_eq!(
+        metric("vllm:prefix_cache_queries_total"),
+        2.0 * prompt_tokens
+    );
     assert_eq!(metric("vllm:prefix_cache_hits_total"), 32.0);
     assert_eq!(metric("vllm:time_to_first_token_seconds_count"), 2.0);
     assert_eq!(metric("vllm:inter_token_latency_seconds_count"), 8.0);
@@ -203,7 +263,10 @@ fn metrics_count_what_was_served() {
     assert_eq!(metric("vllm:num_requests_running"), 0.0);
     assert_eq!(metric("vllm:kv_cache_usage_perc"), 0.0);
     let text = get(server.addr(), "/metrics");
-    assert_eq!(text.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(
+        text.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
     assert!(text.text().contains("model_name=\"fake/model\""));
 }
 

@@ -28,7 +28,11 @@ fn field_refused(field: &str, values: &[&str], words: &[&str]) {
             (CHAT, r#"{"messages":[{"role":"user","content":"x"}]"#),
             (TEXT, r#"{"prompt":"x""#),
         ] {
-            let answered = post(server.addr(), path, &format!(r#"{start},"{field}":{value}}}"#));
+            let answered = post(
+                server.addr(),
+                path,
+                &format!(r#"{start},"{field}":{value}}}"#),
+            );
             refused(&answered, Some(field), &[words, &[field]].concat());
         }
     }
@@ -52,7 +56,13 @@ fn bad_input_01_empty_body() {
 
 #[test]
 fn bad_input_02_not_json() {
-    for body in ["hello", "{\"prompt\":", "{'prompt':'x'}", "{\"prompt\":\"x\",}", "{} {}"] {
+    for body in [
+        "hello",
+        "{\"prompt\":",
+        "{'prompt':'x'}",
+        "{\"prompt\":\"x\",}",
+        "{} {}",
+    ] {
         body_refused(body, &["not valid JSON", "byte"]);
     }
     body_refused("[1]", &["JSON object", "a list"]);
@@ -62,7 +72,8 @@ fn bad_input_02_not_json() {
 fn bad_input_03_not_utf8() {
     let server = running();
     let mut client = Client::connect(server.addr());
-    client.send(b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"\xff\"}");
+    client
+        .send(b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"\xff\"}");
     refused(&client.answer(), None, &["UTF-8", "11"]);
 }
 
@@ -84,7 +95,11 @@ fn bad_input_04_larger_than_2_mb() {
     assert_eq!(client.answer().status, 413);
     // The largest that is taken is judged by what it says.
     let body = format!(r#"{{"prompt":"{}"}}"#, "x".repeat(1_999_900));
-    refused(&post(server.addr(), TEXT, &body), Some("prompt"), &["1999900"]);
+    refused(
+        &post(server.addr(), TEXT, &body),
+        Some("prompt"),
+        &["1999900"],
+    );
 }
 
 #[test]
@@ -95,7 +110,10 @@ fn bad_input_05_nested_10_000_deep() {
 
 #[test]
 fn bad_input_06_duplicate_keys() {
-    body_refused(r#"{"prompt":"a","max_tokens":1,"prompt":"b"}"#, &["prompt", "twice"]);
+    body_refused(
+        r#"{"prompt":"a","max_tokens":1,"prompt":"b"}"#,
+        &["prompt", "twice"],
+    );
     body_refused(r#"{"prompt":"a","x":[{"y":1,"y":2}]}"#, &["y", "twice"]);
 }
 
@@ -105,7 +123,10 @@ fn bad_input_07_unknown_model() {
     let answered = post(server.addr(), TEXT, &completion(r#","model":"<other>""#));
     assert_eq!(answered.status, 404);
     let error = &answered.json()["error"];
-    assert_eq!((error["param"].as_str(), error["code"].as_str()), (Some("model"), Some("model_not_found")));
+    assert_eq!(
+        (error["param"].as_str(), error["code"].as_str()),
+        (Some("model"), Some("model_not_found"))
+    );
     assert!(error["message"].as_str().unwrap().contains("fake/model"));
 }
 
@@ -121,7 +142,10 @@ fn bad_input_08_malformed_messages() {
         (r#"[{"role":"user"}]"#, "messages[0].content"),
         (r#"[{"content":"x"}]"#, "messages[0].role"),
         (r#"[{"role":"boss","content":"x"}]"#, "messages[0].role"),
-        (r#"[{"role":"user","content":"x"},{"role":"user","content":7}]"#, "messages[1].content"),
+        (
+            r#"[{"role":"user","content":"x"},{"role":"user","content":7}]"#,
+            "messages[1].content",
+        ),
     ] {
         let body = format!(r#"{{"messages":{messages}}}"#);
         refused(&post(server.addr(), CHAT, &body), Some(param), &[param]);
@@ -135,7 +159,11 @@ fn bad_input_09_empty_prompt() {
         let answered = post(server.addr(), TEXT, &format!(r#"{{"prompt":{prompt}}}"#));
         refused(&answered, Some("prompt"), &["prompt"]);
     }
-    refused(&post(server.addr(), TEXT, "{}"), Some("prompt"), &["prompt"]);
+    refused(
+        &post(server.addr(), TEXT, "{}"),
+        Some("prompt"),
+        &["prompt"],
+    );
 }
 
 #[test]
@@ -153,14 +181,27 @@ fn bad_input_10_prompt_longer_than_the_context() {
 fn bad_input_11_prompt_and_max_tokens_longer_than_the_context() {
     let server = running();
     let body = format!(r#"{{"prompt":"{}","max_tokens":413}}"#, "x".repeat(100));
-    refused(&post(server.addr(), TEXT, &body), Some("max_tokens"), &["413", "100", "512", "412"]);
+    refused(
+        &post(server.addr(), TEXT, &body),
+        Some("max_tokens"),
+        &["413", "100", "512", "412"],
+    );
     let body = body.replace("413", "412");
     assert_eq!(post(server.addr(), TEXT, &body).status, 200);
 }
 
 #[test]
 fn bad_input_12_max_tokens() {
-    let values = ["0", "-1", "1.5", "\"10\"", "9223372036854775808", "513", "true", "[1]"];
+    let values = [
+        "0",
+        "-1",
+        "1.5",
+        "\"10\"",
+        "9223372036854775808",
+        "513",
+        "true",
+        "[1]",
+    ];
     field_refused("max_tokens", &values, &["from 1 to 512"]);
     field_refused("max_completion_tokens", &values, &["from 1 to 512"]);
 }
@@ -186,12 +227,20 @@ fn bad_input_15_best_of() {
 
 #[test]
 fn bad_input_16_temperature() {
-    field_refused("temperature", &["NaN", "1e309", "-1", "2.01", "\"1\""], &["from 0 to 2", "got"]);
+    field_refused(
+        "temperature",
+        &["NaN", "1e309", "-1", "2.01", "\"1\""],
+        &["from 0 to 2", "got"],
+    );
 }
 
 #[test]
 fn bad_input_17_top_p() {
-    field_refused("top_p", &["0", "-0.1", "1.1", "NaN"], &["above 0 and at most 1"]);
+    field_refused(
+        "top_p",
+        &["0", "-0.1", "1.1", "NaN"],
+        &["above 0 and at most 1"],
+    );
 }
 
 #[test]
@@ -201,8 +250,16 @@ fn bad_input_18_top_k() {
 
 #[test]
 fn bad_input_19_logit_bias_with_an_unknown_id() {
-    field_refused("logit_bias", &[r#"{"260":1}"#, r#"{"-1":1}"#, r#"{"a":1}"#], &["0 to 259"]);
-    field_refused("logit_bias", &[r#"{"1":101}"#, r#"{"1":"x"}"#], &["-100 to 100"]);
+    field_refused(
+        "logit_bias",
+        &[r#"{"260":1}"#, r#"{"-1":1}"#, r#"{"a":1}"#],
+        &["0 to 259"],
+    );
+    field_refused(
+        "logit_bias",
+        &[r#"{"1":101}"#, r#"{"1":"x"}"#],
+        &["-100 to 100"],
+    );
 }
 
 #[test]
@@ -214,7 +271,11 @@ fn bad_input_20_stop_strings() {
 
 #[test]
 fn bad_input_21_seed_not_an_integer() {
-    field_refused("seed", &["1.5", "\"7\"", "1e30", "18446744073709551616"], &["whole number"]);
+    field_refused(
+        "seed",
+        &["1.5", "\"7\"", "1e30", "18446744073709551616"],
+        &["whole number"],
+    );
 }
 
 #[test]
@@ -224,10 +285,18 @@ fn bad_input_22_negative_integers() {
     }
     let server = running();
     for (path, body, param) in [
-        (CHAT, r#"{"messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":-1}"#, "top_logprobs"),
+        (
+            CHAT,
+            r#"{"messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":-1}"#,
+            "top_logprobs",
+        ),
         (TEXT, r#"{"prompt":"x","logprobs":-1}"#, "logprobs"),
         (TEXT, r#"{"prompt":[5,-1]}"#, "prompt[1]"),
-        (TEXT, r#"{"prompt":"x","stop_token_ids":[-1]}"#, "stop_token_ids[0]"),
+        (
+            TEXT,
+            r#"{"prompt":"x","stop_token_ids":[-1]}"#,
+            "stop_token_ids[0]",
+        ),
         ("/detokenize", r#"{"tokens":[-1]}"#, "tokens[0]"),
     ] {
         refused(&post(server.addr(), path, body), Some(param), &["-1"]);
@@ -236,17 +305,31 @@ fn bad_input_22_negative_integers() {
 
 #[test]
 fn bad_input_23_tools() {
-    field_refused("tools", &[r#"[{"type":"function","function":{"name":"f"}}]"#], &["not supported"]);
+    field_refused(
+        "tools",
+        &[r#"[{"type":"function","function":{"name":"f"}}]"#],
+        &["not supported"],
+    );
     field_refused("functions", &[r#"[{"name":"f"}]"#], &["not supported"]);
     field_refused("tool_choice", &["\"required\""], &["not supported"]);
 }
 
 #[test]
 fn bad_input_24_grammar_and_regex() {
-    for field in ["grammar", "regex", "guided_regex", "guided_json", "structured_outputs"] {
+    for field in [
+        "grammar",
+        "regex",
+        "guided_regex",
+        "guided_json",
+        "structured_outputs",
+    ] {
         field_refused(field, &["\"a\"", "{\"a\":1}"], &["not supported"]);
     }
-    field_refused("response_format", &[r#"{"type":"json_schema"}"#, "\"json\""], &["not supported"]);
+    field_refused(
+        "response_format",
+        &[r#"{"type":"json_schema"}"#, "\"json\""],
+        &["not supported"],
+    );
 }
 
 #[test]
@@ -259,26 +342,45 @@ fn bad_input_25_image_url() {
     );
     let server = running();
     let param = "messages[0].content[0].image_url";
-    refused(&post(server.addr(), CHAT, &body), Some(param), &["not supported"]);
+    refused(
+        &post(server.addr(), CHAT, &body),
+        Some(param),
+        &["not supported"],
+    );
     bait.set_nonblocking(true).unwrap();
     assert!(bait.accept().is_err(), "nothing is fetched");
 }
 
 #[test]
 fn bad_input_26_chat_template() {
-    field_refused("chat_template", &["\"{% for i in range(10**9) %}{% endfor %}\""], &["not supported"]);
+    field_refused(
+        "chat_template",
+        &["\"{% for i in range(10**9) %}{% endfor %}\""],
+        &["not supported"],
+    );
 }
 
 #[test]
 fn bad_input_27_prompt_embeds() {
-    field_refused("prompt_embeds", &["\"gASVAAAA\"", "[\"gASVAAAA\"]"], &["not supported"]);
+    field_refused(
+        "prompt_embeds",
+        &["\"gASVAAAA\"", "[\"gASVAAAA\"]"],
+        &["not supported"],
+    );
 }
 
 #[test]
 fn bad_input_28_embeddings_with_wrong_shapes() {
-    field_refused("prompt_embeds", &["[[0.1],[0.1,0.2]]", "{\"shape\":[9]}"], &["not supported"]);
+    field_refused(
+        "prompt_embeds",
+        &["[[0.1],[0.1,0.2]]", "{\"shape\":[9]}"],
+        &["not supported"],
+    );
     let server = running();
-    assert_eq!(post(server.addr(), "/v1/embeddings", r#"{"input":[[[1]]]}"#).status, 404);
+    assert_eq!(
+        post(server.addr(), "/v1/embeddings", r#"{"input":[[[1]]]}"#).status,
+        404
+    );
 }
 
 #[test]
@@ -303,10 +405,16 @@ fn bad_input_30_content_length_with_transfer_encoding() {
         "Transfer-Encoding: chunked\r\nContent-Length: 5",
     ] {
         let mut client = Client::connect(server.addr());
-        client.send(format!("POST {TEXT} HTTP/1.1\r\n{headers}\r\n\r\n0\r\n\r\nGET /smuggled").as_bytes());
+        client.send(
+            format!("POST {TEXT} HTTP/1.1\r\n{headers}\r\n\r\n0\r\n\r\nGET /smuggled").as_bytes(),
+        );
         let answered = client.answer();
         assert_eq!(answered.status, 400);
-        assert!(answered.text().contains("Content-Length and Transfer-Encoding"));
+        assert!(
+            answered
+                .text()
+                .contains("Content-Length and Transfer-Encoding")
+        );
         assert!(client.closed());
     }
 }
@@ -321,9 +429,17 @@ fn bad_input_31_bad_key() {
     let server = server(config, Fake::default());
     let with = |header: &str, path: &str| {
         let mut client = Client::connect(server.addr());
-        client.send(format!("GET {path} HTTP/1.1\r\n{header}\r\n").as_bytes()).answer()
+        client
+            .send(format!("GET {path} HTTP/1.1\r\n{header}\r\n").as_bytes())
+            .answer()
     };
-    for header in ["", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer s3cret1\r\n", "Authorization: s3cret\r\n", "X-Api-Key: s3cret\r\n"] {
+    for header in [
+        "",
+        "Authorization: Bearer s3cre\r\n",
+        "Authorization: Bearer s3cret1\r\n",
+        "Authorization: s3cret\r\n",
+        "X-Api-Key: s3cret\r\n",
+    ] {
         for path in ["/v1/models", "/v1/completions", "/nothing", "/tokenize"] {
             let answered = with(header, path);
             assert_eq!(answered.status, 401, "{header}{path}");
@@ -331,7 +447,10 @@ fn bad_input_31_bad_key() {
             assert!(!answered.text().contains("s3cret"));
         }
     }
-    assert_eq!(with("Authorization: Bearer s3cret\r\n", "/v1/models").status, 200);
+    assert_eq!(
+        with("Authorization: Bearer s3cret\r\n", "/v1/models").status,
+        200
+    );
     assert_eq!(with("", "/health").status, 200);
     assert!(!with("", "/metrics").text().contains("s3cret"));
 }
@@ -375,7 +494,8 @@ fn bad_input_33_wrong_method() {
         ("POST", "/metrics", "GET, HEAD"),
     ] {
         let mut client = Client::connect(server.addr());
-        client.send(format!("{method} {path} HTTP/1.1\r\nContent-Length: 2\r\n\r\n{{}}").as_bytes());
+        client
+            .send(format!("{method} {path} HTTP/1.1\r\nContent-Length: 2\r\n\r\n{{}}").as_bytes());
         let answered = client.answer();
         assert_eq!(answered.status, 405, "{method} {path}");
         assert_eq!(answered.header("allow"), Some(allowed));
@@ -387,8 +507,14 @@ fn bad_input_33_wrong_method() {
 fn nothing_that_a_client_sent_comes_back_unescaped() {
     let server = running();
     for (path, body) in [
-        (TEXT, completion(r#","seed":"<img src=x>\u0000\u001b[31m\r\nSet-Cookie: a""#)),
-        (CHAT, r#"{"messages":[{"role":"\u001b<b>","content":"x"}]}"#.to_owned()),
+        (
+            TEXT,
+            completion(r#","seed":"<img src=x>\u0000\u001b[31m\r\nSet-Cookie: a""#),
+        ),
+        (
+            CHAT,
+            r#"{"messages":[{"role":"\u001b<b>","content":"x"}]}"#.to_owned(),
+        ),
         (TEXT, r#"{"a\u001b\"<b>":1,"a\u001b\"<b>":2}"#.to_owned()),
     ] {
         let answered = post(server.addr(), path, &body);

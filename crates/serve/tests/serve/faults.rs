@@ -1,5 +1,6 @@
 use crate::support::{
-    Client, Fake, Gate, PATIENCE, completion, config, get, metric, post, said, scheduler, server, until,
+    Client, Fake, Gate, PATIENCE, completion, config, get, metric, post, said, scheduler, server,
+    until,
 };
 use engine::SchedulerConfig;
 use serve::{HttpLimits, ServeConfig, ServeHandle};
@@ -24,7 +25,9 @@ fn stream(fields: &str) -> String {
 
 /// Waits until the server has noticed that all but `left` clients are gone.
 fn noticed(server: &ServeHandle, left: usize) {
-    until("the server notices who is gone", || server.answers() == left);
+    until("the server notices who is gone", || {
+        server.answers() == left
+    });
 }
 
 /// Lets one step end. Commands that came meanwhile are taken before the next one.
@@ -38,8 +41,14 @@ fn one_step(server: &ServeHandle, gate: &Gate, running: usize) {
 
 fn all_given_back(server: &ServeHandle) {
     let gauges = server.gauges();
-    assert_eq!((gauges.running, gauges.waiting, gauges.blocks_owned), (0, 0, 0));
-    assert_eq!(gauges.blocks_free + gauges.blocks_cached, gauges.blocks_total);
+    assert_eq!(
+        (gauges.running, gauges.waiting, gauges.blocks_owned),
+        (0, 0, 0)
+    );
+    assert_eq!(
+        gauges.blocks_free + gauges.blocks_cached,
+        gauges.blocks_total
+    );
 }
 
 #[test]
@@ -98,8 +107,17 @@ fn fault_41_disconnect_in_decode() {
     one_step(&server, &gate, 0);
     all_given_back(&server);
     drop(gate);
-    assert_eq!(metric(server.addr(), "tokenomics:requests_aborted_total"), 1.0);
-    assert_eq!(metric(server.addr(), "vllm:request_success_total{finished_reason=\"abort\""), 1.0);
+    assert_eq!(
+        metric(server.addr(), "tokenomics:requests_aborted_total"),
+        1.0
+    );
+    assert_eq!(
+        metric(
+            server.addr(),
+            "vllm:request_success_total{finished_reason=\"abort\""
+        ),
+        1.0
+    );
 }
 
 #[test]
@@ -163,7 +181,11 @@ fn fault_42_slow_reader() {
     all_given_back(&server);
     assert_eq!(metric(server.addr(), "tokenomics:slow_readers_total"), 1.0);
     // Nobody else is touched.
-    let other = post(server.addr(), "/v1/completions", &completion(r#","max_tokens":300"#));
+    let other = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","max_tokens":300"#),
+    );
     assert_eq!(other.json()["choices"][0]["text"], said(1, 300));
     // What it reads then ends with an error.
     let mut last = Vec::new();
@@ -175,7 +197,10 @@ fn fault_42_slow_reader() {
         last = chunk;
     }
     let last = String::from_utf8(last).unwrap();
-    assert!(last.contains(r#""code":"slow_reader""#) && last.contains("32 pieces"), "{last}");
+    assert!(
+        last.contains(r#""code":"slow_reader""#) && last.contains("32 pieces"),
+        "{last}"
+    );
 }
 
 #[test]
@@ -233,7 +258,11 @@ fn fault_44_can_never_fit() {
     running.post("/v1/completions", &stream(""));
     gate.entered();
     // The refusal comes while a step is on its way.
-    let refused = post(server.addr(), "/v1/completions", &completion(r#","max_tokens":65"#));
+    let refused = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","max_tokens":65"#),
+    );
     assert_eq!(refused.status, 400);
     let error = &refused.json()["error"];
     assert_eq!(error["code"], "context_length_exceeded");
@@ -241,7 +270,11 @@ fn fault_44_can_never_fit() {
     assert!(message.contains('5') && message.contains('4'), "{message}");
     drop(gate);
     // What just fits is taken; without a length it is what fits.
-    let fits = post(server.addr(), "/v1/completions", &completion(r#","max_tokens":64"#));
+    let fits = post(
+        server.addr(),
+        "/v1/completions",
+        &completion(r#","max_tokens":64"#),
+    );
     assert_eq!(fits.status, 200);
     let chat = r#"{"messages":[{"role":"user","content":"x"}]}"#;
     let json = post(server.addr(), "/v1/chat/completions", chat).json();
@@ -265,7 +298,13 @@ fn fault_45_queue_full() {
     assert_eq!(refused.status, 429);
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(refused.json()["error"]["type"], "rate_limit_error");
-    assert_eq!(metric(server.addr(), "tokenomics:requests_rejected_total{reason=\"queue_full\""), 1.0);
+    assert_eq!(
+        metric(
+            server.addr(),
+            "tokenomics:requests_rejected_total{reason=\"queue_full\""
+        ),
+        1.0
+    );
     drop(gate);
     for mut client in clients {
         assert_eq!(client.answer().status, 200);
@@ -276,7 +315,10 @@ fn fault_45_queue_full() {
 fn fault_46_drain() {
     let (model, gate) = Fake::gated();
     let server = server(narrow(), model);
-    let (running, queued) = (&mut Client::connect(server.addr()), &mut Client::connect(server.addr()));
+    let (running, queued) = (
+        &mut Client::connect(server.addr()),
+        &mut Client::connect(server.addr()),
+    );
     let idle = &mut Client::connect(server.addr());
     assert_eq!(idle.get("/health/ready").answer().status, 200);
     running.post("/v1/completions", &stream(""));
@@ -285,7 +327,9 @@ fn fault_46_drain() {
     until("both are let in", || server.answers() == 2);
     std::thread::scope(|scope| {
         let stopped = scope.spawn(|| server.shutdown());
-        until("readiness is gone", || get(server.addr(), "/health/ready").status == 503);
+        until("readiness is gone", || {
+            get(server.addr(), "/health/ready").status == 503
+        });
         assert_eq!(get(server.addr(), "/health").status, 200);
         let refused = post(server.addr(), "/v1/completions", &completion(""));
         assert_eq!(refused.status, 503);
@@ -344,13 +388,19 @@ fn fault_48_the_model_panics() {
     until("both are let in", || server.answers() == 2);
     drop(gate);
     let events = first.answer().events();
-    assert!(events.last().unwrap().contains(r#""code":"engine_failed""#), "{events:?}");
+    assert!(
+        events.last().unwrap().contains(r#""code":"engine_failed""#),
+        "{events:?}"
+    );
     assert_eq!(second.answer().status, 503);
     let health = get(server.addr(), "/health");
     assert_eq!(health.status, 503);
     assert!(health.text().contains("panicked"), "{}", health.text());
     assert_eq!(get(server.addr(), "/health/ready").status, 503);
-    assert_eq!(post(server.addr(), "/v1/completions", &completion("")).status, 503);
+    assert_eq!(
+        post(server.addr(), "/v1/completions", &completion("")).status,
+        503
+    );
     assert_eq!(server.gauges().running, 0);
     assert_eq!(server.shutdown(), 0);
 }
@@ -362,11 +412,21 @@ fn fault_48_a_step_that_fails_takes_its_requests_and_no_more() {
         ..Fake::default()
     };
     let server = server(config(), model);
-    let answered = post(server.addr(), "/v1/completions", r#"{"prompt":"!","stream":true}"#);
+    let answered = post(
+        server.addr(),
+        "/v1/completions",
+        r#"{"prompt":"!","stream":true}"#,
+    );
     let events = answered.events();
-    assert!(events.last().unwrap().contains("no more numbers"), "{events:?}");
+    assert!(
+        events.last().unwrap().contains("no more numbers"),
+        "{events:?}"
+    );
     assert_eq!(get(server.addr(), "/health").status, 200);
-    assert_eq!(post(server.addr(), "/v1/completions", &completion("")).status, 200);
+    assert_eq!(
+        post(server.addr(), "/v1/completions", &completion("")).status,
+        200
+    );
     all_given_back(&server);
 }
 
@@ -379,7 +439,13 @@ fn fault_49_slowloris() {
         idle: PATIENCE,
         ..HttpLimits::default()
     };
-    let server = server(ServeConfig { http: limits, ..config() }, Fake::default());
+    let server = server(
+        ServeConfig {
+            http: limits,
+            ..config()
+        },
+        Fake::default(),
+    );
     // Neither silence nor a byte now and then keeps it open.
     assert!(Client::connect(server.addr()).closed());
     let mut client = Client::connect(server.addr());
@@ -411,7 +477,13 @@ fn a_client_that_reads_nothing_at_all_is_given_up() {
         write_stall: Duration::from_millis(50),
         ..HttpLimits::default()
     };
-    let server = server(ServeConfig { http: limits, ..config() }, Fake::default());
+    let server = server(
+        ServeConfig {
+            http: limits,
+            ..config()
+        },
+        Fake::default(),
+    );
     let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     // Answers that nobody reads, until the server has enough of it.

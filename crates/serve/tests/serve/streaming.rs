@@ -14,9 +14,13 @@ fn chunks(events: &[String]) -> Vec<Value> {
 fn a_stream_has_a_chunk_for_each_token_then_an_end() {
     let server = server(config(), Fake::default());
     // Up to the two bytes of ï: one chunk for both.
-    let body = completion(r#","stream":true,"max_tokens":8,"stream_options":{"include_usage":true}"#);
+    let body =
+        completion(r#","stream":true,"max_tokens":8,"stream_options":{"include_usage":true}"#);
     let answered = post(server.addr(), "/v1/completions", &body);
-    assert_eq!(answered.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    assert_eq!(
+        answered.header("content-type"),
+        Some("text/event-stream; charset=utf-8")
+    );
     let events = answered.events();
     assert_eq!(events.last().unwrap(), "[DONE]");
     let chunks = chunks(&events);
@@ -28,7 +32,10 @@ fn a_stream_has_a_chunk_for_each_token_then_an_end() {
     assert_eq!(chunks[7]["choices"][0]["finish_reason"], "length");
     assert_eq!(chunks[8]["choices"], serde_json::json!([]));
     assert_eq!(chunks[8]["usage"]["completion_tokens"], 8);
-    assert_eq!(chunks[8]["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
+    assert_eq!(
+        chunks[8]["usage"]["prompt_tokens_details"]["cached_tokens"],
+        0
+    );
 }
 
 #[test]
@@ -40,7 +47,10 @@ fn the_role_comes_with_the_first_text() {
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
     assert_ne!(chunks[0]["choices"][0]["delta"]["content"], "");
     assert_eq!(chunks[1]["choices"][0]["delta"].get("role"), None);
-    assert_eq!(chunks[2]["choices"][0]["delta"], serde_json::json!({"content": ""}));
+    assert_eq!(
+        chunks[2]["choices"][0]["delta"],
+        serde_json::json!({"content": ""})
+    );
 }
 
 #[test]
@@ -99,7 +109,9 @@ fn log_probabilities_of_tokens_that_complete_no_character_come_with_the_next() {
     let counts: Vec<usize> = chunks
         .iter()
         .map(|chunk| {
-            chunk["choices"][0]["logprobs"]["tokens"].as_array().map_or(0, Vec::len)
+            chunk["choices"][0]["logprobs"]["tokens"]
+                .as_array()
+                .map_or(0, Vec::len)
         })
         .collect();
     assert_eq!(counts, [1, 1, 1, 1, 1, 2, 1, 0]);
@@ -113,7 +125,10 @@ fn our_own_client_counts_the_tokens() {
     let mut decoder = StreamDecoder::new(1);
     decoder.push(&answered.body, ()).unwrap();
     let events = decoder.take_events();
-    let tokens = events.iter().filter(|event| event.kind == EventKind::Content).count();
+    let tokens = events
+        .iter()
+        .filter(|event| event.kind == EventKind::Content)
+        .count();
     let usage = decoder.finish().usage.unwrap();
     assert_eq!(usage.completion_tokens, Some(30));
     assert!((24..=30).contains(&tokens), "{tokens}");
@@ -124,13 +139,19 @@ fn a_stream_begins_when_the_request_is_taken_and_each_step_is_one_write() {
     let (model, gate) = Fake::gated();
     let server = server(config(), model);
     let mut client = Client::connect(server.addr());
-    client.post("/v1/completions", &completion(r#","stream":true,"max_tokens":3"#));
+    client.post(
+        "/v1/completions",
+        &completion(r#","stream":true,"max_tokens":3"#),
+    );
     assert_eq!(client.head().status, 200);
     for expected in ["\"h\"", "\"e\""] {
         gate.entered();
         gate.step();
         let chunk = String::from_utf8(client.chunk()).unwrap();
-        assert!(chunk.contains(expected) && chunk.matches("data: ").count() == 1, "{chunk}");
+        assert!(
+            chunk.contains(expected) && chunk.matches("data: ").count() == 1,
+            "{chunk}"
+        );
     }
     gate.entered();
     gate.step();

@@ -12,23 +12,23 @@ use std::time::{Duration, Instant};
 
 /// What the fake model says, over and over: the byte at a token's position in its sequence. Some
 /// characters have two and three bytes.
-pub const SAID: &str = "The naïve café sold 42 croissants — all at once. ";
+pub(crate) const SAID: &str = "The naïve café sold 42 croissants — all at once. ";
 /// The model's name.
-pub const NAME: &str = "fake/model";
+pub(crate) const NAME: &str = "fake/model";
 /// End-of-sequence token of the byte tokenizer.
 const EOS: u32 = 256;
 
 /// A model that says [`SAID`].
 #[derive(Default)]
-pub struct Fake {
+pub(crate) struct Fake {
     /// Says that a step has begun, and waits for the word to go on.
-    pub gate: Option<(Sender<()>, Receiver<()>)>,
+    pub(crate) gate: Option<(Sender<()>, Receiver<()>)>,
     /// Says the end-of-sequence token at this position.
-    pub eos_at: Option<usize>,
+    pub(crate) eos_at: Option<usize>,
     /// Panics where a chunk has this token.
-    pub panics_at: Option<u32>,
+    pub(crate) panics_at: Option<u32>,
     /// Fails where a chunk has this token.
-    pub fails_at: Option<u32>,
+    pub(crate) fails_at: Option<u32>,
 }
 
 impl Model for Fake {
@@ -51,9 +51,15 @@ impl Model for Fake {
             let _ = go_on.recv();
         }
         if let Some(token) = self.panics_at {
-            assert!(!plan.tokens.contains(&token), "the fake model panics, as the test wants it");
+            assert!(
+                !plan.tokens.contains(&token),
+                "the fake model panics, as the test wants it"
+            );
         }
-        if self.fails_at.is_some_and(|token| plan.tokens.contains(&token)) {
+        if self
+            .fails_at
+            .is_some_and(|token| plan.tokens.contains(&token))
+        {
             return Err(ModelError("no more numbers".to_owned()));
         }
         logits.resize(plan.logits_rows(), 260);
@@ -74,32 +80,32 @@ impl Model for Fake {
 }
 
 /// The text after a prompt of `prompt` tokens.
-pub fn said(prompt: usize, tokens: usize) -> String {
+pub(crate) fn said(prompt: usize, tokens: usize) -> String {
     let bytes = (prompt..prompt + tokens).map(|at| SAID.as_bytes()[at % SAID.len()]);
     String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
 }
 
 /// The test's end of a model's gate.
-pub struct Gate {
+pub(crate) struct Gate {
     entered: Receiver<()>,
     go_on: Sender<()>,
 }
 
 impl Gate {
     /// Waits until the model is in a step.
-    pub fn entered(&self) {
+    pub(crate) fn entered(&self) {
         self.entered.recv_timeout(PATIENCE).expect("a step begins");
     }
 
     /// Lets the step that runs end.
-    pub fn step(&self) {
+    pub(crate) fn step(&self) {
         self.go_on.send(()).expect("the model is there");
     }
 }
 
 impl Fake {
     /// With a gate.
-    pub fn gated() -> (Fake, Gate) {
+    pub(crate) fn gated() -> (Fake, Gate) {
         let (enter, entered) = channel();
         let (go_on, wait) = channel();
         let fake = Fake {
@@ -111,10 +117,10 @@ impl Fake {
 }
 
 /// How long anything may take; only a failed test does.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Limits for most tests.
-pub fn scheduler() -> SchedulerConfig {
+pub(crate) fn scheduler() -> SchedulerConfig {
     SchedulerConfig {
         blocks: 256,
         sequences_max: 8,
@@ -126,7 +132,7 @@ pub fn scheduler() -> SchedulerConfig {
 }
 
 /// A configuration for most tests.
-pub fn config() -> ServeConfig {
+pub(crate) fn config() -> ServeConfig {
     ServeConfig {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         model_name: NAME.to_owned(),
@@ -137,7 +143,7 @@ pub fn config() -> ServeConfig {
 }
 
 /// Bytes and their templates.
-pub fn codec() -> TextCodec {
+pub(crate) fn codec() -> TextCodec {
     TextCodec {
         tokenizer: Arc::new(Tokenizer::bytes()),
         template: Some(ChatTemplate::chatml()),
@@ -146,12 +152,12 @@ pub fn codec() -> TextCodec {
 }
 
 /// A server with the fake model.
-pub fn server(config: ServeConfig, model: Fake) -> ServeHandle {
+pub(crate) fn server(config: ServeConfig, model: Fake) -> ServeHandle {
     spawn_model(config, model, codec()).expect("the server starts")
 }
 
 /// Waits, without a fixed time, until something is so.
-pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < end, "it never came to be that {what}");
@@ -161,31 +167,31 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
 
 /// An answer as it came.
 #[derive(Debug)]
-pub struct Answered {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answered {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The events' data.
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         self.text()
             .split("\n\n")
             .filter_map(|event| event.strip_prefix("data: ").map(str::to_owned))
@@ -194,16 +200,16 @@ impl Answered {
 }
 
 /// A connection.
-pub struct Client {
+pub(crate) struct Client {
     reader: BufReader<TcpStream>,
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Client {
+    pub(crate) fn connect(address: SocketAddr) -> Client {
         Client::over(TcpStream::connect(address).expect("the server listens"))
     }
 
-    pub fn over(stream: TcpStream) -> Client {
+    pub(crate) fn over(stream: TcpStream) -> Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Client {
             reader: BufReader::new(stream),
@@ -211,17 +217,17 @@ impl Client {
     }
 
     /// Another end of the same socket.
-    pub fn clone_stream(&self) -> TcpStream {
+    pub(crate) fn clone_stream(&self) -> TcpStream {
         self.reader.get_ref().try_clone().unwrap()
     }
 
-    pub fn send(&mut self, bytes: &[u8]) -> &mut Client {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> &mut Client {
         // A server that has had enough may have closed already; its answer counts.
         let _ = self.reader.get_mut().write_all(bytes);
         self
     }
 
-    pub fn post(&mut self, path: &str, body: &str) -> &mut Client {
+    pub(crate) fn post(&mut self, path: &str, body: &str) -> &mut Client {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -229,7 +235,7 @@ impl Client {
         self.send((head + body).as_bytes())
     }
 
-    pub fn get(&mut self, path: &str) -> &mut Client {
+    pub(crate) fn get(&mut self, path: &str) -> &mut Client {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").as_bytes())
     }
 
@@ -241,9 +247,13 @@ impl Client {
     }
 
     /// Status and headers.
-    pub fn head(&mut self) -> Answered {
+    pub(crate) fn head(&mut self) -> Answered {
         let status = self.line();
-        let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        let status = status
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0);
         let mut headers = Vec::new();
         loop {
             let line = self.line();
@@ -260,7 +270,7 @@ impl Client {
     }
 
     /// The next chunk of a chunked body; empty at its end.
-    pub fn chunk(&mut self) -> Vec<u8> {
+    pub(crate) fn chunk(&mut self) -> Vec<u8> {
         let line = self.line();
         let size = usize::from_str_radix(&line, 16).unwrap_or(0);
         let mut data = vec![0; size + 2];
@@ -274,7 +284,7 @@ impl Client {
     }
 
     /// A whole answer, streamed or not.
-    pub fn answer(&mut self) -> Answered {
+    pub(crate) fn answer(&mut self) -> Answered {
         let mut answered = self.head();
         if answered.header("transfer-encoding").is_some() {
             loop {
@@ -285,7 +295,9 @@ impl Client {
                 answered.body.extend(chunk);
             }
         } else {
-            let length = answered.header("content-length").and_then(|text| text.parse().ok());
+            let length = answered
+                .header("content-length")
+                .and_then(|text| text.parse().ok());
             answered.body = vec![0; length.unwrap_or(0)];
             self.reader.read_exact(&mut answered.body).unwrap();
         }
@@ -293,7 +305,7 @@ impl Client {
     }
 
     /// Whether the server has closed the connection; waits for it.
-    pub fn closed(&mut self) -> bool {
+    pub(crate) fn closed(&mut self) -> bool {
         let mut rest = Vec::new();
         match self.reader.read_to_end(&mut rest) {
             Ok(_) => true,
@@ -302,21 +314,21 @@ impl Client {
     }
 }
 
-pub fn post(address: SocketAddr, path: &str, body: &str) -> Answered {
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Answered {
     Client::connect(address).post(path, body).answer()
 }
 
-pub fn get(address: SocketAddr, path: &str) -> Answered {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answered {
     Client::connect(address).get(path).answer()
 }
 
 /// A completion request of one byte-token prompt `x`, and more fields.
-pub fn completion(fields: &str) -> String {
+pub(crate) fn completion(fields: &str) -> String {
     format!(r#"{{"prompt":"x"{fields}}}"#)
 }
 
 /// A metric's value, without labels.
-pub fn metric(address: SocketAddr, name: &str) -> f64 {
+pub(crate) fn metric(address: SocketAddr, name: &str) -> f64 {
     let text = get(address, "/metrics").text();
     let line = text
         .lines()

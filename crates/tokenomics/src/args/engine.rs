@@ -10,7 +10,14 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
     /// A folder or .gguf file, or random:tiny or random:gpt2, which need no file
-    #[arg(long, value_name = "MODEL", default_value = "random:tiny", alias = "checkpoint-path", help_heading = "Model", conflicts_with = "hf_model_id")]
+    #[arg(
+        long,
+        value_name = "MODEL",
+        default_value = "random:tiny",
+        alias = "checkpoint-path",
+        help_heading = "Model",
+        conflicts_with = "hf_model_id"
+    )]
     pub(crate) model: String,
     /// Model of the Hugging Face hub, from its cache or over the network
     #[arg(long, value_name = "ID", help_heading = "Model")]
@@ -22,20 +29,35 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_enum, value_name = "TYPE", default_value_t = DTypeArg::Auto, help_heading = "Model")]
     pub(crate) dtype: DTypeArg,
     /// Where it is computed: cpu
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", help_heading = "Model")]
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "cpu",
+        help_heading = "Model"
+    )]
     pub(crate) device: String,
     /// Threads that compute [default: one per processor]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub(crate) threads: Option<usize>,
 
     /// Tokens that a step computes at most, of all sequences together
-    #[arg(long, value_name = "N", default_value_t = 2048, help_heading = "Scheduler")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2048,
+        help_heading = "Scheduler"
+    )]
     pub(crate) max_num_batched_tokens: usize,
     /// Positions of a sequence, prompt and answer together [default: the model's]
     #[arg(long, value_name = "N", help_heading = "Scheduler")]
     pub(crate) max_model_len: Option<usize>,
     /// Memory of the KV cache, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 512, help_heading = "Scheduler")]
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value_t = 512,
+        help_heading = "Scheduler"
+    )]
     pub(crate) kv_cache_mib: usize,
     /// KV blocks of 16 tokens [default: what --kv-cache-mib holds]
     #[arg(long, value_name = "N", help_heading = "Scheduler")]
@@ -64,28 +86,59 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
     /// Sequences that run at once, at most
-    #[arg(long, value_name = "N", default_value_t = 256, help_heading = "Scheduler")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 256,
+        help_heading = "Scheduler"
+    )]
     pub(crate) max_num_seqs: usize,
     /// Requests that wait, at most; more are answered with 429
-    #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Scheduler")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1024,
+        help_heading = "Scheduler"
+    )]
     pub(crate) max_queue: usize,
     /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", help_heading = "Server")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1",
+        help_heading = "Server"
+    )]
     pub(crate) host: std::net::IpAddr,
     /// Port to listen on; 0 for any free one
-    #[arg(long, short, value_name = "PORT", default_value_t = 8000, help_heading = "Server")]
+    #[arg(
+        long,
+        short,
+        value_name = "PORT",
+        default_value_t = 8000,
+        help_heading = "Server"
+    )]
     pub(crate) port: u16,
     /// The model's name in the API [default: that of its file]
     #[arg(long, value_name = "NAME", help_heading = "Server")]
     pub(crate) served_model_name: Option<String>,
     /// Answer 401 without this key
-    #[arg(long, value_name = "KEY", help_heading = "Server", conflicts_with = "api_key_file")]
+    #[arg(
+        long,
+        value_name = "KEY",
+        help_heading = "Server",
+        conflicts_with = "api_key_file"
+    )]
     pub(crate) api_key: Option<String>,
     /// File that holds the key
     #[arg(long, value_name = "FILE", help_heading = "Server")]
     pub(crate) api_key_file: Option<PathBuf>,
     /// Seconds that running requests have to end when the server is stopped
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, help_heading = "Server")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30.0,
+        help_heading = "Server"
+    )]
     pub(crate) drain_seconds: f64,
 }
 

@@ -20,7 +20,13 @@ pub(crate) struct SchedulerArgs {
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
     /// Sequences that run at once, at most
-    #[arg(long, alias = "max-num-seqs", value_name = "N", default_value_t = 8, help_heading = "Scheduler")]
+    #[arg(
+        long,
+        alias = "max-num-seqs",
+        value_name = "N",
+        default_value_t = 8,
+        help_heading = "Scheduler"
+    )]
     pub(crate) max_batch_size: usize,
 
     /// naive: one request after the other. offline: all known at once. online: requests come in
@@ -28,7 +34,12 @@ pub(crate) struct SchedulerArgs {
     #[arg(long, value_enum, value_name = "MODE", default_value_t = ModeArg::Online, help_heading = "Load")]
     pub(crate) mode: ModeArg,
     /// Text to go on from, the same for every request
-    #[arg(long, value_name = "TEXT", default_value = "Hello", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "Hello",
+        help_heading = "Load"
+    )]
     pub(crate) prompt: String,
     /// Texts to go on from, one request each; --prompt and --num-requests do not count then
     #[arg(long, value_name = "TEXT", num_args = 1.., help_heading = "Load")]
@@ -37,16 +48,33 @@ pub(crate) struct SchedulerArgs {
     #[arg(long, help_heading = "Load")]
     pub(crate) pretok: bool,
     /// Requests
-    #[arg(long, alias = "num-prompts", value_name = "N", default_value_t = 16, help_heading = "Load")]
+    #[arg(
+        long,
+        alias = "num-prompts",
+        value_name = "N",
+        default_value_t = 16,
+        help_heading = "Load"
+    )]
     pub(crate) num_requests: usize,
     /// Online: requests per second, drawn as a Poisson process [default: all at once]
-    #[arg(long, alias = "request-rate", value_name = "RATE", help_heading = "Load")]
+    #[arg(
+        long,
+        alias = "request-rate",
+        value_name = "RATE",
+        help_heading = "Load"
+    )]
     pub(crate) arrival_rate: Option<f64>,
     /// Runs before the measured ones
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
     pub(crate) warmup_runs: u32,
     /// Measured runs
-    #[arg(long, alias = "num-runs", value_name = "N", default_value_t = 3, help_heading = "Load")]
+    #[arg(
+        long,
+        alias = "num-runs",
+        value_name = "N",
+        default_value_t = 3,
+        help_heading = "Load"
+    )]
     pub(crate) repeat_runs: u32,
     /// Keep what the prefix cache holds from one run to the next
     #[arg(long, help_heading = "Load", conflicts_with = "no_prefix_cache")]
@@ -56,19 +84,35 @@ pub(crate) struct SchedulerArgs {
     pub(crate) seed: u64,
 
     /// Tokens to generate per request, at most
-    #[arg(long, alias = "max-tokens", value_name = "N", default_value_t = 100, help_heading = "Sampling")]
+    #[arg(
+        long,
+        alias = "max-tokens",
+        value_name = "N",
+        default_value_t = 100,
+        help_heading = "Sampling"
+    )]
     pub(crate) max_new_tokens: usize,
     /// Sample from the distribution; without it the most probable token is taken
     #[arg(long, help_heading = "Sampling")]
     pub(crate) do_sample: bool,
     /// With --do-sample: how much less probable tokens are favoured
-    #[arg(long, value_name = "T", default_value_t = 1.0, help_heading = "Sampling")]
+    #[arg(
+        long,
+        value_name = "T",
+        default_value_t = 1.0,
+        help_heading = "Sampling"
+    )]
     pub(crate) temperature: f32,
     /// With --do-sample: only so many most probable tokens; 0 for all
     #[arg(long, value_name = "K", default_value_t = 0, help_heading = "Sampling")]
     pub(crate) top_k: usize,
     /// With --do-sample: only the most probable tokens that sum to this probability
-    #[arg(long, value_name = "P", default_value_t = 1.0, help_heading = "Sampling")]
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 1.0,
+        help_heading = "Sampling"
+    )]
     pub(crate) top_p: f32,
     /// Go on past the model's end-of-sequence token
     #[arg(long, alias = "ignore-eos", help_heading = "Sampling")]

@@ -75,7 +75,10 @@ pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
         ..
     } = model;
     let mut bench = Bench {
-        driver: Driver::new(Engine::new(network, limits), config.args.keep_prefix_cache_across_runs),
+        driver: Driver::new(
+            Engine::new(network, limits),
+            config.args.keep_prefix_cache_across_runs,
+        ),
         tokenizer,
         params,
         name,
@@ -126,7 +129,12 @@ impl Bench {
         let logs = self.runs(mode, &recorder)?;
         let args = &self.config.args;
         if output.format == OutputFormat::Text {
-            output::print(&lines::of_mode(mode, &logs, args.print_per_run, args.warmup_runs))?;
+            output::print(&lines::of_mode(
+                mode,
+                &logs,
+                args.print_per_run,
+                args.warmup_runs,
+            ))?;
         }
         let summary = recorder.with(stats::summarize);
         output::print_summary(&summary, output.format, None)?;
@@ -166,14 +174,22 @@ impl Bench {
         Ok(logs)
     }
 
-    fn run(&mut self, mode: Mode, run: RunId, first_id: u64, due: &[Nanos]) -> Result<RunLog, Failure> {
+    fn run(
+        &mut self,
+        mode: Mode,
+        run: RunId,
+        first_id: u64,
+        due: &[Nanos],
+    ) -> Result<RunLog, Failure> {
         let tokenizer = &self.tokenizer;
         let params = &self.params;
         let seed = self.config.args.seed;
         let prompts = &self.config.prompts;
         let request = |index: usize| -> Result<EngineRequest, Failure> {
             Ok(EngineRequest {
-                prompt: tokenizer.encode_prompt(&prompts[index]).map_err(Failure::usage)?,
+                prompt: tokenizer
+                    .encode_prompt(&prompts[index])
+                    .map_err(Failure::usage)?,
                 params: SamplingParams {
                     seed: seed.wrapping_add(index as u64),
                     ..params.clone()
@@ -185,9 +201,11 @@ impl Bench {
             let ready: Vec<EngineRequest> =
                 (0..due.len()).map(request).collect::<Result<_, _>>()?;
             let request = |index: usize| Ok(ready[index].clone());
-            self.driver.run(mode, run, first_id, due, &request, &text_bytes)
+            self.driver
+                .run(mode, run, first_id, due, &request, &text_bytes)
         } else {
-            self.driver.run(mode, run, first_id, due, &request, &text_bytes)
+            self.driver
+                .run(mode, run, first_id, due, &request, &text_bytes)
         }
     }
 
@@ -224,7 +242,10 @@ impl Bench {
     fn output(&self, mode: Mode) -> OutputConfig {
         let args = &self.config.args;
         OutputConfig {
-            results_file: args.results_file.as_ref().map(|path| self.named(path, mode)),
+            results_file: args
+                .results_file
+                .as_ref()
+                .map(|path| self.named(path, mode)),
             records: args.records,
             plot: false,
             format: args.output_format,
@@ -255,7 +276,10 @@ impl Bench {
             ("threads", json!(self.facts.threads)),
             ("num_requests", json!(self.config.prompts.len())),
             ("max_num_seqs", json!(args.max_batch_size)),
-            ("max_num_batched_tokens", json!(args.engine.max_num_batched_tokens)),
+            (
+                "max_num_batched_tokens",
+                json!(args.engine.max_num_batched_tokens),
+            ),
             ("prefix_cache", json!(!args.engine.no_prefix_cache)),
             (
                 "keep_prefix_cache_across_runs",
@@ -290,7 +314,9 @@ impl Config {
             ("--repeat-runs", args.repeat_runs as usize),
         ] {
             if value == 0 {
-                return Err(Failure::usage(format!("{flag} must be at least 1, got `0`")));
+                return Err(Failure::usage(format!(
+                    "{flag} must be at least 1, got `0`"
+                )));
             }
         }
         let arrival = match args.arrival_rate {
@@ -338,7 +364,11 @@ fn params(args: &SchedulerArgs) -> Result<SamplingParams, Failure> {
         )));
     }
     Ok(SamplingParams {
-        temperature: if args.do_sample { args.temperature } else { 0.0 },
+        temperature: if args.do_sample {
+            args.temperature
+        } else {
+            0.0
+        },
         top_k: if args.do_sample { args.top_k } else { 0 },
         top_p: if args.do_sample { args.top_p } else { 1.0 },
         tokens_max: args.max_new_tokens,

@@ -17,12 +17,7 @@ pub(crate) struct Paths {
 
 impl Paths {
     /// Beside `results_file`, or under `results/` with a name made of `verb`, `model` and `moment`.
-    pub(crate) fn new(
-        results_file: Option<&Path>,
-        verb: &str,
-        model: &str,
-        moment: &str,
-    ) -> Self {
+    pub(crate) fn new(results_file: Option<&Path>, verb: &str, model: &str, moment: &str) -> Self {
         let results = match results_file {
             Some(path) => path.to_owned(),
             None => Path::new("results").join(format!("{verb}-{}-{moment}.json", file_name(model))),

@@ -10,7 +10,9 @@ fn run(command: &str) -> (Shell, String) {
 
 /// The number after `name: `, before whatever follows.
 fn number(text: &str, name: &str) -> Option<f64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name}: ")))?;
     line.split([' ', '/']).next()?.parse().ok()
 }
 
@@ -58,14 +60,23 @@ fn all_modes_give_the_same_tokens_and_latency_lines_only_where_it_is_measured() 
         "scheduler --mode all --num-requests 5 --max-batch-size 2 --max-new-tokens 6 \
          --no-stop-on-eos --warmup-runs 1 --repeat-runs 2 --results-file out/run.json --records jsonl",
     );
-    let sections: Vec<&str> = text.split("=== ").filter(|part| part.contains(" ===\nRequests:")).collect();
+    let sections: Vec<&str> = text
+        .split("=== ")
+        .filter(|part| part.contains(" ===\nRequests:"))
+        .collect();
     assert_eq!(sections.len(), 3, "{text}");
     for (section, (mode, has_latency)) in
-        sections.iter().zip([("naive", true), ("offline", false), ("online", true)])
+        sections
+            .iter()
+            .zip([("naive", true), ("offline", false), ("online", true)])
     {
         assert!(section.starts_with(mode), "{section}");
         assert_eq!(number(section, "Completion tokens"), Some(30.0));
-        assert_eq!(number(section, "TTFT p50/mean").is_some(), has_latency, "{section}");
+        assert_eq!(
+            number(section, "TTFT p50/mean").is_some(),
+            has_latency,
+            "{section}"
+        );
     }
     for mode in ["naive", "offline", "online"] {
         let results: Value =
@@ -84,7 +95,10 @@ fn every_run_is_printed_where_it_is_asked() {
         "scheduler --num-requests 2 --max-new-tokens 2 --warmup-runs 0 --repeat-runs 3 --print-per-run",
     );
     for run in 1..=3 {
-        assert!(text.contains(&format!("=== online (run {run} of 3) ===")), "{text}");
+        assert!(
+            text.contains(&format!("=== online (run {run} of 3) ===")),
+            "{text}"
+        );
     }
 }
 
@@ -103,10 +117,22 @@ fn the_records_of_the_scheduler_are_those_of_the_client() {
 fn wrong_usage_of_the_engine_names_the_value_and_the_limit() {
     let shell = Shell::new();
     for (command, words_expected) in [
-        ("scheduler --device cuda", "--device must be cpu, got `cuda`"),
-        ("scheduler --num-requests 0", "--num-requests must be at least 1"),
-        ("scheduler --top-p 1.5 --do-sample", "--top-p must be above 0 and at most 1"),
-        ("scheduler --mode naive --arrival-rate 4", "--arrival-rate is for requests"),
+        (
+            "scheduler --device cuda",
+            "--device must be cpu, got `cuda`",
+        ),
+        (
+            "scheduler --num-requests 0",
+            "--num-requests must be at least 1",
+        ),
+        (
+            "scheduler --top-p 1.5 --do-sample",
+            "--top-p must be above 0 and at most 1",
+        ),
+        (
+            "scheduler --mode naive --arrival-rate 4",
+            "--arrival-rate is for requests",
+        ),
         ("scheduler --arrival-rate 0", "0"),
         ("scheduler --model no/such/model", "no/such/model"),
         ("scheduler --threads 0", "--threads must be between 1"),
@@ -114,6 +140,10 @@ fn wrong_usage_of_the_engine_names_the_value_and_the_limit() {
     ] {
         let ran = shell.run(&words(command));
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
-        assert!(ran.stderr.contains(words_expected), "{command}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(words_expected),
+            "{command}: {}",
+            ran.stderr
+        );
     }
 }

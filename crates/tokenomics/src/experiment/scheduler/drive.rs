@@ -91,7 +91,7 @@ impl<M: Model> Driver<M> {
                 .map_err(|error| Failure::failed(error.to_string()))?;
             let left = self.now();
             for event in events.drain(..) {
-                run.take(event, left);
+                run.take(&event, left);
             }
         }
         let end = self.now();
@@ -103,7 +103,7 @@ impl<M: Model> Driver<M> {
                 planned: due.len() as u64,
                 interrupted: false,
                 stamps: StampSource::User,
-                instrument: own(watch.finish(Vec::new())),
+                instrument: own(&watch.finish(Vec::new())),
             },
             records: run.records,
         })
@@ -163,9 +163,7 @@ impl<M: Model> Driver<M> {
 
     fn wait_until(&self, due: Nanos) {
         let missing = Duration::from_nanos(due.0.saturating_sub(self.now().0));
-        if missing > ACTIVE {
-            std::thread::sleep(missing - ACTIVE);
-        }
+        std::thread::sleep(missing.saturating_sub(ACTIVE));
         while self.now() < due {
             std::hint::spin_loop();
         }
@@ -174,11 +172,13 @@ impl<M: Model> Driver<M> {
 
 impl Run<'_> {
     /// Stamps what left a step at `left`.
-    fn take(&mut self, event: EngineEvent, left: Nanos) {
-        match event {
+    fn take(&mut self, event: &EngineEvent, left: Nanos) {
+        match *event {
             EngineEvent::Token { request, token, .. } => {
                 let text_bytes = u32::try_from((self.text_bytes)(token)).unwrap_or(u32::MAX);
-                let Some(record) = self.record(request) else { return };
+                let Some(record) = self.record(request) else {
+                    return;
+                };
                 record.first_byte.get_or_insert(left);
                 record.body_bytes += u64::from(text_bytes);
                 let read_index = u32::try_from(record.events.len()).unwrap_or(u32::MAX);
@@ -198,7 +198,9 @@ impl Run<'_> {
                 cached_tokens,
                 ..
             } => {
-                let Some(record) = self.record(request) else { return };
+                let Some(record) = self.record(request) else {
+                    return;
+                };
                 let completion_tokens = record.events.len() as u64;
                 if let Some(usage) = &mut record.usage {
                     usage.completion_tokens = Some(completion_tokens);
@@ -226,13 +228,13 @@ impl Run<'_> {
 
 /// There is no receiving thread here, and the engine may use every processor: what was seen of
 /// them says nothing about the stamps.
-fn own(instrument: Instrument) -> Instrument {
+fn own(instrument: &Instrument) -> Instrument {
     Instrument {
         canary_late_p50: None,
         canary_late_p99: None,
         canary_late_max: None,
         receiver_cpu: None,
         receiver_run_queue_wait: None,
-        ..instrument
+        ..instrument.clone()
     }
 }

@@ -22,7 +22,10 @@ impl Figures {
         let first_tokens = log.records.iter().filter_map(|record| record.first_byte);
         let filled = first_tokens.max().unwrap_or(log.facts.end);
         let tokens = |count: fn(&trace::Usage) -> Option<u64>| {
-            let usages = log.records.iter().filter_map(|record| record.usage.as_ref());
+            let usages = log
+                .records
+                .iter()
+                .filter_map(|record| record.usage.as_ref());
             usages.filter_map(count).sum()
         };
         Figures {
@@ -90,7 +93,9 @@ fn run_lines(text: &mut String, mode: Mode, which: &str, log: &RunLog) {
         ),
     ];
     if let Some(rate) = figures.decode_rate() {
-        lines.push(format!("Throughput (completion,decode): {rate:.2} tokens/s"));
+        lines.push(format!(
+            "Throughput (completion,decode): {rate:.2} tokens/s"
+        ));
     }
     lines.push(format!(
         "Throughput (total,total): {:.2} tokens/s",
@@ -109,7 +114,11 @@ fn latency_lines(lines: &mut Vec<String>, records: &[Record]) {
         .iter()
         .filter_map(|record| Some(ms(record.first_byte? - record.issued)));
     let tpot = records.iter().filter_map(|record| {
-        let after_first = record.events.len().checked_sub(1).filter(|&more| more > 0)?;
+        let after_first = record
+            .events
+            .len()
+            .checked_sub(1)
+            .filter(|&more| more > 0)?;
         Some(ms(record.done - record.first_byte?) / after_first as f64)
     });
     let latency = records.iter().map(|record| ms(record.done - record.issued));
@@ -137,7 +146,12 @@ fn summary_lines(text: &mut String, mode: Mode, logs: &[RunLog], warmup_runs: u3
     };
     let rows = [
         ("Decode time p50/mean", 6, "s", of(&|run| Some(run.decode))),
-        ("Total time p50/mean", 6, "s", of(&|run| Some(run.elapsed()))),
+        (
+            "Total time p50/mean",
+            6,
+            "s",
+            of(&|run| Some(run.elapsed())),
+        ),
         (
             "Throughput(completion,decode) p50/mean",
             2,
