@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The engine thread owns the engine, and everything that a running request needs there. A client
-//! that goes away drops its [`answer::Answer`], which aborts the request: blocks, queue place and
+//! that goes away drops its answer, which aborts the request: blocks, queue place and
 //! detokenizer are free within one step. A client that reads too slowly fills its own channel, and
 //! only its own request is aborted.
 
