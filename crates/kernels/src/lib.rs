@@ -2,7 +2,7 @@
 //!
 //! [`Kernels`] chooses vector instructions by what the processor has and keeps its threads alive between steps. Every
 //! kernel gives a row the same result, to the last bit, whatever other rows are computed with it: text must not depend
-//! on who else is being served. [`reference`] has the plain versions that the fast ones are tested against.
+//! on who else is being served. [`mod@reference`] has the plain versions that the fast ones are tested against.
 //!
 //! This is the only crate that uses `unsafe`: for vector instructions, and for memory that threads share.
 
