@@ -3,7 +3,7 @@ use crate::answer::{Cut, Submission};
 use crate::codec::TextCodec;
 use crate::live::{Live, Unsent};
 use crate::metrics::Metrics;
-use engine::{Engine, EngineEvent, FinishReason, Model, RequestId, TokenLogprobs};
+use engine::{Engine, EngineEvent, FinishReason, Model, Nanos, RequestId, TokenLogprobs};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -85,17 +85,16 @@ impl<M: Model> EngineThread<M> {
             if !self.engine.has_work() {
                 continue;
             }
-            let mut now = self.engine.gauges().queue_time;
-            now.0 = self.nanos();
-            let stepped = self.engine.step(now, &mut events);
+            let stepped = self.engine.step(self.now(), &mut events);
             let failure = stepped.err().map(|error| error.to_string());
             self.route(&mut events, failure.as_deref());
         }
     }
 
-    /// Nanoseconds since the start: the engine's time.
-    fn nanos(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    /// Time since the start, which is the engine's clock.
+    fn now(&self) -> Nanos {
+        let nanos = self.started.elapsed().as_nanos();
+        Nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// Takes what is there; waits where there is nothing to compute. False at the end.
@@ -140,9 +139,7 @@ impl<M: Model> EngineThread<M> {
 
     fn submit(&mut self, submission: Submission) {
         let (live, request, accepted) = Live::of(submission, &self.codec);
-        let mut now = self.engine.gauges().queue_time;
-        now.0 = self.nanos();
-        let word = self.engine.submit(request, now).map(|request| {
+        let word = self.engine.submit(request, self.now()).map(|request| {
             self.keys.insert(live.key, request);
             self.live.insert(request, live);
         });

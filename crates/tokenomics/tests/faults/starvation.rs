@@ -2,8 +2,11 @@
 
 use crate::process::{run, tokenomics};
 use crate::read_json;
+use mock::MockConfig;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tempfile::tempdir;
 
 /// Threads that keep processors busy until this is dropped.
@@ -39,8 +42,19 @@ fn fault_29_cpu_burners_beside_us_make_the_verdict_say_so() {
     // Two for each processor, so that none is left alone.
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let burners = Burners::light(4.max(2 * processors));
+    // A server whose own timing is known, so that whatever is late is late for the burners.
+    let config = MockConfig {
+        ttft: Duration::from_millis(50),
+        itl: Duration::from_millis(10),
+        ..MockConfig::default()
+    };
+    let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = mock::spawn(free_port, config, None).unwrap();
+    let url = format!("http://{}/v1", server.addr());
     let measure = [
         "chat",
+        "--api-base",
+        &url,
         "--max-concurrency",
         "256",
         "--num-prompts",
