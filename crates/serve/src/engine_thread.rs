@@ -1,9 +1,9 @@
 use crate::admission::Admission;
 use crate::answer::{Cut, Submission};
 use crate::codec::TextCodec;
-use crate::live::{Live, Unsent};
+use crate::live::{Accepted, Live, Unsent};
 use crate::metrics::Metrics;
-use engine::{Engine, EngineEvent, FinishReason, Model, Nanos, RequestId, TokenLogprobs};
+use engine::{Engine, EngineEvent, FinishReason, Model, Nanos, Refusal, RequestId, TokenLogprobs};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -73,6 +73,8 @@ impl<M: Model> EngineThread<M> {
         // Before the answers end: who reads of it may ask for the counts at once.
         let mut gauges = self.admission.gauges();
         (gauges.running, gauges.waiting) = (0, 0);
+        // The engine ends here, and with it whoever holds a block.
+        gauges.blocks_free += std::mem::take(&mut gauges.blocks_owned);
         self.admission.stepped(gauges);
         self.cut_all(&why);
         // What has panicked once may panic again.
@@ -99,52 +101,57 @@ impl<M: Model> EngineThread<M> {
 
     /// Takes what is there; waits where there is nothing to compute. False at the end.
     fn take_commands(&mut self) -> bool {
-        let mut taken = 0;
+        let mut words = Vec::new();
         let mut changed = false;
-        loop {
+        let mut go_on = true;
+        while go_on {
             let command = if self.engine.has_work() || changed {
                 match self.commands.try_recv() {
-                    Ok(command) => command,
                     Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return false,
+                    received => received.ok(),
                 }
             } else {
-                match self.commands.recv() {
-                    Ok(command) => command,
-                    Err(_) => return false,
-                }
+                self.commands.recv().ok()
             };
             changed = true;
             match command {
-                Command::Submit(submission) => {
-                    taken += 1;
-                    self.submit(*submission);
-                }
-                Command::Abort(key) => self.abort(key),
-                Command::CutAll => {
-                    let requests: Vec<RequestId> = self.live.keys().copied().collect();
-                    for request in requests {
-                        self.engine.abort(request);
-                    }
-                    self.cut_all(&Cut::Stopped);
-                }
-                Command::Stop => return false,
+                Some(Command::Submit(submission)) => words.push(self.submit(*submission)),
+                Some(Command::Abort(key)) => self.abort(key),
+                Some(Command::CutAll) => self.abort_all(),
+                Some(Command::Stop) | None => go_on = false,
             }
         }
         if changed {
-            self.admission.taken(taken, self.engine.gauges());
+            // Before the words: who gets one may ask for the counts at once.
+            self.admission.taken(words.len(), self.engine.gauges());
         }
-        true
+        for (accepted, word) in words {
+            // Who does not wait for it any more has sent an abort, too.
+            let _ = accepted.send(word);
+        }
+        go_on
     }
 
-    fn submit(&mut self, submission: Submission) {
+    /// Gives a request to the engine; its word is told when the counts are.
+    fn submit(&mut self, submission: Submission) -> (Accepted, Result<(), Refusal>) {
         let (live, request, accepted) = Live::of(submission, &self.codec);
         let word = self.engine.submit(request, self.now()).map(|request| {
             self.keys.insert(live.key, request);
             self.live.insert(request, live);
         });
-        // Who does not wait for the word any more has sent an abort, too.
-        let _ = accepted.send(word);
+        (accepted, word)
+    }
+
+    /// All answers end, and the engine is empty.
+    fn abort_all(&mut self) {
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        for (&request, live) in &self.live {
+            self.engine.abort(request);
+            metrics.finish("abort", live.open());
+        }
+        drop(metrics);
+        self.admission.taken(0, self.engine.gauges());
+        self.cut_all(&Cut::Stopped);
     }
 
     /// The client went away: everything of its request is free when this returns.

@@ -8,6 +8,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
+/// Who waits for the engine's word.
+pub(crate) type Accepted = oneshot::Sender<Result<(), Refusal>>;
+
 /// A request that the engine has, as the engine thread keeps it.
 pub(crate) struct Live {
     pub(crate) key: u64,
@@ -37,10 +40,7 @@ pub(crate) enum Unsent {
 
 impl Live {
     /// Takes a submission apart: what stays here, what goes to the engine, and who waits for its word.
-    pub(crate) fn of(
-        submission: Submission,
-        codec: &TextCodec,
-    ) -> (Live, EngineRequest, oneshot::Sender<Result<(), Refusal>>) {
+    pub(crate) fn of(submission: Submission, codec: &TextCodec) -> (Live, EngineRequest, Accepted) {
         let params = &submission.request.params;
         let mut stop_tokens = params.stop_tokens.clone();
         if !params.ignore_eos {
