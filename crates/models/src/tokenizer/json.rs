@@ -1,12 +1,43 @@
 //! Every vocabulary becomes a `tokenizer.json`, so that there is one way to read them all.
 
+use crate::weights::Metadata;
 use serde_json::{Map, Value, json};
 
+/// Ids beyond any vocabulary: a table of them would be larger than the file.
+const IDS_MAX: u64 = 1 << 22;
+
+/// What the library does not check: ids that would make a table larger than the file justifies.
+pub(super) fn check(json: &Value) -> Result<(), String> {
+    let vocab = json.pointer("/model/vocab");
+    let ids: Vec<&Value> = match vocab {
+        Some(Value::Object(vocab)) => vocab.values().collect(),
+        Some(Value::Array(_)) => Vec::new(),
+        _ => return Err("it has no `model.vocab`".to_owned()),
+    };
+    let added = json.get("added_tokens").and_then(Value::as_array);
+    let added = added
+        .into_iter()
+        .flatten()
+        .filter_map(|token| token.get("id"));
+    for id in ids.into_iter().chain(added) {
+        match id.as_u64() {
+            Some(id) if id < IDS_MAX => {}
+            _ => {
+                return Err(format!(
+                    "the token id {id} is not between 0 and {}",
+                    IDS_MAX - 1
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// GPT-2's two files.
-pub(super) fn of_vocab_merges(vocab: &[u8], merges: &[u8]) -> Result<Value, String> {
+pub(super) fn of_vocab_merges(vocab: &[u8], merges: &[u8]) -> Result<Vec<u8>, String> {
     let vocab: Map<String, Value> = serde_json::from_slice(vocab)
-        .map_err(|error| format!("the vocabulary is no JSON object of ids: {error}"))?;
-    let merges = std::str::from_utf8(merges).map_err(|_| "the merges are not text".to_owned())?;
+        .map_err(|error| format!("vocab.json is no object of ids: {error}"))?;
+    let merges = std::str::from_utf8(merges).map_err(|_| "merges.txt is not text".to_owned())?;
     let lines = merges
         .lines()
         .filter(|line| !line.starts_with("#version") && !line.is_empty());
@@ -16,11 +47,10 @@ pub(super) fn of_vocab_merges(vocab: &[u8], merges: &[u8]) -> Result<Value, Stri
         .map(|id| added(&id, "<|endoftext|>", true))
         .into_iter()
         .collect();
-    Ok(byte_level(vocab, merges, added, Cut::gpt2()))
+    Ok(byte_level(&vocab, &merges, &added, &byte_level_alone()))
 }
 
-/// `left right`.
-pub(super) fn pair(line: &str) -> Result<Value, String> {
+fn pair(line: &str) -> Result<Value, String> {
     match line.split_once(' ') {
         Some((left, right)) if !left.is_empty() && !right.is_empty() => Ok(json!([left, right])),
         _ => Err(format!(
@@ -29,101 +59,114 @@ pub(super) fn pair(line: &str) -> Result<Value, String> {
     }
 }
 
-/// A token that is looked for before a text is cut.
-pub(super) fn added(id: &Value, name: &str, special: bool) -> Value {
+/// The vocabulary of a GGUF file.
+pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
+    /// The values of `tokenizer.ggml.token_type` that matter here.
+    const CONTROL: i64 = 3;
+    const USER_DEFINED: i64 = 4;
+    let text = |key: &str| metadata.text(key).unwrap_or("none");
+    let model = text("tokenizer.ggml.model");
+    if model != "gpt2" {
+        return Err(format!(
+            "`tokenizer.ggml.model` is `{model}`; gpt2 can be read: give the model's tokenizer.json with --tokenizer-name"
+        ));
+    }
+    let names = metadata
+        .texts("tokenizer.ggml.tokens")
+        .ok_or("it has no `tokenizer.ggml.tokens`")?;
+    let types = metadata
+        .integers("tokenizer.ggml.token_type")
+        .unwrap_or(&[]);
+    if !types.is_empty() && types.len() != names.len() {
+        return Err(format!(
+            "it has {} tokens and {} types of tokens",
+            names.len(),
+            types.len()
+        ));
+    }
+    let merges = metadata
+        .texts("tokenizer.ggml.merges")
+        .ok_or("it has no `tokenizer.ggml.merges`")?;
+    let merges: Vec<Value> = merges
+        .iter()
+        .map(|line| pair(line))
+        .collect::<Result<_, _>>()?;
+    let mut vocab = Map::new();
+    let mut specials = Vec::new();
+    for (id, name) in names.iter().enumerate() {
+        if vocab.insert(name.clone(), json!(id)).is_some() {
+            return Err(format!("it has the token `{name}` twice"));
+        }
+        match types.get(id) {
+            Some(&CONTROL) => specials.push(added(&json!(id), name, true)),
+            Some(&USER_DEFINED) => specials.push(added(&json!(id), name, false)),
+            _ => {}
+        }
+    }
+    let before = pre_tokenizer(text("tokenizer.ggml.pre"))?;
+    Ok(byte_level(&vocab, &merges, &specials, &before))
+}
+
+fn added(id: &Value, name: &str, special: bool) -> Value {
     json!({
         "id": id, "content": name, "special": special,
         "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
     })
 }
 
-/// How a text is cut before merging.
-pub(super) struct Cut {
-    pub(super) normalizer: Value,
-    pub(super) pre_tokenizer: Value,
-    /// Whether a whole piece that is a token stays one, whatever the merges make of it.
-    pub(super) ignore_merges: bool,
+fn byte_level(
+    vocab: &Map<String, Value>,
+    merges: &[Value],
+    added: &[Value],
+    before: &Value,
+) -> Vec<u8> {
+    let json = json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added,
+        "normalizer": null,
+        "pre_tokenizer": before,
+        "post_processor": null,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+            "vocab": vocab, "merges": merges,
+        },
+    });
+    json.to_string().into_bytes()
 }
 
-impl Cut {
-    /// GPT-2's own way.
-    pub(super) fn gpt2() -> Cut {
-        Cut {
-            normalizer: Value::Null,
-            pre_tokenizer: gpt2_pieces(),
-            ignore_merges: false,
-        }
-    }
-
-    /// Each digit alone, then GPT-2's way.
-    pub(super) fn digits_and_gpt2() -> Cut {
-        let digits = json!({"type": "Digits", "individual_digits": true});
-        Cut {
-            pre_tokenizer: json!({"type": "Sequence", "pretokenizers": [digits, gpt2_pieces()]}),
-            ..Cut::gpt2()
-        }
-    }
-
-    /// The pieces that a pattern finds.
-    pub(super) fn pattern(pattern: &str) -> Cut {
-        Cut {
-            pre_tokenizer: json!({"type": "Sequence", "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
-                {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
-            ]}),
-            ..Cut::gpt2()
-        }
-    }
-}
-
-fn gpt2_pieces() -> Value {
+/// GPT-2's own splitting.
+fn byte_level_alone() -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true})
 }
 
-/// A byte-level vocabulary.
-pub(super) fn byte_level(
-    vocab: Map<String, Value>,
-    merges: Vec<Value>,
-    added: Vec<Value>,
-    cut: Cut,
-) -> Value {
-    let mut json = json!({
-        "version": "1.0",
-        "normalizer": cut.normalizer,
-        "pre_tokenizer": cut.pre_tokenizer,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-        "model": {"type": "BPE", "ignore_merges": cut.ignore_merges},
-    });
-    fill(&mut json, vocab, merges, added);
-    json
-}
-
-/// A vocabulary of `SentencePiece`: words begin with `▁`, and what is no token becomes bytes, `<0x0A>`.
-pub(super) fn sentence_piece(
-    vocab: Map<String, Value>,
-    merges: Vec<Value>,
-    added: Vec<Value>,
-    unknown: Option<&str>,
-    space_before: bool,
-) -> Value {
-    let mut normalizers = Vec::new();
-    if space_before {
-        normalizers.push(json!({"type": "Prepend", "prepend": "▁"}));
-    }
-    normalizers.push(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}));
-    let mut json = json!({
-        "version": "1.0",
-        "normalizer": {"type": "Sequence", "normalizers": normalizers},
-        "decoder": {"type": "ByteFallback"},
-        "model": {"type": "BPE", "unk_token": unknown, "fuse_unk": true, "byte_fallback": true},
-    });
-    fill(&mut json, vocab, merges, added);
-    json
-}
-
-/// Moves what is large: `json!` would copy it.
-fn fill(json: &mut Value, vocab: Map<String, Value>, merges: Vec<Value>, added: Vec<Value>) {
-    json["added_tokens"] = Value::Array(added);
-    json["model"]["vocab"] = Value::Object(vocab);
-    json["model"]["merges"] = Value::Array(merges);
+/// How a text is cut before merging, by the name that GGUF files give it.
+fn pre_tokenizer(name: &str) -> Result<Value, String> {
+    let split = |pattern: &str| {
+        json!({"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
+            {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
+        ]})
+    };
+    Ok(match name {
+        "none" | "default" | "gpt-2" => byte_level_alone(),
+        "smollm" => json!({"type": "Sequence", "pretokenizers": [
+            {"type": "Digits", "individual_digits": true}, byte_level_alone(),
+        ]}),
+        "llama-bpe" | "llama3" => split(
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ),
+        "qwen2" => split(
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ),
+        other => {
+            return Err(format!(
+                "`tokenizer.ggml.pre` is `{other}`; gpt-2, smollm, llama-bpe and qwen2 can be read: give the model's \
+                 tokenizer.json with --tokenizer-name"
+            ));
+        }
+    })
 }

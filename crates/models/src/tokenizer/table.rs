@@ -1,6 +1,7 @@
 //! What each token adds to a text, in bytes.
 
 use super::{BYTES_SPECIAL, BYTES_VOCAB};
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Bytes of each id, so that streaming a token costs no more than its length.
@@ -14,8 +15,8 @@ pub(super) struct ByteTable {
 }
 
 /// What a vocabulary's strings mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelling {
+#[derive(Clone, Copy)]
+enum Spelling {
     /// Each character stands for a byte.
     ByteLevel,
     /// `▁` is a space, `<0x0A>` a byte.
@@ -23,8 +24,9 @@ pub(super) enum Spelling {
 }
 
 impl ByteTable {
-    /// Of a vocabulary whose ids `parts::check` has bounded.
-    pub(super) fn of(tokenizer: &tokenizers::Tokenizer, spelling: Spelling) -> Self {
+    /// Of a `tokenizer.json`.
+    pub(super) fn of(tokenizer: &tokenizers::Tokenizer, json: &Value) -> Result<Self, String> {
+        let spelling = spelling(json)?;
         let vocab = tokenizer.get_vocab(true);
         let count = vocab.values().max().map_or(0, |last| *last as usize + 1);
         let added = tokenizer.get_added_tokens_decoder();
@@ -43,7 +45,7 @@ impl ByteTable {
             };
             table.push(&bytes, is_added.is_some_and(|token| token.special));
         }
-        table
+        Ok(table)
     }
 
     /// Of the byte tokenizer.
@@ -95,6 +97,25 @@ impl ByteTable {
         };
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start as usize..*end as usize]
+    }
+}
+
+/// By the decoder, or the pre-tokenizer where there is none.
+fn spelling(json: &Value) -> Result<Spelling, String> {
+    let text = |part: &str| json.get(part).map(Value::to_string).unwrap_or_default();
+    let (decoder, before) = (text("decoder"), text("pre_tokenizer"));
+    if decoder.contains("ByteLevel") || before.contains("ByteLevel") {
+        Ok(Spelling::ByteLevel)
+    } else if decoder.contains("ByteFallback")
+        || decoder.contains("Metaspace")
+        || decoder.contains('▁')
+    {
+        Ok(Spelling::SentencePiece)
+    } else {
+        Err(
+            "its decoder is neither ByteLevel, ByteFallback nor Metaspace, and no other is known"
+                .to_owned(),
+        )
     }
 }
 
