@@ -1,4 +1,5 @@
-use crate::{CostModel, Engine, EngineEvent, EngineRequest, Model, ModelError, Refusal, RequestId};
+use crate::{Engine, EngineEvent, EngineRequest, Model, ModelError, Refusal, RequestId};
+use std::collections::HashMap;
 use trace::Nanos;
 
 /// How requests get to an engine.
@@ -12,141 +13,136 @@ pub enum DriveMode {
     Online,
 }
 
-/// A request, and when it is due.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Arrival {
-    /// On the clock of [`drive`]; ascending.
-    pub due: Nanos,
-    /// What is asked.
-    pub request: EngineRequest,
+impl DriveMode {
+    /// `naive`, `offline` or `online`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DriveMode::Naive => "naive",
+            DriveMode::Offline => "offline",
+            DriveMode::Online => "online",
+        }
+    }
+
+    /// Offline, nobody waits for a single request: it is throughput that counts.
+    pub const fn measures_latency(self) -> bool {
+        !matches!(self, DriveMode::Offline)
+    }
 }
 
-/// The stamps of one request, taken when its events leave a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DrivenRequest {
-    /// When it was due; offline: when it was submitted.
-    pub due: Nanos,
-    /// When it was submitted.
-    pub submitted: Nanos,
-    /// When its first token left a step.
-    pub first: Option<Nanos>,
-    /// When its last choice was complete.
-    pub finished: Option<Nanos>,
-    /// Tokens of all its choices.
-    pub tokens: usize,
-    /// Why it was not taken.
+/// The other side of [`drive`]: a clock, requests, and who is told what becomes of them.
+pub trait Host<M> {
+    /// What ends a drive early.
+    type Error: From<ModelError>;
+
+    /// The time.
+    fn now(&mut self, model: &mut M) -> Nanos;
+
+    /// Waits until that time, or jumps to it.
+    fn wait_until(&mut self, model: &mut M, due: Nanos);
+
+    /// Makes the request of that number; it is submitted right after.
+    fn request(&mut self, index: usize) -> Result<EngineRequest, Self::Error>;
+
+    /// A request was submitted.
+    fn submitted(&mut self, submission: Submission) -> Result<(), Self::Error>;
+
+    /// An event of the request of that number left a step at `left`.
+    fn event(&mut self, index: usize, event: &EngineEvent, left: Nanos);
+}
+
+/// A request on its way into an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Which one, in the order of their due times.
+    pub index: usize,
+    /// When the host began to make it.
+    pub at: Nanos,
+    /// Tokens of its prompt.
+    pub prompt_tokens: usize,
+    /// Why it was not taken, where it was not.
     pub refusal: Option<Refusal>,
 }
 
-/// The clock of [`drive`]: it says the time; with a due time it first waits for it, or jumps to it.
-pub trait DriveClock<M>: FnMut(&mut M, Option<Nanos>) -> Nanos {}
-
-impl<M, F: FnMut(&mut M, Option<Nanos>) -> Nanos> DriveClock<M> for F {}
-
-/// The clock of a [`CostModel`]: its own virtual time.
-pub fn virtual_clock(model: &mut CostModel, wait_until: Option<Nanos>) -> Nanos {
-    if let Some(due) = wait_until {
-        model.wait_until(due);
-    }
-    model.elapsed()
-}
-
-/// Runs all requests to their end through an idle engine, and gives the stamps of each, in their order. One loop for
-/// all modes: they differ in when the next request may come.
-///
-/// `on_event` gets the index of the request, each event, and the time at which it left its step.
-pub fn drive<M: Model>(
+/// Runs one request for each of `due`, which ascends, to its end through an idle engine. One loop for all modes: they
+/// differ in when the next request may come.
+pub fn drive<M: Model, H: Host<M>>(
     engine: &mut Engine<M>,
-    arrivals: Vec<Arrival>,
+    due: &[Nanos],
     mode: DriveMode,
-    mut clock: impl DriveClock<M>,
-    mut on_event: impl FnMut(usize, &EngineEvent, Nanos),
-) -> Result<Vec<DrivenRequest>, ModelError> {
-    let mut drive = Drive {
-        requests: Vec::with_capacity(arrivals.len()),
-        taken: Vec::with_capacity(arrivals.len()),
-    };
-    let mut arrivals = arrivals.into_iter().peekable();
+    host: &mut H,
+) -> Result<(), H::Error> {
+    // What runs: its number, and its choices that are not complete.
+    let mut open: HashMap<RequestId, (usize, usize)> = HashMap::new();
     let mut events = Vec::new();
+    let mut next = 0;
     loop {
-        let now = clock(engine.model_mut(), None);
+        let now = host.now(engine.model_mut());
         let idle = !engine.has_work();
-        if let Some(next) = arrivals.next_if(|next| match mode {
-            DriveMode::Naive => idle && next.due <= now,
+        let comes = due.get(next).filter(|due| match mode {
+            DriveMode::Naive => idle && **due <= now,
             DriveMode::Offline => true,
-            DriveMode::Online => next.due <= now,
-        }) {
-            drive.submit(engine, next, mode, now);
+            DriveMode::Online => **due <= now,
+        });
+        if comes.is_some() {
+            submit(engine, host, &mut open, next, now)?;
+            next += 1;
         } else if !idle {
             let step = engine.step(now, &mut events);
-            let left = clock(engine.model_mut(), None);
+            let left = host.now(engine.model_mut());
             for event in events.drain(..) {
-                drive.stamp(&event, left, &mut on_event);
+                hand_on(host, &mut open, &event, left);
             }
             step?;
-        } else if let Some(next) = arrivals.peek() {
-            clock(engine.model_mut(), Some(next.due));
+        } else if let Some(due) = due.get(next) {
+            host.wait_until(engine.model_mut(), *due);
         } else {
-            return Ok(drive.requests);
+            return Ok(());
         }
     }
 }
 
-struct Drive {
-    requests: Vec<DrivenRequest>,
-    /// What the engine took, ascending, with the index of the request and its choices that are not complete.
-    taken: Vec<(RequestId, usize, usize)>,
+fn submit<M: Model, H: Host<M>>(
+    engine: &mut Engine<M>,
+    host: &mut H,
+    open: &mut HashMap<RequestId, (usize, usize)>,
+    index: usize,
+    at: Nanos,
+) -> Result<(), H::Error> {
+    let request = host.request(index)?;
+    let (prompt_tokens, choices) = (request.prompt.len(), request.params.n.max(1));
+    let refusal = match engine.submit(request, at) {
+        Ok(id) => {
+            open.insert(id, (index, choices));
+            None
+        }
+        Err(refusal) => Some(refusal),
+    };
+    host.submitted(Submission {
+        index,
+        at,
+        prompt_tokens,
+        refusal,
+    })
 }
 
-impl Drive {
-    fn submit<M: Model>(
-        &mut self,
-        engine: &mut Engine<M>,
-        Arrival { due, request }: Arrival,
-        mode: DriveMode,
-        now: Nanos,
-    ) {
-        let index = self.requests.len();
-        let choices = request.params.n.max(1);
-        let mut driven = DrivenRequest {
-            due: if mode == DriveMode::Offline { now } else { due },
-            submitted: now,
-            ..DrivenRequest::default()
-        };
-        match engine.submit(request, now) {
-            Ok(id) => self.taken.push((id, index, choices)),
-            Err(refusal) => driven.refusal = Some(refusal),
+/// Forgets a request with its last choice, so that the cost of an event does not grow with those that are finished.
+fn hand_on<M, H: Host<M>>(
+    host: &mut H,
+    open: &mut HashMap<RequestId, (usize, usize)>,
+    event: &EngineEvent,
+    left: Nanos,
+) {
+    let (EngineEvent::Token { request, .. }
+    | EngineEvent::Finished { request, .. }
+    | EngineEvent::Preempted { request, .. }) = event;
+    let Some((index, choices)) = open.get_mut(request) else {
+        return;
+    };
+    host.event(*index, event, left);
+    if matches!(event, EngineEvent::Finished { .. }) {
+        *choices -= 1;
+        if *choices == 0 {
+            open.remove(request);
         }
-        self.requests.push(driven);
-    }
-
-    fn stamp(
-        &mut self,
-        event: &EngineEvent,
-        left: Nanos,
-        on_event: &mut impl FnMut(usize, &EngineEvent, Nanos),
-    ) {
-        let (EngineEvent::Token { request, .. }
-        | EngineEvent::Finished { request, .. }
-        | EngineEvent::Preempted { request, .. }) = event;
-        let Ok(place) = self.taken.binary_search_by_key(request, |taken| taken.0) else {
-            return;
-        };
-        let (_, index, open) = &mut self.taken[place];
-        let driven = &mut self.requests[*index];
-        match event {
-            EngineEvent::Token { .. } => {
-                driven.first.get_or_insert(left);
-                driven.tokens += 1;
-            }
-            EngineEvent::Finished { .. } => {
-                *open -= 1;
-                if *open == 0 {
-                    driven.finished = Some(left);
-                }
-            }
-            EngineEvent::Preempted { .. } => {}
-        }
-        on_event(*index, event, left);
     }
 }

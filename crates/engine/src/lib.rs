@@ -19,7 +19,7 @@ mod slab;
 
 pub use block_pool::{BlockPool, KvBlock, PrefixHits};
 pub use cost_model::{CostModel, StepCost};
-pub use drive::{Arrival, DriveClock, DriveMode, DrivenRequest, drive, virtual_clock};
+pub use drive::{DriveMode, Host, Submission, drive};
 pub use engine::Engine;
 pub use event::{EngineEvent, FinishReason, TokenLogprob, TokenLogprobs};
 pub use gauges::{Gauges, StepFacts};

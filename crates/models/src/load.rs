@@ -315,6 +315,17 @@ fn file_name(path: &Path) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
+fn context_tokens(options: &LoadOptions, config: &ModelConfig) -> Result<usize, ModelsError> {
+    match options.context_tokens {
+        None => Ok(config.context_tokens),
+        Some(asked) if (1..=config.context_tokens).contains(&asked) => Ok(asked),
+        Some(asked) => Err(ModelsError::Spec(format!(
+            "the context must be between 1 and {} tokens, which is the model's, got {asked}",
+            config.context_tokens
+        ))),
+    }
+}
+
 fn finish(
     name: String,
     config: ModelConfig,
@@ -325,16 +336,6 @@ fn finish(
 ) -> Result<LoadedModel, ModelsError> {
     let kernels = Kernels::new(options.threads);
     let path = source.path();
-    let context_tokens = match options.context_tokens {
-        None => config.context_tokens,
-        Some(asked) if (1..=config.context_tokens).contains(&asked) => asked,
-        Some(asked) => {
-            return Err(ModelsError::Spec(format!(
-                "the context must be between 1 and {} tokens, which is the model's, got {asked}",
-                config.context_tokens
-            )));
-        }
-    };
     let exact =
         options.dtype == DType::F32 || (options.dtype == DType::Auto && !source.is_quantised());
     let kind = if exact { KvType::F32 } else { KvType::F16 };
@@ -352,6 +353,8 @@ fn finish(
             "a KV cache of {blocks} blocks of {kv_block_bytes} bytes cannot be; give it between one block and 1 TiB"
         )));
     }
+    // A sequence has no more positions than the cache has room for, and so has the table of rotations.
+    let context_tokens = context_tokens(options, &config)?.min(blocks * engine::BLOCK_TOKENS);
     if text.tokenizer.vocab_size() > config.vocab {
         return Err(ModelsError::file(
             &path,

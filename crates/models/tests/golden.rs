@@ -1,6 +1,9 @@
 //! The networks against the truth: what `transformers` computes from the same weights, and llama.cpp's perplexity. The
 //! scripts that made the files are in `tools/golden`.
 
+mod common;
+
+use common::data;
 use engine::{
     Chunk, Engine, EngineEvent, EngineRequest, Logits, Model, SamplingParams, SchedulerConfig,
     StepPlan,
@@ -32,12 +35,6 @@ struct Case {
     greedy: Vec<u32>,
 }
 
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name)
-}
-
 fn golden(name: &str) -> Vec<Case> {
     let json = std::fs::read(data(name)).unwrap();
     serde_json::from_slice::<Golden>(&json).unwrap().cases
@@ -45,11 +42,8 @@ fn golden(name: &str) -> Vec<Case> {
 
 fn loaded(path: &Path, dtype: DType) -> LoadedModel {
     let options = LoadOptions {
-        dtype,
         threads: 2,
-        kv_blocks: Some(64),
-        kv_bytes: 0,
-        context_tokens: None,
+        ..common::options(dtype)
     };
     load(&ModelSpec::Path(path.to_owned()), &options).unwrap()
 }
@@ -149,6 +143,32 @@ fn gpt2_computes_what_transformers_computes() {
 #[test]
 fn llama_computes_what_transformers_computes() {
     check(&data("llama-tiny"), &golden("llama-tiny/golden.json"));
+}
+
+#[test]
+fn a_gguf_file_of_a_llama_computes_what_its_safetensors_compute() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("llama-tiny.gguf");
+    std::fs::write(&path, common::tiny_llama().bytes().1).unwrap();
+    check(&path, &golden("llama-tiny/golden.json"));
+}
+
+#[test]
+fn gpt2_is_the_same_with_and_without_the_prefix_of_its_names() {
+    let folder = common::copy("gpt2-tiny");
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let size = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let header = std::str::from_utf8(&bytes[8..8 + size]).unwrap();
+    assert!(header.contains("\"transformer.h.0."), "{header}");
+    let header = header.replace("\"transformer.", "\"");
+    let length = (header.len() as u64).to_le_bytes();
+    std::fs::write(
+        &path,
+        [&length, header.as_bytes(), &bytes[8 + size..]].concat(),
+    )
+    .unwrap();
+    check(folder.path(), &golden("gpt2-tiny/golden.json"));
 }
 
 /// The GGUF file of the real model, where it is there and slow tests are asked for.

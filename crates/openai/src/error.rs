@@ -85,7 +85,7 @@ pub enum StreamError {
 }
 
 /// The first `chars_max` characters of `text`, with an ellipsis where it is longer.
-pub(crate) fn excerpt(text: &str, chars_max: usize) -> String {
+pub fn excerpt(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -30,7 +30,7 @@ pub use api_error::ApiError;
 pub use body::{completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use endpoint::Endpoint;
-pub use error::{RequestError, StreamError};
+pub use error::{RequestError, StreamError, excerpt};
 pub use event::{EventKind, StreamEvent};
 pub use fields::Fields;
 pub use frame::{DONE, FrameStyle, error_frame};

@@ -87,7 +87,11 @@ impl App {
                         Some(id) if decoded(id) == self.model_name.as_bytes() => {
                             (Route::Model, Method::Get)
                         }
-                        Some(_) => return Err(Whole::error(&self.no_such_model())),
+                        Some(id) => {
+                            let id = decoded(id);
+                            let id = String::from_utf8_lossy(&id);
+                            return Err(Whole::error(&self.no_such_model(&id)));
+                        }
                         None => return Err(Whole::error(&no_such_path())),
                     },
                 }
@@ -180,14 +184,15 @@ impl App {
     }
 
     /// The refusal of a model that is not this one.
-    pub(crate) fn no_such_model(&self) -> ApiError {
+    pub(crate) fn no_such_model(&self, asked: &str) -> ApiError {
         ApiError {
             param: Some("model".to_owned()),
             ..ApiError::refused(
                 404,
                 format!(
-                    "`model` must be `{}`, the only model there is",
-                    self.model_name
+                    "`model` must be `{}`, the only model there is, got `{}`",
+                    self.model_name,
+                    openai::excerpt(asked, 100)
                 ),
                 "model_not_found",
             )

@@ -91,12 +91,10 @@ impl App {
         seed: u64,
     ) -> Result<(ServerRequest, EngineRequest), ApiError> {
         let mut request = ServerRequest::parse(body, endpoint, &self.capacity.limits)?;
-        if request
-            .model
-            .as_ref()
-            .is_some_and(|model| *model != self.model_name)
+        if let Some(model) = &request.model
+            && *model != self.model_name
         {
-            return Err(self.no_such_model());
+            return Err(self.no_such_model(model));
         }
         let prompt = std::mem::replace(&mut request.prompt, Prompt::Tokens(Vec::new()));
         let tokens = prompt_tokens(prompt, &self.codec)?;

@@ -46,6 +46,13 @@ impl Failure {
     }
 }
 
+/// A model that cannot compute a step.
+impl From<engine::ModelError> for Failure {
+    fn from(error: engine::ModelError) -> Self {
+        Failure::failed(error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Parts of the sentence may come from a server or a file.

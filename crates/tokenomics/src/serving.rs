@@ -59,7 +59,7 @@ fn drain(seconds: f64) -> Result<Duration, Failure> {
 fn words(model: &LoadedModel) -> String {
     let facts = &model.facts;
     format!(
-        "{}: {:.1} M parameters in {}, {:.0} MB; {} with {} threads.",
+        "{}: {:.1} M parameters in {}, {:.1} MB; {} with {} threads.",
         model.name,
         facts.parameters as f64 / 1e6,
         facts.dtype,

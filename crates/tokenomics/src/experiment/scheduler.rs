@@ -8,8 +8,8 @@ use crate::config::{OutputConfig, refuse_control_characters};
 use crate::failure::{Exit, Failure};
 use crate::model;
 use crate::output::{self, Paths, Recorder, Sink, say};
-use drive::{Driver, RunLog};
-use engine::{Engine, EngineRequest, SamplingParams};
+use drive::{Asked, Driver, RunLog};
+use engine::{DriveMode, Engine, EngineRequest, SamplingParams};
 use models::{CpuModel, LoadedModel, ModelFacts, Tokenizer};
 use serde_json::{Map, Value, json};
 use stats::Grade;
@@ -17,35 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use trace::{Arrival, Nanos, Pacing, PointInfo, RunHeader, RunId, SCHEMA_VERSION};
 
-/// How requests come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// One after the other: the baseline.
-    Naive,
-    /// All known at once.
-    Offline,
-    /// While others run.
-    Online,
-}
-
-impl Mode {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Mode::Naive => "naive",
-            Mode::Offline => "offline",
-            Mode::Online => "online",
-        }
-    }
-
-    /// Offline, nobody waits for a single request: it is throughput that counts.
-    pub(crate) const fn measures_latency(self) -> bool {
-        !matches!(self, Mode::Offline)
-    }
-}
-
 /// What was asked, checked.
 struct Config {
-    modes: Vec<Mode>,
+    modes: Vec<DriveMode>,
     prompts: Vec<String>,
     arrival: Option<Arrival>,
     params: SamplingParams,
@@ -106,7 +80,7 @@ struct Bench {
 
 impl Bench {
     /// One mode: its runs, its lines, its tables and its files.
-    fn measure(&mut self, mode: Mode) -> Result<Exit, Failure> {
+    fn measure(&mut self, mode: DriveMode) -> Result<Exit, Failure> {
         let moment = jiff::Zoned::now();
         let output = self.output(mode);
         let paths = Paths::new(
@@ -149,7 +123,7 @@ impl Bench {
     }
 
     /// Warm-up runs, then the measured ones, whose logs come back.
-    fn runs(&mut self, mode: Mode, recorder: &Recorder) -> Result<Vec<RunLog>, Failure> {
+    fn runs(&mut self, mode: DriveMode, recorder: &Recorder) -> Result<Vec<RunLog>, Failure> {
         let warmups = (0..self.config.args.warmup_runs).map(|run| (run, true));
         let measured = (0..self.config.args.repeat_runs).map(|run| (run, false));
         let mut logs = Vec::new();
@@ -176,7 +150,7 @@ impl Bench {
 
     fn run(
         &mut self,
-        mode: Mode,
+        mode: DriveMode,
         run: RunId,
         first_id: u64,
         due: &[Nanos],
@@ -196,23 +170,28 @@ impl Bench {
                 },
             })
         };
-        let text_bytes = |token| tokenizer.token_bytes(token).len();
-        if self.config.args.pretok {
-            let ready: Vec<EngineRequest> =
-                (0..due.len()).map(request).collect::<Result<_, _>>()?;
-            let request = |index: usize| Ok(ready[index].clone());
-            self.driver
-                .run(mode, run, first_id, due, &request, &text_bytes)
+        let ready: Option<Vec<EngineRequest>> = if self.config.args.pretok {
+            Some((0..due.len()).map(request).collect::<Result<_, _>>()?)
         } else {
-            self.driver
-                .run(mode, run, first_id, due, &request, &text_bytes)
-        }
+            None
+        };
+        let asked = Asked {
+            id: run,
+            first_id,
+            due,
+            request: &|index| match &ready {
+                Some(ready) => Ok(ready[index].clone()),
+                None => request(index),
+            },
+            text_bytes: &|token| tokenizer.token_bytes(token).len(),
+        };
+        self.driver.run(mode, &asked)
     }
 
     /// When each request is due.
-    fn due(&self, mode: Mode, run: RunId) -> Result<Vec<Nanos>, Failure> {
+    fn due(&self, mode: DriveMode, run: RunId) -> Result<Vec<Nanos>, Failure> {
         let count = self.config.prompts.len();
-        match self.config.arrival.filter(|_| mode == Mode::Online) {
+        match self.config.arrival.filter(|_| mode == DriveMode::Online) {
             Some(arrival) => {
                 let seed = workload::seed_for(self.config.args.seed, run);
                 workload::due_times(arrival, count, seed).map_err(Failure::usage)
@@ -221,11 +200,11 @@ impl Bench {
         }
     }
 
-    fn point(&self, mode: Mode) -> PointInfo {
+    fn point(&self, mode: DriveMode) -> PointInfo {
         let count = u32::try_from(self.config.prompts.len()).unwrap_or(u32::MAX);
         let pacing = match (mode, self.config.arrival) {
-            (Mode::Naive, _) => Pacing::Closed { concurrency: 1 },
-            (Mode::Online, Some(arrival)) => Pacing::Open {
+            (DriveMode::Naive, _) => Pacing::Closed { concurrency: 1 },
+            (DriveMode::Online, Some(arrival)) => Pacing::Open {
                 arrival,
                 max_concurrency: None,
             },
@@ -239,7 +218,7 @@ impl Bench {
         PointInfo { key, pacing }
     }
 
-    fn output(&self, mode: Mode) -> OutputConfig {
+    fn output(&self, mode: DriveMode) -> OutputConfig {
         let args = &self.config.args;
         OutputConfig {
             results_file: args
@@ -254,7 +233,7 @@ impl Bench {
     }
 
     /// `x.json` of several modes becomes `x.online.json`.
-    fn named(&self, path: &std::path::Path, mode: Mode) -> PathBuf {
+    fn named(&self, path: &std::path::Path, mode: DriveMode) -> PathBuf {
         if self.config.modes.len() == 1 {
             return path.to_owned();
         }
@@ -262,7 +241,7 @@ impl Bench {
         path.with_extension(format!("{}.{extension}", mode.name()))
     }
 
-    fn metadata(&self, mode: Mode, timestamp: &str) -> Map<String, Value> {
+    fn metadata(&self, mode: DriveMode, timestamp: &str) -> Map<String, Value> {
         let args = &self.config.args;
         let fields = [
             ("timestamp", json!(timestamp)),
@@ -324,12 +303,12 @@ impl Config {
             None => None,
         };
         let modes = match args.mode {
-            ModeArg::Naive => vec![Mode::Naive],
-            ModeArg::Offline => vec![Mode::Offline],
-            ModeArg::Online => vec![Mode::Online],
-            ModeArg::All => vec![Mode::Naive, Mode::Offline, Mode::Online],
+            ModeArg::Naive => vec![DriveMode::Naive],
+            ModeArg::Offline => vec![DriveMode::Offline],
+            ModeArg::Online => vec![DriveMode::Online],
+            ModeArg::All => vec![DriveMode::Naive, DriveMode::Offline, DriveMode::Online],
         };
-        if arrival.is_some() && !modes.contains(&Mode::Online) {
+        if arrival.is_some() && !modes.contains(&DriveMode::Online) {
             return Err(Failure::usage(
                 "--arrival-rate is for requests that come in while others run; \
                  add --mode online or --mode all",

@@ -1,6 +1,7 @@
 //! The program against faults: of the server, of the machine, of whoever starts it.
 
 mod certificate;
+mod engine;
 mod files;
 mod process;
 mod server;

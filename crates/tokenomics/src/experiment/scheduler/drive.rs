@@ -1,10 +1,10 @@
 //! Drives the engine against the clock and stamps what leaves its steps.
 
-use super::Mode;
 use crate::failure::Failure;
-use engine::{Engine, EngineEvent, EngineRequest, FinishReason, Model, RequestId, TokenId};
+use engine::{
+    DriveMode, Engine, EngineEvent, EngineRequest, FinishReason, Host, Model, Submission, TokenId,
+};
 use load::Watch;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use trace::{
     Event, EventKind, Instrument, Nanos, Outcome, Record, RunFacts, RunId, StampSource, Usage,
@@ -19,24 +19,23 @@ pub(super) struct RunLog {
     pub(super) facts: RunFacts,
 }
 
-/// Makes the request of that number, as it is submitted.
-type MakeRequest<'a> = dyn Fn(usize) -> Result<EngineRequest, Failure> + 'a;
-
 /// An engine and a clock.
 pub(super) struct Driver<M: Model> {
     engine: Engine<M>,
     keep_prefix_cache: bool,
-    zero: Instant,
+    clock: Clock,
 }
 
-/// One run under way.
-struct Run<'a> {
-    id: RunId,
-    first_id: u64,
-    records: Vec<Record>,
-    /// Requests of the engine to positions in `records`; finished ones have left it.
-    open: HashMap<RequestId, usize>,
-    text_bytes: &'a dyn Fn(TokenId) -> usize,
+/// What a run is made of.
+pub(super) struct Asked<'a> {
+    pub(super) id: RunId,
+    pub(super) first_id: u64,
+    /// When each request is due, from the run's start on, ascending.
+    pub(super) due: &'a [Nanos],
+    /// Makes the request of that number, as it is submitted.
+    pub(super) request: &'a dyn Fn(usize) -> Result<EngineRequest, Failure>,
+    /// Bytes of a token's text.
+    pub(super) text_bytes: &'a dyn Fn(TokenId) -> usize,
 }
 
 impl<M: Model> Driver<M> {
@@ -44,62 +43,32 @@ impl<M: Model> Driver<M> {
         Driver {
             engine,
             keep_prefix_cache,
-            zero: Instant::now(),
+            clock: Clock {
+                zero: Instant::now(),
+            },
         }
     }
 
-    fn now(&self) -> Nanos {
-        Nanos(u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX))
-    }
-
-    /// Runs one request for each of `due`, which ascends.
-    pub(super) fn run(
-        &mut self,
-        mode: Mode,
-        id: RunId,
-        first_id: u64,
-        due: &[Nanos],
-        request: &MakeRequest<'_>,
-        text_bytes: &dyn Fn(TokenId) -> usize,
-    ) -> Result<RunLog, Failure> {
+    pub(super) fn run(&mut self, mode: DriveMode, asked: &Asked<'_>) -> Result<RunLog, Failure> {
         if !self.keep_prefix_cache {
             self.engine.reset_prefix_cache();
         }
         let watch = Watch::start();
-        let start = self.now();
+        let start = self.clock.now();
+        let due: Vec<Nanos> = asked.due.iter().map(|due| start + *due).collect();
         let mut run = Run {
-            id,
-            first_id,
+            asked,
+            clock: self.clock,
+            // Only online does a request's wait begin before it is submitted.
+            due: (mode == DriveMode::Online).then_some(due.as_slice()),
             records: Vec::with_capacity(due.len()),
-            open: HashMap::new(),
-            text_bytes,
         };
-        let mut events = Vec::new();
-        let mut next = 0;
-        while next < due.len() || self.engine.has_work() {
-            while next < due.len() && self.may_come(mode, start + due[next]) {
-                self.submit(&mut run, start + due[next], next, mode, request)?;
-                next += 1;
-            }
-            if !self.engine.has_work() {
-                self.wait_until(start + due[next]);
-                continue;
-            }
-            let now = self.now();
-            self.engine
-                .step(now, &mut events)
-                .map_err(|error| Failure::failed(error.to_string()))?;
-            let left = self.now();
-            for event in events.drain(..) {
-                run.take(&event, left);
-            }
-        }
-        let end = self.now();
+        engine::drive(&mut self.engine, &due, mode, &mut run)?;
         Ok(RunLog {
             facts: RunFacts {
-                run: id,
+                run: asked.id,
                 start,
-                end,
+                end: self.clock.now(),
                 planned: due.len() as u64,
                 interrupted: false,
                 stamps: StampSource::User,
@@ -108,37 +77,61 @@ impl<M: Model> Driver<M> {
             records: run.records,
         })
     }
+}
 
-    /// Whether a request due at `due` enters now.
-    fn may_come(&self, mode: Mode, due: Nanos) -> bool {
-        match mode {
-            Mode::Naive => !self.engine.has_work(),
-            Mode::Offline => true,
-            Mode::Online => due <= self.now(),
-        }
+/// Time since the program began to measure.
+#[derive(Clone, Copy)]
+struct Clock {
+    zero: Instant,
+}
+
+impl Clock {
+    fn now(self) -> Nanos {
+        Nanos(u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    fn submit(
-        &mut self,
-        run: &mut Run<'_>,
-        due: Nanos,
-        index: usize,
-        mode: Mode,
-        request: &MakeRequest<'_>,
-    ) -> Result<(), Failure> {
-        let issued = self.now();
-        let request = request(index)?;
-        let prompt_tokens = request.prompt.len() as u64;
-        let id = self
-            .engine
-            .submit(request, issued)
-            .map_err(|refusal| Failure::usage(refusal.to_string()))?;
-        run.open.insert(id, run.records.len());
-        let due = if mode == Mode::Online { due } else { issued };
-        run.records.push(Record {
-            run: run.id,
-            id: run.first_id + index as u64,
-            due: due.min(issued),
+    fn wait_until(self, due: Nanos) {
+        let missing = Duration::from_nanos(due.0.saturating_sub(self.now().0));
+        std::thread::sleep(missing.saturating_sub(ACTIVE));
+        while self.now() < due {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// One run under way: a record for each request.
+struct Run<'a> {
+    asked: &'a Asked<'a>,
+    clock: Clock,
+    due: Option<&'a [Nanos]>,
+    records: Vec<Record>,
+}
+
+impl<M> Host<M> for Run<'_> {
+    type Error = Failure;
+
+    fn now(&mut self, _: &mut M) -> Nanos {
+        self.clock.now()
+    }
+
+    fn wait_until(&mut self, _: &mut M, due: Nanos) {
+        self.clock.wait_until(due);
+    }
+
+    fn request(&mut self, index: usize) -> Result<EngineRequest, Failure> {
+        (self.asked.request)(index)
+    }
+
+    fn submitted(&mut self, submission: Submission) -> Result<(), Failure> {
+        if let Some(refusal) = submission.refusal {
+            return Err(Failure::usage(refusal.to_string()));
+        }
+        let issued = submission.at;
+        let due = self.due.map_or(issued, |due| due[submission.index]);
+        self.records.push(Record {
+            run: self.asked.id,
+            id: self.asked.first_id + submission.index as u64,
+            due,
             issued,
             connected: Some(issued),
             sent: Some(issued),
@@ -148,7 +141,7 @@ impl<M: Model> Driver<M> {
             stream: true,
             events: Vec::new(),
             usage: Some(Usage {
-                prompt_tokens: Some(prompt_tokens),
+                prompt_tokens: Some(submission.prompt_tokens as u64),
                 ..Usage::default()
             }),
             finish_reason: None,
@@ -161,49 +154,30 @@ impl<M: Model> Driver<M> {
         Ok(())
     }
 
-    fn wait_until(&self, due: Nanos) {
-        let missing = Duration::from_nanos(due.0.saturating_sub(self.now().0));
-        std::thread::sleep(missing.saturating_sub(ACTIVE));
-        while self.now() < due {
-            std::hint::spin_loop();
-        }
-    }
-}
-
-impl Run<'_> {
-    /// Stamps what left a step at `left`.
-    fn take(&mut self, event: &EngineEvent, left: Nanos) {
+    fn event(&mut self, index: usize, event: &EngineEvent, left: Nanos) {
+        let record = &mut self.records[index];
         match *event {
-            EngineEvent::Token { request, token, .. } => {
-                let text_bytes = u32::try_from((self.text_bytes)(token)).unwrap_or(u32::MAX);
-                let Some(record) = self.record(request) else {
-                    return;
-                };
+            EngineEvent::Token { token, .. } => {
+                let text_bytes = (self.asked.text_bytes)(token);
                 record.first_byte.get_or_insert(left);
-                record.body_bytes += u64::from(text_bytes);
-                let read_index = u32::try_from(record.events.len()).unwrap_or(u32::MAX);
+                record.body_bytes += text_bytes as u64;
                 record.events.push(Event {
                     kind: EventKind::Content,
                     arrived: left,
                     read: left,
-                    read_index,
-                    text_bytes,
+                    read_index: u32::try_from(record.events.len()).unwrap_or(u32::MAX),
+                    text_bytes: u32::try_from(text_bytes).unwrap_or(u32::MAX),
                     tokens: Some(1),
                     choice: 0,
                 });
             }
             EngineEvent::Finished {
-                request,
                 reason,
                 cached_tokens,
                 ..
             } => {
-                let Some(record) = self.record(request) else {
-                    return;
-                };
-                let completion_tokens = record.events.len() as u64;
                 if let Some(usage) = &mut record.usage {
-                    usage.completion_tokens = Some(completion_tokens);
+                    usage.completion_tokens = Some(record.events.len() as u64);
                     usage.cached_tokens = Some(cached_tokens as u64);
                 }
                 record.done = left;
@@ -215,14 +189,9 @@ impl Run<'_> {
                 };
                 record.outcome = outcome;
                 record.finish_reason = Some(words.to_owned());
-                self.open.remove(&request);
             }
             EngineEvent::Preempted { .. } => {}
         }
-    }
-
-    fn record(&mut self, request: RequestId) -> Option<&mut Record> {
-        self.records.get_mut(*self.open.get(&request)?)
     }
 }
 

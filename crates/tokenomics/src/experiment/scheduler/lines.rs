@@ -1,7 +1,7 @@
 //! The lines of a mode: counts, times and rates of one run, and of all runs together.
 
-use super::Mode;
 use super::drive::RunLog;
+use engine::DriveMode;
 use stats::quantile;
 use std::fmt::Write;
 use trace::{Nanos, Record};
@@ -48,7 +48,7 @@ impl Figures {
 }
 
 /// Every line of a mode.
-pub(super) fn of_mode(mode: Mode, logs: &[RunLog], each: bool, warmup_runs: u32) -> String {
+pub(super) fn of_mode(mode: DriveMode, logs: &[RunLog], each: bool, warmup_runs: u32) -> String {
     let mut text = String::new();
     let mut by_time: Vec<usize> = (0..logs.len()).collect();
     by_time.sort_by(|&a, &b| {
@@ -73,7 +73,7 @@ pub(super) fn of_mode(mode: Mode, logs: &[RunLog], each: bool, warmup_runs: u32)
     text
 }
 
-fn run_lines(text: &mut String, mode: Mode, which: &str, log: &RunLog) {
+fn run_lines(text: &mut String, mode: DriveMode, which: &str, log: &RunLog) {
     let figures = Figures::of(log);
     let elapsed = figures.elapsed();
     let completion = figures.completion_tokens;
@@ -134,7 +134,7 @@ fn latency_lines(lines: &mut Vec<String>, records: &[Record]) {
     }
 }
 
-fn summary_lines(text: &mut String, mode: Mode, logs: &[RunLog], warmup_runs: u32) {
+fn summary_lines(text: &mut String, mode: DriveMode, logs: &[RunLog], warmup_runs: u32) {
     let all: Vec<Figures> = logs.iter().map(Figures::of).collect();
     let mut lines = vec![
         format!("=== {} summary ===", mode.name()),

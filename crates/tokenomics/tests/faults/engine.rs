@@ -1,0 +1,107 @@
+//! The built-in engine as a server: asked by OpenAI's own client, measured by `chat`, told to stop.
+
+use crate::process::{Process, run, tokenomics};
+use crate::{counts, read_json};
+use nix::sys::signal::Signal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::tempdir;
+use testkit::slow_tests;
+
+const KEY: &str = "a-key-of-this-test";
+
+/// A server of `model`, and where its API is.
+fn serve(folder: &Path, model: &str) -> (Process, String) {
+    let mut command = tokenomics(folder, &["serve", "--model", model, "--port", "0"]);
+    command.args(["--api-key", KEY]);
+    let mut server = Process::start(command);
+    let line = server.wait_for_line("Serving");
+    let url = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http"));
+    let url = url.unwrap().trim_end_matches(';').to_owned();
+    (server, url)
+}
+
+/// Models to ask: always the built-in one, and the real one where its file is at hand.
+fn models() -> Vec<String> {
+    let real = std::env::var("TOKENOMICS_SMOLLM2").ok();
+    std::iter::once("random:tiny".to_owned())
+        .chain(real)
+        .collect()
+}
+
+#[test]
+fn openais_own_client_gets_what_it_asks_for() {
+    let Some(python) = std::env::var_os("TOKENOMICS_OPENAI_PYTHON").filter(|_| slow_tests()) else {
+        return;
+    };
+    let script =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tools/conformance/openai_client.py");
+    for model in models() {
+        let folder = tempdir().unwrap();
+        let (server, url) = serve(folder.path(), &model);
+        let mut client = Command::new(&python);
+        client.arg(&script).args([&url, KEY]).stdin(Stdio::null());
+        let asked = client.output().unwrap();
+        let errors = String::from_utf8_lossy(&asked.stderr);
+        assert!(asked.status.success(), "{model}: {errors}");
+        let held = String::from_utf8_lossy(&asked.stdout);
+        assert_eq!(held.lines().count(), 9, "{held}");
+        server.signal(Signal::SIGTERM);
+        let ended = server.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(!ended.stderr.contains(KEY), "{ended:?}");
+    }
+}
+
+#[test]
+fn chat_against_the_engine_prints_a_run_without_an_error() {
+    if !slow_tests() {
+        return;
+    }
+    for model in models() {
+        let folder = tempdir().unwrap();
+        let (server, url) = serve(folder.path(), &model);
+        let measure = [
+            "chat",
+            "--api-base",
+            &url,
+            "--api-key",
+            KEY,
+            "--batch-sizes",
+            "1",
+            "--num-runs",
+            "4",
+            "--max-tokens",
+            "32",
+            "--results-file",
+            "r.json",
+        ];
+        let measured = run(tokenomics(folder.path(), &measure));
+        assert_eq!(measured.code, Some(0), "{measured:?}");
+        let results = read_json(&folder.path().join("r.json"));
+        assert_eq!(counts(&results, "1"), [4, 4, 4, 0, 0]);
+        assert_ne!(
+            results["verdict"]["grade"], "invalid",
+            "{}",
+            results["verdict"]
+        );
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end().code, Some(0));
+    }
+}
+
+#[test]
+fn bad_input_34_a_file_that_is_no_model_ends_the_program_with_its_name() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.gguf"), b"GGUF\x03\0\0\0cut").unwrap();
+    for verb in ["serve", "scheduler"] {
+        let ended = run(tokenomics(folder.path(), &[verb, "--model", "bad.gguf"]));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(
+            ended.stderr.contains("bad.gguf: ends in its header"),
+            "{ended:?}"
+        );
+    }
+}
