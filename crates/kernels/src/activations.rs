@@ -1,6 +1,7 @@
-//! Rows of activations as signed bytes, with one scale for 32 of them.
+//! Rows of activations as a matmul takes them: as signed bytes with one scale for 32 of them, or interleaved.
 
 use crate::lanes::for_isa;
+use crate::matmul::TILE;
 use crate::quantized::BLOCK;
 use crate::{Isa, Kernels, kernels::Shared};
 
@@ -13,6 +14,8 @@ pub(crate) struct Activations {
     pub(crate) scales: Vec<f32>,
     /// Sum of the codes of each block.
     pub(crate) sums: Vec<i32>,
+    /// In 32 bits, `[tile][inputs][rows of the tile]`: what a step of a matmul reads lies side by side.
+    pub(crate) interleaved: Vec<f32>,
 }
 
 impl Activations {
@@ -38,6 +41,29 @@ impl Activations {
                     )
                 };
                 quantize_row(isa, &x[row * inputs..][..inputs], codes, scales, sums);
+            }
+        });
+    }
+}
+
+impl Activations {
+    /// Interleaves `x`, `[rows × inputs]`, by tiles of [`TILE`] rows; the last one has those that are left.
+    pub(crate) fn interleave(&mut self, kernels: &Kernels, x: &[f32], inputs: usize) {
+        self.interleaved.resize(x.len(), 0.0);
+        let tiles = x.len().div_ceil(TILE * inputs);
+        let out = Shared::new(&mut self.interleaved);
+        kernels.for_each(tiles, kernels.grain(tiles, 1), |range| {
+            for tile in range {
+                let first = tile * TILE * inputs;
+                let x = &x[first..x.len().min(first + TILE * inputs)];
+                // SAFETY: each tile is handed out once, and tiles do not overlap.
+                let out = unsafe { out.slice(first, x.len()) };
+                let rows = x.len() / inputs;
+                for (row, x) in x.chunks_exact(inputs).enumerate() {
+                    for (place, x) in out[row..].iter_mut().step_by(rows).zip(x) {
+                        *place = *x;
+                    }
+                }
             }
         });
     }

@@ -71,8 +71,9 @@ impl Kernels {
             return;
         }
         let mut activations = self.activations.borrow_mut();
-        if matches!(w.packed, Packed::Quantized(_)) {
-            activations.quantize(self, x, inputs);
+        match w.packed {
+            Packed::Quantized(_) => activations.quantize(self, x, inputs),
+            Packed::F32(_) => activations.interleave(self, x, inputs),
         }
         let activations = &*activations;
         let isa = self.isa();
@@ -87,7 +88,8 @@ impl Kernels {
                     let sums = match &w.packed {
                         Packed::F32(values) => {
                             let panel = &values[panel * LANES * inputs..][..LANES * inputs];
-                            float::tile(isa, panel, &x[first * inputs..][..tile * inputs], tile)
+                            let x = &activations.interleaved[first * inputs..][..tile * inputs];
+                            floats(isa, panel, x, tile)
                         }
                         Packed::Quantized(panels) => {
                             quantized(isa, panels, panel, inputs, activations, first, tile)
@@ -106,6 +108,16 @@ impl Kernels {
                 }
             }
         });
+    }
+}
+
+fn floats(isa: Isa, panel: &[f32], x: &[f32], rows: usize) -> [Lanes; TILE] {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => avx512::float_tile(panel, x, rows),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::float_tile(panel, x, rows),
+        _ => float::tile(panel, x, rows),
     }
 }
 

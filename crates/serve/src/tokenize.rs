@@ -72,7 +72,7 @@ impl App {
     fn fields<'j, 'a>(&self, json: &'j Json<'a>) -> Result<Fields<'j, 'a>, ApiError> {
         let fields = Fields::of(json)?;
         match fields.string("model")? {
-            Some(model) if model != self.model_name => Err(self.no_such_model(&model)),
+            Some(model) if model != self.model_name => Err(self.no_such_model(model)),
             _ => Ok(fields),
         }
     }

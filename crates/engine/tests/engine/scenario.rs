@@ -61,6 +61,7 @@ impl Scenario {
         let mut quiet = 0;
         let mut step = 0;
         while step <= last || engine.has_work() {
+            let aborted = played.aborted.len();
             self.visit(step, &mut engine, &mut played);
             let mut events = Vec::new();
             let worked = engine.step(Nanos(step as u64), &mut events).unwrap();
@@ -68,7 +69,13 @@ impl Scenario {
             let progress = events
                 .iter()
                 .any(|event| matches!(event, EngineEvent::Token { .. }));
-            quiet = if progress || !worked { 0 } else { quiet + 1 };
+            // What was computed of a prompt that is taken back brings no token.
+            let lost = played.aborted.len() > aborted;
+            quiet = if progress || lost || !worked {
+                0
+            } else {
+                quiet + 1
+            };
             let prefill = config.context_tokens.div_ceil(config.step_tokens_max);
             assert!(quiet <= prefill + 1, "no token in {quiet} steps");
             for event in events {

@@ -1,5 +1,5 @@
 //! Dot products of bytes by AVX2. Products of two bytes are added in 16 bits first, which an 8-bit code would overflow:
-//! it is taken apart into two halves of four bits, whose sums fit.
+//! it is taken apart into two halves of four bits, whose sums fit. And of 32-bit numbers, eight at a time.
 
 use super::{QuantizedTile, TILE, by_rows};
 use crate::lanes::{LANES, Lanes};
@@ -7,9 +7,9 @@ use crate::matrix::Panels;
 use crate::quantized::{BLOCK, Bits};
 use std::arch::x86_64::{
     __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi32_ps,
-    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_slli_epi32, _mm256_srli_epi16, _mm256_storeu_ps,
+    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_srli_epi16, _mm256_storeu_ps,
 };
 
 /// `rows` rows times a panel. The processor has AVX2, FMA and F16C.
@@ -112,4 +112,54 @@ unsafe fn blocks<const ROWS: usize>(
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot_nibbles(weights: __m256i, codes: __m256i) -> __m256i {
     _mm256_madd_epi16(_mm256_maddubs_epi16(weights, codes), _mm256_set1_epi16(1))
+}
+
+/// `rows` rows of `x`, interleaved as `[inputs][rows]`, times a panel `[inputs][16]`. The processor has AVX2 and FMA.
+pub(super) fn float_tile(panel: &[f32], x: &[f32], rows: usize) -> [Lanes; TILE] {
+    assert!(panel.len().is_multiple_of(LANES) && x.len() == panel.len() / LANES * rows);
+    let mut out = [[0.0; LANES]; TILE];
+    let mut first = 0;
+    while first < rows {
+        let few = (rows - first).min(4);
+        // SAFETY: this instruction set is only chosen where the processor has it; the lengths were checked above.
+        unsafe { by_rows!(few, floats(panel, x, rows, first, &mut out)) }
+        first += few;
+    }
+    out
+}
+
+/// `ROWS` of `stride` rows, from `first` on.
+///
+/// # Safety
+///
+/// `x` holds `stride` values for each sixteen weights of `panel`, and `first + ROWS` is at most `stride`.
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn floats<const ROWS: usize>(
+    panel: &[f32],
+    x: &[f32],
+    stride: usize,
+    first: usize,
+    out: &mut [Lanes; TILE],
+) {
+    let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
+    for (input, weights) in panel.as_chunks::<LANES>().0.iter().enumerate() {
+        // SAFETY: sixteen weights.
+        let (low, high) = unsafe {
+            let weights = weights.as_ptr();
+            (_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(8)))
+        };
+        for (row, [low_sum, high_sum]) in sums.iter_mut().enumerate() {
+            // SAFETY: `stride` values for each input.
+            let x = _mm256_set1_ps(unsafe { *x.get_unchecked(input * stride + first + row) });
+            *low_sum = _mm256_fmadd_ps(low, x, *low_sum);
+            *high_sum = _mm256_fmadd_ps(high, x, *high_sum);
+        }
+    }
+    for ([low, high], out) in sums.iter().zip(&mut out[first..]) {
+        // SAFETY: sixteen values.
+        unsafe {
+            _mm256_storeu_ps(out.as_mut_ptr(), *low);
+            _mm256_storeu_ps(out.as_mut_ptr().add(8), *high);
+        }
+    }
 }

@@ -1,14 +1,15 @@
-//! Dot products of bytes by AVX-512 VNNI: unsigned codes of weights times signed codes of activations.
+//! Dot products of bytes by AVX-512 VNNI: unsigned codes of weights times signed codes of activations. And of 32-bit
+//! numbers, sixteen at a time.
 
 use super::{QuantizedTile, TILE, by_rows};
-use crate::lanes::Lanes;
+use crate::lanes::{LANES, Lanes};
 use crate::matrix::Panels;
 use crate::quantized::{BLOCK, Bits};
 use std::arch::x86_64::{
     __m512i, _mm256_loadu_si256, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtph_ps,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi8,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16,
-    _mm512_storeu_ps,
+    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_srli_epi16, _mm512_storeu_ps,
 };
 
 /// `rows` rows times a panel. The processor has AVX-512 VNNI.
@@ -129,5 +130,35 @@ unsafe fn blocks<const ROWS: usize, const FOUR: bool>(
     for (out, sum) in out.iter_mut().zip(sums) {
         // SAFETY: sixteen values.
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
+    }
+}
+
+/// `rows` rows of `x`, interleaved as `[inputs][rows]`, times a panel `[inputs][16]`. The processor has AVX-512.
+pub(super) fn float_tile(panel: &[f32], x: &[f32], rows: usize) -> [Lanes; TILE] {
+    assert!(panel.len().is_multiple_of(LANES) && x.len() == panel.len() / LANES * rows);
+    let mut out = [[0.0; LANES]; TILE];
+    // SAFETY: this instruction set is only chosen where the processor has it; the lengths were checked above.
+    unsafe { by_rows!(rows, floats(panel, x, &mut out)) }
+    out
+}
+
+/// # Safety
+///
+/// `x` holds `ROWS` values for each sixteen weights of `panel`.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn floats<const ROWS: usize>(panel: &[f32], x: &[f32], out: &mut [Lanes; TILE]) {
+    let mut sums = [_mm512_setzero_ps(); ROWS];
+    for (input, weights) in panel.as_chunks::<LANES>().0.iter().enumerate() {
+        // SAFETY: sixteen weights.
+        let weights = unsafe { _mm512_loadu_ps(weights.as_ptr()) };
+        for (row, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: `ROWS` values for each input.
+            let x = unsafe { *x.get_unchecked(input * ROWS + row) };
+            *sum = _mm512_fmadd_ps(weights, _mm512_set1_ps(x), *sum);
+        }
+    }
+    for (sum, out) in sums.iter().zip(out) {
+        // SAFETY: sixteen values.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), *sum) };
     }
 }

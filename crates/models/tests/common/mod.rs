@@ -4,14 +4,14 @@
 use models::{DType, LoadOptions, open_safetensors};
 use std::path::{Path, PathBuf};
 
-pub fn data(name: &str) -> PathBuf {
+pub(crate) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data")
         .join(name)
 }
 
 /// Small enough for hundreds of loads.
-pub fn options(dtype: DType) -> LoadOptions {
+pub(crate) fn options(dtype: DType) -> LoadOptions {
     LoadOptions {
         dtype,
         threads: 1,
@@ -23,22 +23,22 @@ pub fn options(dtype: DType) -> LoadOptions {
 
 /// A value of a header: its type's number, and its bytes.
 #[derive(Clone)]
-pub struct Field(pub u32, pub Vec<u8>);
+pub(crate) struct Field(pub(crate) u32, pub(crate) Vec<u8>);
 
 impl Field {
-    pub fn u32(value: u32) -> Self {
+    pub(crate) fn u32(value: u32) -> Self {
         Field(4, value.to_le_bytes().to_vec())
     }
 
-    pub fn f32(value: f32) -> Self {
+    pub(crate) fn f32(value: f32) -> Self {
         Field(6, value.to_le_bytes().to_vec())
     }
 
-    pub fn text(value: &str) -> Self {
+    pub(crate) fn text(value: &str) -> Self {
         Field(8, text(value))
     }
 
-    pub fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let values: Vec<&str> = values.into_iter().collect();
         let mut bytes = 8u32.to_le_bytes().to_vec();
         bytes.extend((values.len() as u64).to_le_bytes());
@@ -47,7 +47,7 @@ impl Field {
     }
 
     /// A list that only claims its length.
-    pub fn claim(kind: u32, count: u64) -> Self {
+    pub(crate) fn claim(kind: u32, count: u64) -> Self {
         let mut bytes = kind.to_le_bytes().to_vec();
         bytes.extend(count.to_le_bytes());
         Field(9, bytes)
@@ -62,26 +62,26 @@ fn text(value: &str) -> Vec<u8> {
 
 /// A tensor of a GGUF file. `shape` has the outermost dimension first; the file has it last.
 #[derive(Clone)]
-pub struct GgufTensor {
-    pub name: String,
-    pub shape: Vec<u64>,
-    pub kind: u32,
-    pub bytes: Vec<u8>,
+pub(crate) struct GgufTensor {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<u64>,
+    pub(crate) kind: u32,
+    pub(crate) bytes: Vec<u8>,
     /// Where the tensor claims to lie, in place of where it does.
-    pub offset: Option<u64>,
+    pub(crate) offset: Option<u64>,
 }
 
 /// A GGUF file in memory.
 #[derive(Clone, Default)]
-pub struct Gguf {
-    pub fields: Vec<(String, Field)>,
-    pub tensors: Vec<GgufTensor>,
+pub(crate) struct Gguf {
+    pub(crate) fields: Vec<(String, Field)>,
+    pub(crate) tensors: Vec<GgufTensor>,
     /// In place of the true numbers.
-    pub claimed: Option<(u64, u64)>,
+    pub(crate) claimed: Option<(u64, u64)>,
 }
 
 impl Gguf {
-    pub fn set(&mut self, key: &str, field: Field) -> &mut Self {
+    pub(crate) fn set(&mut self, key: &str, field: Field) -> &mut Self {
         match self.fields.iter_mut().find(|(name, _)| name == key) {
             Some((_, old)) => *old = field,
             None => self.fields.push((key.to_owned(), field)),
@@ -89,17 +89,17 @@ impl Gguf {
         self
     }
 
-    pub fn remove(&mut self, key: &str) {
+    pub(crate) fn remove(&mut self, key: &str) {
         self.fields.retain(|(name, _)| name != key);
     }
 
-    pub fn tensor(&mut self, name: &str) -> &mut GgufTensor {
+    pub(crate) fn tensor(&mut self, name: &str) -> &mut GgufTensor {
         let found = self.tensors.iter_mut().find(|tensor| tensor.name == name);
         found.unwrap()
     }
 
     /// The header alone, and the whole file.
-    pub fn bytes(&self) -> (usize, Vec<u8>) {
+    pub(crate) fn bytes(&self) -> (usize, Vec<u8>) {
         let mut out = b"GGUF".to_vec();
         out.extend(3u32.to_le_bytes());
         let counts = (self.tensors.len() as u64, self.fields.len() as u64);
@@ -136,7 +136,7 @@ impl Gguf {
 }
 
 /// Every tensor of a model in safetensors: name, shape, numbers.
-pub fn tensors(folder: &str) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+pub(crate) fn tensors(folder: &str) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let weights = open_safetensors(&data(folder)).unwrap();
     let names: Vec<String> = weights.names().map(str::to_owned).collect();
     let read = |name: String| {
@@ -148,7 +148,7 @@ pub fn tensors(folder: &str) -> Vec<(String, Vec<usize>, Vec<f32>)> {
 
 /// The tiny Llama of `data` as llama.cpp's converter writes it: other names, and in each head of q and k the rows of a
 /// pair side by side.
-pub fn tiny_llama() -> Gguf {
+pub(crate) fn tiny_llama() -> Gguf {
     let mut gguf = Gguf::default();
     for (key, value) in [
         ("block_count", 3),
@@ -244,7 +244,7 @@ fn side_by_side(values: &[f32], heads: usize, inputs: usize) -> Vec<f32> {
 }
 
 /// A copy of a model of `data` in a folder of its own, to be damaged.
-pub fn copy(folder: &str) -> tempfile::TempDir {
+pub(crate) fn copy(folder: &str) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(data(folder)).unwrap() {
         let entry = entry.unwrap();

@@ -10,10 +10,17 @@ pub(crate) const SEED_PROBLEMS: &str = "ID,Year,Problem Number,Question,Answer,P
                                         1983-1,1983,1,\"Find $x$, if $x + 1 = 2$.\",1,\n\
                                         1983-2,1983,2,Find $y$.,2,\n";
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A hub that has the AIME data set and nothing else, and its address. It ends with the process.
 pub(crate) fn serving(problems: &'static str) -> (JoinHandle<()>, String) {
+    hub(move |path| answer(path, problems).map(String::into_bytes))
+}
+
+/// A hub that answers paths, and its address. It ends with the process.
+pub(crate) fn hub(
+    answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static,
+) -> (JoinHandle<()>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let serve = move || {
@@ -22,14 +29,15 @@ pub(crate) fn serving(problems: &'static str) -> (JoinHandle<()>, String) {
             let mut lines = BufReader::new(&stream).lines().map(Result::unwrap);
             let asked = lines.next().unwrap_or_default();
             lines.take_while(|line| !line.is_empty()).for_each(drop);
-            let body = answer(asked.split(' ').nth(1).unwrap_or_default(), problems);
+            let body = answer(asked.split(' ').nth(1).unwrap_or_default());
             let status = if body.is_some() { 200 } else { 404 };
             let body = body.unwrap_or_default();
             let length = body.len();
-            let head =
-                format!("HTTP/1.1 {status} .\r\nContent-Length: {length}\r\nConnection: close");
+            let head = format!(
+                "HTTP/1.1 {status} .\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
             // A client that has seen enough may be gone.
-            let _ = write!(stream, "{head}\r\n\r\n{body}");
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
         }
     };
     (thread::spawn(serve), endpoint)

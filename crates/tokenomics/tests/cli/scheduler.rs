@@ -1,5 +1,7 @@
+use crate::hub::{COMMIT, hub};
 use crate::shell::{Shell, words};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::path::Path;
 
 fn run(command: &str) -> (Shell, String) {
     let shell = Shell::new();
@@ -146,4 +148,44 @@ fn wrong_usage_of_the_engine_names_the_value_and_the_limit() {
             ran.stderr
         );
     }
+}
+
+/// What a hub that has the tiny GPT-2 under the name `gpt2` answers.
+fn gpt2_of_the_hub(path: &str) -> Option<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/gpt2-tiny");
+    if path == "/api/models/gpt2/revision/main" {
+        let names = [
+            "README.md",
+            "config.json",
+            "merges.txt",
+            "model.safetensors",
+            "onnx/model.onnx",
+            "vocab.json",
+        ];
+        let files = names.map(|name| json!({"rfilename": name}));
+        return Some(
+            json!({"sha": COMMIT, "siblings": files})
+                .to_string()
+                .into_bytes(),
+        );
+    }
+    let file = path.strip_prefix(&format!("/gpt2/resolve/{COMMIT}/"))?;
+    std::fs::read(folder.join(file)).ok()
+}
+
+#[test]
+fn the_seeds_own_command_gets_its_model_from_the_hub_and_then_from_its_cache() {
+    let (_hub, endpoint) = hub(gpt2_of_the_hub);
+    let shell = Shell::new()
+        .set("HF_ENDPOINT", endpoint)
+        .set("HF_HOME", "hf");
+    let command = "scheduler --hf-model-id gpt2 --device cpu --prompt Hello --num-requests 2 \
+                   --max-new-tokens 4 --mode online --warmup-runs 0 --repeat-runs 1";
+    let ran = shell.run(&words(command));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    for name in ["TTFT p50/mean", "TPOT p50/mean", "Latency p50/mean"] {
+        assert!(number(&ran.stdout, name).is_some(), "{}", ran.stdout);
+    }
+    let again = shell.set("HF_HUB_OFFLINE", "1").run(&words(command));
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
 }

@@ -1,4 +1,4 @@
-//! The built-in engine as a server: asked by OpenAI's own client, measured by `chat`, told to stop.
+//! The built-in engine as a server: asked by another maker's client, measured by `chat`, told to stop.
 
 use crate::process::{Process, run, tokenomics};
 use crate::{counts, read_json};
@@ -32,7 +32,7 @@ fn models() -> Vec<String> {
 }
 
 #[test]
-fn openais_own_client_gets_what_it_asks_for() {
+fn the_client_of_the_apis_maker_gets_what_it_asks_for() {
     let Some(python) = std::env::var_os("TOKENOMICS_OPENAI_PYTHON").filter(|_| slow_tests()) else {
         return;
     };
