@@ -1,6 +1,7 @@
 //! Text to tokens and back.
 
 mod json;
+mod sentencepiece;
 mod table;
 
 use crate::weights::Metadata;
@@ -84,7 +85,12 @@ impl Tokenizer {
             what,
         })?;
         let mut tokenizer = Self::from_json(&json, "")?;
-        if metadata.bool("tokenizer.ggml.add_bos_token") == Some(true) {
+        // A file that is silent has the habit of its kind of vocabulary.
+        let habit = metadata.text("tokenizer.ggml.model") == Some("llama");
+        if metadata
+            .bool("tokenizer.ggml.add_bos_token")
+            .unwrap_or(habit)
+        {
             let bos = metadata.integer("tokenizer.ggml.bos_token_id");
             tokenizer.bos = bos.and_then(|id| u32::try_from(id).ok());
         }

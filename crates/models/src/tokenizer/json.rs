@@ -1,5 +1,6 @@
 //! Every vocabulary becomes a `tokenizer.json`, so that there is one way to read them all.
 
+use super::sentencepiece;
 use crate::weights::Metadata;
 use serde_json::{Map, Value, json};
 
@@ -59,18 +60,15 @@ fn pair(line: &str) -> Result<Value, String> {
     }
 }
 
+/// The values of `tokenizer.ggml.token_type` that matter here.
+pub(super) const TYPE_UNKNOWN: i64 = 2;
+pub(super) const TYPE_CONTROL: i64 = 3;
+const TYPE_USER_DEFINED: i64 = 4;
+pub(super) const TYPE_BYTE: i64 = 6;
+
 /// The vocabulary of a GGUF file.
 pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
-    /// The values of `tokenizer.ggml.token_type` that matter here.
-    const CONTROL: i64 = 3;
-    const USER_DEFINED: i64 = 4;
     let text = |key: &str| metadata.text(key).unwrap_or("none");
-    let model = text("tokenizer.ggml.model");
-    if model != "gpt2" {
-        return Err(format!(
-            "`tokenizer.ggml.model` is `{model}`; gpt2 can be read: give the model's tokenizer.json with --tokenizer-name"
-        ));
-    }
     let names = metadata
         .texts("tokenizer.ggml.tokens")
         .ok_or("it has no `tokenizer.ggml.tokens`")?;
@@ -84,13 +82,6 @@ pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
             types.len()
         ));
     }
-    let merges = metadata
-        .texts("tokenizer.ggml.merges")
-        .ok_or("it has no `tokenizer.ggml.merges`")?;
-    let merges: Vec<Value> = merges
-        .iter()
-        .map(|line| pair(line))
-        .collect::<Result<_, _>>()?;
     let mut vocab = Map::new();
     let mut specials = Vec::new();
     for (id, name) in names.iter().enumerate() {
@@ -98,13 +89,36 @@ pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
             return Err(format!("it has the token `{name}` twice"));
         }
         match types.get(id) {
-            Some(&CONTROL) => specials.push(added(&json!(id), name, true)),
-            Some(&USER_DEFINED) => specials.push(added(&json!(id), name, false)),
+            Some(&(TYPE_CONTROL | TYPE_UNKNOWN)) => specials.push(added(&json!(id), name, true)),
+            Some(&TYPE_USER_DEFINED) => specials.push(added(&json!(id), name, false)),
             _ => {}
         }
     }
-    let before = pre_tokenizer(text("tokenizer.ggml.pre"))?;
-    Ok(byte_level(&vocab, &merges, &specials, &before))
+    match text("tokenizer.ggml.model") {
+        "gpt2" => {
+            let merges = metadata
+                .texts("tokenizer.ggml.merges")
+                .ok_or("it has no `tokenizer.ggml.merges`")?;
+            let merges: Vec<Value> = merges
+                .iter()
+                .map(|line| pair(line))
+                .collect::<Result<_, _>>()?;
+            let before = pre_tokenizer(text("tokenizer.ggml.pre"))?;
+            Ok(byte_level(&vocab, &merges, &specials, &before))
+        }
+        "llama" => {
+            let (model, normalizer) = sentencepiece::model(metadata, names, types, vocab)?;
+            let json = json!({
+                "version": "1.0", "added_tokens": specials, "normalizer": normalizer,
+                "decoder": {"type": "ByteFallback"}, "model": model,
+            });
+            Ok(json.to_string().into_bytes())
+        }
+        other => Err(format!(
+            "`tokenizer.ggml.model` is `{other}`; gpt2 and llama can be read: give the model's tokenizer.json with \
+             --tokenizer-name"
+        )),
+    }
 }
 
 fn added(id: &Value, name: &str, special: bool) -> Value {

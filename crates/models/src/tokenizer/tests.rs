@@ -144,8 +144,8 @@ fn bad_input_37_a_malformed_vocabulary_in_a_gguf_file_is_refused() {
     for (key, value, words) in [
         (
             "tokenizer.ggml.model",
-            Some(Text("llama".into())),
-            "is `llama`; gpt2 can be read",
+            Some(Text("bert".into())),
+            "is `bert`; gpt2 and llama can be read",
         ),
         ("tokenizer.ggml.pre", Some(Text("new".into())), "is `new`"),
         ("tokenizer.ggml.tokens", None, "no `tokenizer.ggml.tokens`"),
@@ -169,4 +169,82 @@ fn bad_input_37_a_malformed_vocabulary_in_a_gguf_file_is_refused() {
         let error = with(&[(key, value)]).unwrap();
         assert!(error.contains(words), "{error}");
     }
+}
+
+/// A `SentencePiece` vocabulary: an unknown token, bytes, and pieces whose scores say which merge comes first.
+fn pieces() -> Metadata {
+    use crate::weights::Value::{Floats, Integer, Integers, Text, Texts};
+    let mut tokens = vec!["<unk>".to_owned(), "<s>".to_owned()];
+    tokens.extend((0..256).map(|byte| format!("<0x{byte:02X}>")));
+    let mut types = vec![2, 3];
+    types.resize(tokens.len(), 6);
+    let mut scores = vec![0.0; tokens.len()];
+    for (score, piece) in [
+        "el", "lo", "▁h", "▁hel", "▁hello", "▁", "h", "e", "l", "o", "w",
+    ]
+    .iter()
+    .enumerate()
+    {
+        tokens.push((*piece).to_owned());
+        types.push(1);
+        scores.push(-(score as f32));
+    }
+    let mut metadata = Metadata::default();
+    for (key, value) in [
+        ("model", Text("llama".into())),
+        ("tokens", Texts(tokens)),
+        ("token_type", Integers(types)),
+        ("scores", Floats(scores)),
+        ("bos_token_id", Integer(1)),
+    ] {
+        metadata.0.insert(format!("tokenizer.ggml.{key}"), value);
+    }
+    metadata
+}
+
+#[test]
+fn pieces_merge_by_their_scores_and_other_characters_fall_back_to_bytes() {
+    let tokenizer = Tokenizer::from_gguf(&pieces()).unwrap();
+    let names = |text: &str| -> Vec<String> {
+        let ids = tokenizer.encode(text, false).unwrap();
+        ids.iter()
+            .map(|id| tokenizer.id_to_token(*id).unwrap())
+            .collect()
+    };
+    // `el`, `lo`, `▁h`, `▁hel`, `▁hello`, in this order; and `lo` before `▁hel` could take an `l`.
+    assert_eq!(names("hello"), ["▁hello"]);
+    assert_eq!(names("hell"), ["▁hel", "l"]);
+    assert_eq!(names("o wo"), ["▁", "o", "▁", "w", "o"]);
+    assert_eq!(names("é"), ["▁", "<0xC3>", "<0xA9>"]);
+    let ids = tokenizer.encode("hello é", false).unwrap();
+    assert_eq!(tokenizer.decode(&ids), " hello é");
+    assert_eq!(tokenizer.encode_prompt("h").unwrap()[0], 1);
+    assert_eq!(
+        tokenizer.encode("<s>", false).unwrap().first(),
+        tokenizer.encode("<", false).unwrap().first()
+    );
+    assert_eq!(tokenizer.encode("<s>", true).unwrap(), [1]);
+}
+
+#[test]
+fn bad_input_37_a_malformed_sentencepiece_vocabulary_is_refused() {
+    use crate::weights::Value::{Floats, Texts};
+    let with = |key: &str, value: Option<crate::weights::Value>| {
+        let mut metadata = pieces();
+        match value {
+            Some(value) => metadata.0.insert(key.to_owned(), value),
+            None => metadata.0.remove(key),
+        };
+        let error = Tokenizer::from_gguf(&metadata).err();
+        error.map(|error| error.to_string()).unwrap_or_default()
+    };
+    let scores = "tokenizer.ggml.scores";
+    assert!(with(scores, None).contains("no `tokenizer.ggml.scores`"));
+    assert!(with(scores, Some(Floats(vec![1.0]))).contains("tokens and 1 scores"));
+    let nan = Floats(vec![f32::NAN; 269]);
+    assert_eq!(with(scores, Some(nan)), "");
+    let mut long = pieces().texts("tokenizer.ggml.tokens").unwrap().to_vec();
+    long[260] = "x".repeat(2000);
+    let error = with("tokenizer.ggml.tokens", Some(Texts(long)));
+    assert!(error.contains("the token 260 has 2000 bytes"), "{error}");
 }
