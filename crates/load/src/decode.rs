@@ -105,6 +105,7 @@ fn record(ending: &Ending, mut body: Body) -> Record {
             .head
             .as_ref()
             .and_then(|head| head.retry_after_seconds),
+        gateway_overhead: ending.head.as_ref().and_then(|head| head.gateway_overhead),
         body_bytes: ending.body_bytes,
     };
     let (outcome, detail) = if is_stream {

@@ -1,3 +1,5 @@
+use trace::Nanos;
+
 /// What is kept of a response's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -6,6 +8,8 @@ pub(crate) struct Head {
     /// Where it is another than `identity`.
     pub(crate) content_encoding: Option<String>,
     pub(crate) retry_after_seconds: Option<u64>,
+    /// What a gateway says that it added.
+    pub(crate) gateway_overhead: Option<Nanos>,
     /// Where a redirect points.
     pub(crate) location: Option<String>,
 }
@@ -24,6 +28,9 @@ impl Head {
             content_encoding: text("content-encoding")
                 .filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
             retry_after_seconds: text("retry-after").and_then(|value| value.parse().ok()),
+            gateway_overhead: text("x-litellm-overhead-duration-ms")
+                .and_then(|value| value.parse().ok())
+                .and_then(millis),
             location: text("location").filter(|_| (300..400).contains(&status)),
         }
     }
@@ -40,5 +47,45 @@ impl Head {
                 let essence = content_type.split(';').next().unwrap_or_default();
                 essence.trim().eq_ignore_ascii_case("text/event-stream")
             })
+    }
+}
+
+/// A span that somebody else wrote down; absent where it is none.
+fn millis(value: f64) -> Option<Nanos> {
+    /// A day.
+    const MOST: f64 = 86_400_000.0;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and a day"
+    )]
+    let nanos = || Nanos((value * 1e6) as u64);
+    (0.0..=MOST).contains(&value).then(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Head, Nanos};
+
+    #[test]
+    fn what_a_gateway_says_that_it_added_is_kept_where_it_is_a_span() {
+        for (value, expected) in [
+            ("1.5", Some(Nanos(1_500_000))),
+            ("0", Some(Nanos(0))),
+            ("-1", None),
+            ("NaN", None),
+            ("1e300", None),
+            ("fast", None),
+        ] {
+            let header = httparse::Header {
+                name: "X-LiteLLM-Overhead-Duration-Ms",
+                value: value.as_bytes(),
+            };
+            assert_eq!(
+                Head::of(200, &[header]).gateway_overhead,
+                expected,
+                "{value}"
+            );
+        }
     }
 }

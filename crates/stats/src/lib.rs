@@ -3,6 +3,7 @@
 //! [`summarize`] is the whole way; every percentile on it comes from [`quantile`].
 
 mod activity;
+mod added;
 mod bootstrap;
 mod distribution;
 mod drift;
@@ -21,6 +22,10 @@ mod summary;
 mod tokens;
 mod verdict;
 
+pub use added::{
+    ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,
+    added, added_at_rate, stream_harm, turns,
+};
 pub use bootstrap::bootstrap_median;
 pub use goodput::meets;
 pub use quantile::{quantile, quantile_interval, sort};

@@ -34,6 +34,7 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("detail", DataType::Utf8, true),
         Field::new("status", DataType::UInt16, true),
         Field::new("retry_after_seconds", DataType::UInt64, true),
+        Field::new("gateway_overhead_ns", DataType::UInt64, true),
         Field::new("body_bytes", DataType::UInt64, false),
     ];
     fields.extend(event_column::fields());
@@ -93,6 +94,7 @@ pub(crate) fn to_batch(records: &[Record]) -> Result<RecordBatch, ArrowError> {
         texts(|row| row.detail.as_deref()),
         Arc::new(rows().map(|row| row.status).collect::<UInt16Array>()),
         options(|row| row.retry_after_seconds),
+        options(|row| row.gateway_overhead.map(|span| span.0)),
         numbers(|row| row.body_bytes),
     ];
     arrays.extend(event_column::to_arrays(records));
@@ -117,6 +119,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let (finish_reason, outcome) = (texts("finish_reason")?, texts("outcome")?);
     let (detail, status) = (texts("detail")?, typed::<UInt16Array>(batch, "status")?);
     let (retry_after, body_bytes) = (numbers("retry_after_seconds")?, numbers("body_bytes")?);
+    let gateway_overhead = numbers("gateway_overhead_ns")?;
     let events = EventColumns::of(batch)?;
 
     let usage = |row| Usage {
@@ -148,6 +151,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             detail: text(detail, row),
             status: primitive(status, row),
             retry_after_seconds: primitive(retry_after, row),
+            gateway_overhead: primitive(gateway_overhead, row).map(Nanos),
             body_bytes: body_bytes.value(row),
         })
     };

@@ -157,6 +157,7 @@ mod tests {
             detail: None,
             status: None,
             retry_after_seconds: None,
+            gateway_overhead: None,
             body_bytes: 0,
         };
         let header = RunHeader {

@@ -96,6 +96,7 @@ fn record() -> impl Strategy<Value = Record> {
             detail: texts.1,
             status: answer.0,
             retry_after_seconds: answer.1,
+            gateway_overhead: answer.1.map(|seconds| Nanos(seconds / 2)),
             body_bytes: answer.2,
         },
     )
@@ -174,6 +175,7 @@ fn ordinary_record(id: u64, events: u32) -> Record {
         detail: None,
         status: Some(200),
         retry_after_seconds: None,
+        gateway_overhead: None,
         body_bytes: 1000,
     }
 }

@@ -149,6 +149,7 @@ impl<M> Host<M> for Run<'_> {
             detail: None,
             status: None,
             retry_after_seconds: None,
+            gateway_overhead: None,
             body_bytes: 0,
         });
         Ok(())

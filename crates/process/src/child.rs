@@ -1,0 +1,263 @@
+use crate::{ChildSpec, ProcessError, descendants};
+use nix::sys::signal::Signal;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The program that guards children: it calls [`crate::guard`] with what follows `args`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// This program.
+    pub program: PathBuf,
+    /// What makes it a guard; the log, the grace in milliseconds, the folder (or nothing), the child's program and its
+    /// arguments follow.
+    pub args: Vec<String>,
+}
+
+/// How a child ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, or after it was asked to.
+    Exited(Option<i32>),
+    /// By a signal.
+    Killed(i32),
+    /// Its guard is gone, and with it the knowledge.
+    Unknown,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Exited(Some(code)) => write!(f, "ended with exit code {code}"),
+            Ended::Killed(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "was ended by {signal}"),
+                Err(_) => write!(f, "was ended by signal {number}"),
+            },
+            Ended::Exited(None) | Ended::Unknown => f.write_str("ended"),
+        }
+    }
+}
+
+/// A child that runs behind its guard. It is stopped when this is dropped, and when this process ends in any way.
+pub struct Child {
+    name: String,
+    pid: u32,
+    log: PathBuf,
+    guard: std::process::Child,
+    /// The guard ends the child when this closes.
+    leash: Option<ChildStdin>,
+    fate: Arc<Fate>,
+}
+
+#[derive(Default)]
+struct Fate {
+    ended: Mutex<Option<Ended>>,
+    changed: Condvar,
+}
+
+impl Fate {
+    fn get(&self) -> Option<Ended> {
+        self.ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, ended: Ended) {
+        let mut place = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert(ended);
+        self.changed.notify_all();
+    }
+}
+
+impl Child {
+    /// Writes its files and starts it. `on_end` is called, on a thread of its own, when it has ended, within some
+    /// 10 ms. Its output goes to `log`.
+    ///
+    /// # Errors
+    /// A file cannot be written, there is no such program, or the system refuses to start it.
+    pub fn start(
+        spec: &ChildSpec,
+        guard: &Guard,
+        log: &Path,
+        on_end: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, ProcessError> {
+        for (path, text) in &spec.files {
+            write_private(path, text).map_err(|source| ProcessError::Write {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        File::create(log).map_err(|source| ProcessError::Write {
+            path: log.to_owned(),
+            source,
+        })?;
+        let guard_failed = |source| ProcessError::Guard {
+            name: spec.name.clone(),
+            source,
+        };
+        let mut guard = command(spec, guard, log).spawn().map_err(guard_failed)?;
+        let leash = guard.stdin.take();
+        let told = guard.stdout.take().ok_or(io::ErrorKind::BrokenPipe);
+        let mut told = BufReader::new(told.map_err(|kind| guard_failed(kind.into()))?);
+        let mut first = String::new();
+        told.read_line(&mut first).map_err(guard_failed)?;
+        let pid = match started(spec, first.trim_end()) {
+            Ok(pid) => pid,
+            Err(error) => {
+                let _ended = guard.wait();
+                return Err(error);
+            }
+        };
+        let fate = Arc::new(Fate::default());
+        let known = Arc::clone(&fate);
+        std::thread::spawn(move || {
+            let mut last = String::new();
+            let _ended = told.read_line(&mut last);
+            known.set(ended(last.trim_end()));
+            on_end();
+        });
+        Ok(Child {
+            name: spec.name.clone(),
+            pid,
+            log: log.to_owned(),
+            guard,
+            leash,
+            fate,
+        })
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<Ended> {
+        self.fate.get()
+    }
+
+    /// Its processes: itself and all that it has started.
+    pub fn processes(&self) -> Vec<u32> {
+        let mut found = descendants(self.pid);
+        found.push(self.pid);
+        found
+    }
+
+    /// The last lines of its output, at most `lines` and 8 KiB of them.
+    pub fn log_tail(&self, lines: usize) -> String {
+        log_tail(&self.log, lines).unwrap_or_default()
+    }
+
+    /// Where its output is.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Ends it and all that it has started, and waits for that.
+    pub fn stop(&mut self) {
+        self.leash = None;
+        let _ended = self.guard.wait();
+    }
+
+    /// Waits until it has ended by itself, at most `time`.
+    pub fn wait(&self, time: Duration) -> Option<Ended> {
+        let end = Instant::now() + time;
+        let mut ended = self
+            .fate
+            .ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while ended.is_none() {
+            let rest = end.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return None;
+            }
+            ended = self
+                .fate
+                .changed
+                .wait_timeout(ended, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        ended.clone()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+fn command(spec: &ChildSpec, guard: &Guard, log: &Path) -> Command {
+    let mut command = Command::new(&guard.program);
+    command
+        .args(&guard.args)
+        .arg(log)
+        .arg(spec.grace.as_millis().to_string())
+        .arg(spec.folder.as_deref().unwrap_or(Path::new("")))
+        .arg(&spec.program)
+        .args(&spec.args)
+        .envs(spec.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // Ctrl-C on the terminal is for us; we tell the guard.
+        .process_group(0);
+    command
+}
+
+/// The child's process, or why there is none.
+fn started(spec: &ChildSpec, line: &str) -> Result<u32, ProcessError> {
+    let (name, program) = (spec.name.clone(), spec.program.clone());
+    match line.split_once(' ') {
+        Some(("started", pid)) if pid.parse::<u32>().is_ok() => Ok(pid.parse().unwrap_or_default()),
+        _ if line == "missing" => Err(ProcessError::NoProgram { name, program }),
+        Some(("refused", why)) => Err(ProcessError::Start {
+            name,
+            program,
+            why: why.to_owned(),
+        }),
+        _ => Err(ProcessError::Start {
+            name,
+            program,
+            why: "its guard ended".to_owned(),
+        }),
+    }
+}
+
+fn ended(line: &str) -> Ended {
+    match line.split_once(' ') {
+        Some(("exited", code)) => Ended::Exited(code.parse().ok()),
+        Some(("killed", signal)) => signal.parse().map_or(Ended::Unknown, Ended::Killed),
+        _ if line == "exited" => Ended::Exited(None),
+        _ => Ended::Unknown,
+    }
+}
+
+fn log_tail(log: &Path, lines: usize) -> io::Result<String> {
+    const BYTES: u64 = 8192;
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+}

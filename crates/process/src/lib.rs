@@ -1,0 +1,19 @@
+//! Child processes that end with us, whatever happens to us.
+//!
+//! A child is not started directly but by a *guard*: this program again, in a process of its own, which starts the
+//! child in a process group and holds the reading end of a pipe from us. When we end, well or by `SIGKILL`, the pipe
+//! closes, and the guard ends the group and whatever has left it. Unlike a parent-death signal this needs no code
+//! between fork and exec, reaches grandchildren, and does not depend on the thread that started the child.
+
+mod child;
+mod error;
+mod guard;
+pub mod preset;
+mod spec;
+mod system;
+
+pub use child::{Child, Ended, Guard};
+pub use error::ProcessError;
+pub use guard::{GuardOrder, guard};
+pub use spec::ChildSpec;
+pub use system::{Listener, descendants, listener, own_threads_cpu, processes_cpu};

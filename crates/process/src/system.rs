@@ -1,0 +1,184 @@
+//! What the system says of processes, in `/proc`.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// Who listens on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Nobody.
+    Nobody,
+    /// Only processes that were asked about.
+    Ours,
+    /// Somebody else, with process and name where they are known.
+    Stranger(Option<(u32, String)>),
+}
+
+/// All processes that a process has started, and those that they have.
+pub fn descendants(of: u32) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for process in processes() {
+        if let Some(parent) = parent(process) {
+            children.entry(parent).or_default().push(process);
+        }
+    }
+    let mut found = Vec::new();
+    let mut next = vec![of];
+    while let Some(process) = next.pop() {
+        let started = children.remove(&process).unwrap_or_default();
+        found.extend_from_slice(&started);
+        next.extend(started);
+    }
+    found
+}
+
+/// Processes that run. One that has ended and is not waited for does nothing any more.
+fn processes() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+fn parent(process: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name stands in parentheses and may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if state == "Z" {
+        return None;
+    }
+    fields.next()?.parse().ok()
+}
+
+/// Who listens on a TCP port, of whatever address; `ours` are processes.
+pub fn listener(port: u16, ours: &[u32]) -> Listener {
+    let mut listening = listening_inodes(port);
+    if listening.is_empty() {
+        return Listener::Nobody;
+    }
+    for process in ours {
+        for inode in socket_inodes(*process) {
+            listening.remove(&inode);
+        }
+    }
+    if listening.is_empty() {
+        return Listener::Ours;
+    }
+    let owner = processes().into_iter().find(|process| {
+        socket_inodes(*process)
+            .iter()
+            .any(|inode| listening.contains(inode))
+    });
+    Listener::Stranger(owner.map(|process| {
+        let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+        (process, name.trim().to_owned())
+    }))
+}
+
+fn listening_inodes(port: u16) -> HashSet<u64> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let text = tables.map(|path| fs::read_to_string(path).unwrap_or_default());
+    text.iter()
+        .flat_map(|text| listening_in(text, port))
+        .collect()
+}
+
+/// The sockets of a table that listen on that port.
+fn listening_in(table: &str, port: u16) -> Vec<u64> {
+    const LISTEN: &str = "0A";
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
+        let matches =
+            u16::from_str_radix(local_port, 16).ok()? == port && *fields.get(3)? == LISTEN;
+        matches.then(|| fields.get(9)?.parse().ok()).flatten()
+    };
+    table.lines().skip(1).filter_map(inode).collect()
+}
+
+fn socket_inodes(process: u32) -> Vec<u64> {
+    let entries = fs::read_dir(format!("/proc/{process}/fd"));
+    let links = entries.into_iter().flatten().flatten();
+    links
+        .filter_map(|entry| {
+            let link = fs::read_link(entry.path()).ok()?;
+            let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            inode.parse().ok()
+        })
+        .collect()
+}
+
+/// Processor time that the threads of these processes have used. Of a thread that has ended nothing is known.
+pub fn processes_cpu(processes: &[u32]) -> Duration {
+    let of = |process: &u32| threads_cpu(&format!("/proc/{process}/task"), |_| true);
+    processes.iter().map(of).sum()
+}
+
+/// Processor time of those of our own threads whose name is wanted. Names are cut at 15 bytes.
+pub fn own_threads_cpu(wanted: impl Fn(&str) -> bool) -> Duration {
+    threads_cpu("/proc/self/task", wanted)
+}
+
+fn threads_cpu(folder: &str, wanted: impl Fn(&str) -> bool) -> Duration {
+    let threads = fs::read_dir(folder).into_iter().flatten().flatten();
+    threads
+        .filter(|thread| {
+            let name = fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+            wanted(name.trim_end())
+        })
+        .filter_map(|thread| on_cpu(&thread.path().join("schedstat")))
+        .sum()
+}
+
+/// The first number: nanoseconds on a processor.
+fn on_cpu(schedstat: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(schedstat).ok()?;
+    let nanos = text.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Listener, listener, listening_in, own_threads_cpu};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    #[test]
+    fn only_sockets_that_listen_on_the_port_are_found() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+             0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0\n\
+             1: 0100007F:0FA0 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0 100 0\n\
+             2: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1 0 100 0\n";
+        assert_eq!(listening_in(table, 4000), [111]);
+        assert_eq!(listening_in(table, 8080), [333]);
+        assert_eq!(listening_in("", 1), [0; 0]);
+        assert_eq!(listening_in("a\nb c\n0: x:y z", 1), [0; 0]);
+    }
+
+    #[test]
+    fn a_listener_is_ours_or_a_strangers() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let us = std::process::id();
+        assert_eq!(listener(port, &[us]), Listener::Ours);
+        let Listener::Stranger(Some((process, _))) = listener(port, &[]) else {
+            panic!("we listen");
+        };
+        assert_eq!(process, us);
+        drop(socket);
+        assert_eq!(listener(port, &[us]), Listener::Nobody);
+    }
+
+    #[test]
+    fn a_thread_that_works_uses_processor_time() {
+        let before = own_threads_cpu(|_| true);
+        let mut sum = 0u64;
+        while own_threads_cpu(|_| true) < before + Duration::from_millis(5) {
+            sum = (0..10_000u64).fold(sum, u64::wrapping_add);
+        }
+        assert!(std::hint::black_box(sum) > 0);
+    }
+}
