@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub struct Guard {
     /// This program.
     pub program: PathBuf,
-    /// What makes it a guard; the log, the grace in milliseconds, the folder (or nothing), the child's program and its
+    /// What makes it a guard; the log, the grace in milliseconds, the folder, the child's program and its
     /// arguments follow.
     pub args: Vec<String>,
 }
@@ -207,7 +207,7 @@ fn command(spec: &ChildSpec, guard: &Guard, log: &Path) -> Command {
         .args(&guard.args)
         .arg(log)
         .arg(spec.grace.as_millis().to_string())
-        .arg(spec.folder.as_deref().unwrap_or(Path::new("")))
+        .arg(spec.folder.as_deref().unwrap_or(Path::new(".")))
         .arg(&spec.program)
         .args(&spec.args)
         .envs(spec.environment.iter().map(|(name, value)| (name, value)))

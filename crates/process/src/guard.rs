@@ -21,7 +21,7 @@ pub struct GuardOrder {
     /// Its arguments.
     pub args: Vec<String>,
     /// Where it runs.
-    pub folder: Option<PathBuf>,
+    pub folder: PathBuf,
     /// Where its output goes; appended.
     pub log: PathBuf,
     /// From `SIGTERM` to `SIGKILL`.
@@ -80,10 +80,8 @@ fn start(order: &GuardOrder) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
+        .current_dir(&order.folder)
         .process_group(0);
-    if let Some(folder) = &order.folder {
-        command.current_dir(folder);
-    }
     command.spawn()
 }
 

@@ -16,4 +16,6 @@ pub use child::{Child, Ended, Guard};
 pub use error::ProcessError;
 pub use guard::{GuardOrder, guard};
 pub use spec::ChildSpec;
-pub use system::{Listener, descendants, listener, own_threads_cpu, processes_cpu};
+pub use system::{
+    Listener, descendants, listener, own_threads_cpu, processes_cpu, this_thread_cpu,
+};

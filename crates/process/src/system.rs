@@ -122,6 +122,11 @@ pub fn own_threads_cpu(wanted: impl Fn(&str) -> bool) -> Duration {
     threads_cpu("/proc/self/task", wanted)
 }
 
+/// Processor time of this thread.
+pub fn this_thread_cpu() -> Duration {
+    on_cpu(Path::new("/proc/thread-self/schedstat")).unwrap_or_default()
+}
+
 fn threads_cpu(folder: &str, wanted: impl Fn(&str) -> bool) -> Duration {
     let threads = fs::read_dir(folder).into_iter().flatten().flatten();
     threads

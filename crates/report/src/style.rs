@@ -20,6 +20,14 @@ pub(crate) enum Ink {
 }
 
 impl Style {
+    /// A grade's sign and word, in its colour.
+    pub fn verdict(self, grade: Grade) -> String {
+        self.paint(
+            grade_ink(grade),
+            &format!("{} {}", mark(grade), word(grade)),
+        )
+    }
+
     /// `text` in that ink, or as it is where colour is not allowed.
     pub(crate) fn paint(self, ink: Ink, text: &str) -> String {
         let code = match ink {

@@ -60,6 +60,14 @@ pub(crate) struct OutputConfig {
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
+    /// Those of them that are long enough to be keys.
+    pub(crate) fn of(words: impl IntoIterator<Item = String>) -> Self {
+        /// Shorter ones stand in ordinary words too.
+        const BYTES_MIN: usize = 6;
+        let long = |secret: &String| secret.len() >= BYTES_MIN;
+        Secrets(words.into_iter().filter(long).collect())
+    }
+
     /// The text without them.
     pub(crate) fn redact(&self, text: &str) -> String {
         let without = |text: String, secret: &String| text.replace(secret.as_str(), "[a key]");
@@ -86,16 +94,13 @@ impl std::fmt::Debug for Secret {
 impl ChatConfig {
     /// The key and the values of the user's headers.
     pub(crate) fn secrets(&self) -> Secrets {
-        /// Shorter ones stand in ordinary words too.
-        const BYTES_MIN: usize = 6;
         let key = self.api_key.iter().map(|key| key.expose().to_owned());
         let headers = self.headers.iter().flat_map(|(_, value)| {
             // `Bearer sk-…`: the key is the last word.
             [Some(value.as_str()), value.split_whitespace().last()]
         });
         let headers = headers.flatten().map(str::to_owned);
-        let long = |secret: &String| secret.len() >= BYTES_MIN;
-        Secrets(key.chain(headers).filter(long).collect())
+        Secrets::of(key.chain(headers))
     }
 
     /// Checks what was typed. `environment` looks up a variable.

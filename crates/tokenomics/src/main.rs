@@ -37,6 +37,8 @@ fn run() -> Result<Exit, Failure> {
     let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
     match Args::parse_from(typed).verb {
         Verb::Chat(args) => experiment::chat(*args),
+        Verb::Gateway(args) => experiment::gateway(*args),
+        Verb::Guard(args) => verb::guard(args),
         Verb::Scheduler(args) => experiment::scheduler(*args),
         Verb::Serve(args) => serving::serve(&args),
         Verb::Mock(args) => verb::mock(&args),

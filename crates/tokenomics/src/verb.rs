@@ -1,6 +1,6 @@
 //! The verbs that measure nothing.
 
-use crate::args::{Args, MockArgs, OutputFormat, PlotArgs, ReportArgs, RoleChunkArg};
+use crate::args::{Args, GuardArgs, MockArgs, OutputFormat, PlotArgs, ReportArgs, RoleChunkArg};
 use crate::config::read;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, say};
@@ -190,6 +190,19 @@ fn read_parts(folder: &Path) -> Result<SavedFile, Failure> {
         run,
         truncated: false,
     })
+}
+
+/// `tokenomics guard`: starts a child, and ends it when standard input is at its end.
+pub(crate) fn guard(args: GuardArgs) -> Result<Exit, Failure> {
+    let order = process::GuardOrder {
+        program: args.program,
+        args: args.args,
+        folder: args.folder,
+        log: args.log,
+        grace: Duration::from_millis(args.grace_ms),
+    };
+    process::guard(&order, std::io::stdin(), std::io::stdout()).map_err(Failure::failed)?;
+    Ok(Exit::Done)
 }
 
 /// `tokenomics completions`: a script for a shell.

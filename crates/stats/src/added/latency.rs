@@ -7,6 +7,8 @@ use trace::{Event, Nanos, Record};
 pub enum AddedLatency {
     /// Issued to the end of the body, or the last token event.
     EndToEnd,
+    /// Due to the end: what a user saw who came on schedule.
+    EndToEndFromDue,
     /// Issued to the first token event.
     FirstToken,
     /// Issued to the token events, on average: what each of them waits more is what is added per event.
@@ -21,6 +23,7 @@ impl AddedLatency {
         let metrics = RequestMetrics::from_record(record)?;
         let nanos = match self {
             AddedLatency::EndToEnd => metrics.e2e,
+            AddedLatency::EndToEndFromDue => metrics.e2e_from_due,
             AddedLatency::FirstToken => metrics.ttft,
             AddedLatency::StreamEnd => metrics.stream_end,
             AddedLatency::Event => return mean_event(record),

@@ -3,6 +3,7 @@
 mod chat;
 mod engine;
 mod file;
+mod gateway;
 mod mock;
 mod report;
 mod scheduler;
@@ -10,6 +11,7 @@ mod scheduler;
 pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
+pub(crate) use gateway::{GatewayArgs, GuardArgs};
 pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
@@ -36,6 +38,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
     Chat(Box<ChatArgs>),
+    /// Measure what a gateway adds, against the built-in mock provider
+    Gateway(Box<GatewayArgs>),
     /// Benchmark the built-in engine's scheduler in this process, without HTTP
     Scheduler(Box<SchedulerArgs>),
     /// Run the built-in engine as an OpenAI-compatible server
@@ -46,6 +50,9 @@ pub(crate) enum Verb {
     Plot(PlotArgs),
     /// Recompute every number from saved records
     Report(ReportArgs),
+    /// Guard a child process: what measurements start, not people
+    #[command(hide = true)]
+    Guard(GuardArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -3,41 +3,17 @@
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::ChatConfig;
+use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, plans};
 use crate::experiment::server::Server;
 use crate::failure::{Exit, Failure};
-use crate::interrupt::on_interrupt;
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
 use load::{Client, ClientOptions, Clock, TcpConnector, Watch};
 use openai::{RequestOptions, RequestTemplate};
 use stats::{Grade, Summary};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::watch;
+use std::sync::atomic::Ordering;
 use trace::{Pacing, Plan, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION};
-
-/// What ctrl-C does: nothing is kept before the first run, everything after.
-struct Interrupt {
-    stop: watch::Receiver<bool>,
-    measuring: Arc<AtomicBool>,
-}
-
-impl Interrupt {
-    fn listen() -> Result<Self, Failure> {
-        let (stopping, stop) = watch::channel(false);
-        let measuring = Arc::new(AtomicBool::new(false));
-        let under_way = Arc::clone(&measuring);
-        on_interrupt(move || {
-            if !under_way.load(Ordering::Relaxed) {
-                return false;
-            }
-            say("Stopping; what was measured is kept. Press ctrl-C again to end at once.");
-            stopping.send(true).is_ok()
-        })?;
-        Ok(Interrupt { stop, measuring })
-    }
-}
 
 /// Measures a chat server, from the arguments to the exit code.
 pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
@@ -46,19 +22,19 @@ pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
     if config.dry_run {
         return dry_run(&config, &planned);
     }
-    let interrupt = Interrupt::listen()?;
+    let interruption = Interruption::listen()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let tasks = tokio::task::LocalSet::new();
-    runtime.block_on(tasks.run_until(measure(&config, planned, interrupt)))
+    runtime.block_on(tasks.run_until(measure(&config, planned, interruption)))
 }
 
 async fn measure(
     config: &ChatConfig,
     planned: Vec<PlannedRun>,
-    interrupt: Interrupt,
+    interruption: Interruption,
 ) -> Result<Exit, Failure> {
     load::allow_connections(
         connections(config),
@@ -107,7 +83,7 @@ async fn measure(
     let url = server.target.url();
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
-    let end = run_all(&client, &url, planned, &recorder, &progress, interrupt).await?;
+    let end = run_all(&client, &url, planned, &recorder, &progress, interruption).await?;
     drop((client, built_in));
     progress.finish();
     let summary = recorder.with(stats::summarize);
@@ -183,7 +159,7 @@ async fn run_all(
     planned: Vec<PlannedRun>,
     recorder: &Recorder,
     progress: &Progress,
-    interrupt: Interrupt,
+    interruption: Interruption,
 ) -> Result<End, Failure> {
     let mut next_id = 0;
     let mut runs = planned.into_iter().peekable();
@@ -199,10 +175,10 @@ async fn run_all(
             let kept = format!("{lost}; what was measured before is kept");
             return Ok(End::Lost(Failure::failed(kept)));
         }
-        interrupt.measuring.store(true, Ordering::Relaxed);
+        interruption.measuring.store(true, Ordering::Relaxed);
         let watch = Watch::start();
         let span = client
-            .run(&plan, run, next_id, interrupt.stop.clone())
+            .run(&plan, run, next_id, interruption.stop.clone())
             .await
             .map_err(Failure::failed)?;
         next_id += span.planned.max(plan.requests.len() as u64);

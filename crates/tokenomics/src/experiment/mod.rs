@@ -1,10 +1,13 @@
 //! What is measured: each experiment is the whole way from its arguments to its exit code.
 
 mod chat;
+mod gateway;
+mod interruption;
 mod metadata;
 mod plans;
 mod scheduler;
 mod server;
 
 pub(crate) use chat::chat;
+pub(crate) use gateway::gateway;
 pub(crate) use scheduler::scheduler;

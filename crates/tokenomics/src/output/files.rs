@@ -36,6 +36,11 @@ impl Paths {
             .with_added_extension(format!("records.{extension}"))
     }
 
+    /// Another file of the run, with that extension.
+    pub(crate) fn beside(&self, extension: &str) -> PathBuf {
+        self.stem.with_added_extension(extension)
+    }
+
     /// Makes sure, before anything is measured, that everything can be written.
     pub(crate) fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
         let records = output

@@ -15,11 +15,7 @@ pub(crate) fn save(
     summary: &Summary,
 ) -> Result<Vec<String>, Failure> {
     let json = report::results_json(summary);
-    write_atomically(&paths.results, json.as_bytes())?;
-    let mut written = vec![paths.results.display().to_string()];
-    if let Some(records) = recorder.finish()? {
-        written.push(records.display().to_string());
-    }
+    let mut written = save_files(paths, &json, recorder)?;
     let plot = if config.plot {
         plot_summary(&json, paths)?
     } else {
@@ -29,5 +25,19 @@ pub(crate) fn save(
     written.extend(further.map(|path| path.display().to_string()));
     // What an earlier run left under these names belongs to other numbers.
     paths.remove_others(config.records, plot.is_some());
+    Ok(written)
+}
+
+/// Writes results and records; the names of what was written.
+pub(crate) fn save_files(
+    paths: &Paths,
+    json: &str,
+    recorder: &Recorder,
+) -> Result<Vec<String>, Failure> {
+    write_atomically(&paths.results, json.as_bytes())?;
+    let mut written = vec![paths.results.display().to_string()];
+    if let Some(records) = recorder.finish()? {
+        written.push(records.display().to_string());
+    }
     Ok(written)
 }

@@ -1,0 +1,288 @@
+//! The lines of a gateway benchmark: those of LiteLLM's own, then what was measured beside.
+
+use super::phases::{Phase, Usage};
+use super::results::{Figures, LoopStats, Results};
+use super::sides::{Kind, Side};
+use report::Style;
+use stats::{Added, Estimate, StreamHarm, Told};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Who was measured.
+pub(super) struct Names<'a> {
+    pub(super) label: &'a str,
+    pub(super) revision: &'a str,
+    pub(super) gateway: &'a str,
+    pub(super) measures_full_stream: bool,
+    pub(super) rate: Option<f64>,
+}
+
+/// Every line.
+pub(super) fn text(names: &Names<'_>, results: &Results, style: Style) -> String {
+    let mut text = String::new();
+    classic(&mut text, names, results);
+    added(&mut text, names, results);
+    capacity(&mut text, results);
+    usage(&mut text, &results.usage);
+    verdict(&mut text, results, style);
+    text
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "n/a".to_owned(), |value| format!("{value:.2}"))
+}
+
+fn figure(stats: &LoopStats, of: fn(&Figures) -> f64) -> Option<f64> {
+    stats.latency.as_ref().map(of)
+}
+
+/// Requests per second; nothing where none succeeded.
+fn rps(stats: &LoopStats) -> Option<f64> {
+    stats.latency.map(|_| stats.rps)
+}
+
+/// Names and order as LiteLLM's script prints them.
+fn classic(text: &mut String, names: &Names<'_>, results: &Results) {
+    let loops = &results.loops;
+    let (p50, p95): (fn(&Figures) -> f64, fn(&Figures) -> f64) = (|f| f.p50, |f| f.p95);
+    let difference = |of| Some(figure(&loops.through, of)? - figure(&loops.direct, of)?);
+    let header_p50 = loops.through.overhead.map(|overhead| overhead.p50);
+    let mut lines = vec![
+        (
+            "Direct provider non-stream p50",
+            figure(&loops.direct, p50),
+            " ms",
+        ),
+        ("Proxy non-stream p50", figure(&loops.through, p50), " ms"),
+        ("Proxy non-stream p95", figure(&loops.through, p95), " ms"),
+        ("Proxy non-stream RPS", rps(&loops.through), ""),
+        ("Client-observed overhead p50", difference(p50), " ms"),
+        ("Client-observed overhead p95", difference(p95), " ms"),
+        ("x-litellm-overhead-duration-ms p50", header_p50, " ms"),
+        ("Streaming TTFT p50", figure(&loops.first_token, p50), " ms"),
+        ("Streaming TTFT p95", figure(&loops.first_token, p95), " ms"),
+        ("Streaming TTFT RPS", rps(&loops.first_token), ""),
+    ];
+    let full = names.measures_full_stream.then_some(&loops.full);
+    if let Some(full) = full {
+        lines.extend([
+            ("Streaming full response p50", figure(full, p50), " ms"),
+            ("Streaming full response p95", figure(full, p95), " ms"),
+            ("Streaming full response RPS", rps(full), ""),
+        ]);
+    }
+    let _ = writeln!(text, "=== Benchmark summary ===");
+    let _ = writeln!(text, "Label: {}\nRevision: {}", names.label, names.revision);
+    for (name, value, unit) in lines {
+        let _ = writeln!(text, "{name}: {}{unit}", number(value));
+    }
+    let cells = [
+        report::escape::markdown(names.label),
+        report::escape::markdown(names.revision),
+        number(figure(&loops.first_token, p50)),
+        number(figure(&loops.first_token, p95)),
+        number(rps(&loops.through)),
+        number(difference(p50)),
+        number(difference(p95)),
+        number(header_p50),
+        number(full.and_then(|full| figure(full, p50))),
+        number(full.and_then(rps)),
+    ];
+    let _ = writeln!(text, "\nMarkdown row:\n| {} |", cells.join(" | "));
+}
+
+/// In microseconds below a millisecond.
+fn span(ms: f64) -> String {
+    if ms.abs() < 1.0 {
+        format!("{:.1} µs", ms * 1e3)
+    } else {
+        format!("{ms:.2} ms")
+    }
+}
+
+/// In the unit of the value.
+fn estimate(estimate: Estimate) -> String {
+    let value = span(estimate.value);
+    match estimate.interval {
+        Some(interval) => format!("{value} [{}, {}]", span(interval.low), span(interval.high)),
+        None => format!("{value} [too few]"),
+    }
+}
+
+fn added(text: &mut String, names: &Names<'_>, results: &Results) {
+    let Some(whole) = &results.whole else { return };
+    let _ = writeln!(
+        text,
+        "\n=== Latency added by {}, one request at a time ===",
+        names.gateway
+    );
+    let mut row = |name: &str, cells: [String; 4]| {
+        let [direct, through, paired, floor] = cells;
+        let line = format!("{name:<14}{direct:>11}{through:>11}  {paired:<34}{floor}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    };
+    row(
+        "",
+        [
+            "direct",
+            "through",
+            "added, 95 % interval",
+            "direct twice (the floor)",
+        ]
+        .map(str::to_owned),
+    );
+    let cells = |added: &Added| {
+        [
+            span(added.direct_p50),
+            span(added.through_p50),
+            estimate(added.paired_median),
+            estimate(added.floor),
+        ]
+    };
+    row("whole answer", cells(whole));
+    for (name, added) in results.streams.iter().flatten() {
+        row(name, cells(added));
+    }
+    let quantiles = ["p50", "p95", "p99"].iter().zip(whole.quantiles);
+    let quantiles: Vec<String> = quantiles
+        .map(|(name, difference)| format!("{name} {}", estimate(difference)))
+        .collect();
+    let _ = writeln!(
+        text,
+        "Whole answers, through − direct: {}",
+        quantiles.join(" · ")
+    );
+    let _ = writeln!(text, "{}", conclusion(names.gateway, whole));
+    streams(text, names, results);
+    if let (Some([p50, p95, p99]), Some(rate)) = (results.at_rate, names.rate) {
+        let _ = writeln!(
+            text,
+            "At {rate} requests/s, from when each was due: p50 {} · p95 {} · p99 {}",
+            estimate(p50),
+            estimate(p95),
+            estimate(p99)
+        );
+    }
+}
+
+fn conclusion(gateway: &str, added: &Added) -> String {
+    let turns = added.turns;
+    match added.told {
+        Told::Adds => format!(
+            "{gateway} adds {} ({turns} turns).",
+            span(added.paired_median.value)
+        ),
+        Told::Saves => format!(
+            "Through {gateway} answers come {} sooner ({turns} turns).",
+            span(-added.paired_median.value)
+        ),
+        Told::Nothing => format!(
+            "What {gateway} adds cannot be told from nothing on this machine ({turns} turns): ask longer with \
+             --added-seconds."
+        ),
+        Told::TooFew => format!(
+            "{turns} turns are too few to say what {gateway} adds; ask longer with --added-seconds."
+        ),
+    }
+}
+
+fn streams(text: &mut String, names: &Names<'_>, results: &Results) {
+    let Some((direct, through)) = results.shapes else {
+        return;
+    };
+    let _ = writeln!(
+        text,
+        "Streams: {:.1} events in {:.1} reads over {} direct; {:.1} in {:.1} over {} through.",
+        direct.events,
+        direct.reads,
+        span(direct.spread_ms),
+        through.events,
+        through.reads,
+        span(through.spread_ms)
+    );
+    for harm in &results.harm {
+        let sentence = match harm {
+            StreamHarm::Buffered => {
+                "buffers streams: tokens come all at once that were sent one after the other"
+            }
+            StreamHarm::Merged => "merges events: some come together that were sent apart",
+            StreamHarm::Lost => "loses events",
+        };
+        let _ = writeln!(text, "! {} {sentence}.", names.gateway);
+    }
+}
+
+fn capacity(text: &mut String, results: &Results) {
+    let loops = &results.loops;
+    let _ = writeln!(text, "\n=== Capacity, closed loop ===");
+    let mut row = |name: &str, direct: Option<f64>, through: Option<f64>, failures: usize| {
+        let failed = if failures == 0 {
+            String::new()
+        } else {
+            format!("  {failures} failed")
+        };
+        let line = format!(
+            "{name:<14}{:>11}{:>11}{failed}",
+            number(direct),
+            number(through)
+        );
+        let _ = writeln!(text, "{line}");
+    };
+    let (direct, through) = (&loops.direct, &loops.through);
+    row(
+        "requests/s",
+        rps(direct),
+        rps(through),
+        direct.failures + through.failures,
+    );
+    let (direct, through) = (&loops.direct_full, &loops.full);
+    row(
+        "streams/s",
+        rps(direct),
+        rps(through),
+        direct.failures + through.failures,
+    );
+}
+
+fn usage(text: &mut String, usage: &[(Phase, Usage)]) {
+    let _ = writeln!(text, "\n=== Processors used ===");
+    let _ = writeln!(
+        text,
+        "{:<22}{:>10}{:>10}{:>10}",
+        "", "client", "mock", "gateway"
+    );
+    for (phase, usage) in usage {
+        let share = |used: Option<Duration>| {
+            used.map_or_else(
+                || "–".to_owned(),
+                |used| {
+                    format!(
+                        "{:.0} %",
+                        100.0 * used.as_secs_f64() / usage.wall.as_secs_f64().max(1e-9)
+                    )
+                },
+            )
+        };
+        let name = match phase {
+            Phase::Turn(Kind::Whole, _) => "turns",
+            Phase::Turn(Kind::Stream, _) => "stream turns",
+            Phase::Rate(Side::Direct) => "rate direct",
+            phase => phase.key(),
+        };
+        let _ = writeln!(
+            text,
+            "{name:<22}{:>10}{:>10}{:>10}",
+            share(Some(usage.client)),
+            share(usage.mock),
+            share(usage.gateway)
+        );
+    }
+}
+
+fn verdict(text: &mut String, results: &Results, style: Style) {
+    let verdict = &results.verdict;
+    let _ = writeln!(text, "\n{}", style.verdict(verdict.grade));
+    for reason in &verdict.reasons {
+        let _ = writeln!(text, "  {}", report::escape::terminal(&reason.sentence));
+    }
+}
