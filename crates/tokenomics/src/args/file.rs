@@ -64,6 +64,10 @@ fn is_replaced(name: &str, typed: &[OsString]) -> bool {
 fn config_path(arguments: &[OsString]) -> Option<OsString> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
+        if argument == "--" {
+            // What follows is somebody else's.
+            return None;
+        }
         if argument == "--config" {
             return rest.next().cloned();
         }
@@ -153,6 +157,12 @@ mod tests {
         ];
         let expanded = expand(&typed, "batch_sizes = [1, 2]\nseed = 3").unwrap();
         assert_eq!(expanded[2..4], ["--seed=3", "--config=run.toml"]);
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_somebody_elses() {
+        let typed = ["tokenomics", "guard", "--", "litellm", "--config", "x.yaml"];
+        assert_eq!(expand(&typed, "seed = 3").unwrap(), typed);
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl RunningGateway {
         let guard = Guard {
             program: std::env::current_exe()
                 .map_err(|error| Failure::failed(format!("cannot find this program: {error}")))?,
-            args: vec!["guard".to_owned()],
+            args: vec!["guard".to_owned(), "--".to_owned()],
         };
         let child = Child::start(&spec, &guard, log, move || {
             // Nobody listens before the first run and after the last one.
