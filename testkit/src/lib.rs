@@ -5,12 +5,14 @@
 //! that a test can ask for equality where others ask for tolerance.
 
 mod plan;
+mod relay;
 mod reply;
 mod run;
 mod server;
 mod slow;
 
 pub use plan::{burst, closed, open, until};
+pub use relay::{Relay, RelayOptions};
 pub use reply::{End, LAST_CHUNK, Reply, chunk, content, finish, response, stream_head};
 pub use run::{INVOCATION, Run, Setup, client_options, run_plan, run_plans};
 pub use server::{Connecting, Pipes, ScriptedServer, Seen};

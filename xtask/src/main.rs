@@ -1,10 +1,12 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
-//! instrument itself, `engine` and `scheduler` the built-in engine; on this machine, now.
+//! instrument itself, `engine` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
+//! machine, now.
 
 mod accuracy;
 mod bare;
 mod client;
 mod engine;
+mod gateway;
 mod pinned;
 mod scheduler;
 
@@ -49,6 +51,11 @@ enum Bench {
         #[arg(long, value_delimiter = ',', default_value = "0,1000,10000,100000")]
         waiting: Vec<usize>,
     },
+    /// What `gateway` says of a relay whose delay is known
+    Gateway(gateway::GatewayArgs),
+    /// The relay alone: what `gateway` measures
+    #[command(hide = true)]
+    Relay(gateway::RelayArgs),
     /// One measurement of the engine: what `engine` starts
     #[command(hide = true)]
     Ours(engine::OursArgs),
@@ -74,6 +81,8 @@ fn run() -> anyhow::Result<()> {
         Bench::Client { rounds } => client::run(rounds),
         Bench::Engine(args) => engine::run(&args),
         Bench::Scheduler { waiting } => scheduler::run(&waiting),
+        Bench::Gateway(args) => gateway::run(&args),
+        Bench::Relay(args) => gateway::relay(&args),
         Bench::Ours(args) => engine::ours(&args),
         Bench::Bare(args) => bare::run(&args),
     }

@@ -26,6 +26,8 @@ impl From<Exit> for std::process::ExitCode {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     sentence: String,
+    /// Lines of somebody else's that show why.
+    excerpt: Vec<String>,
 }
 
 impl Failure {
@@ -34,7 +36,14 @@ impl Failure {
         Failure {
             exit: Exit::Usage,
             sentence: sentence.to_string(),
+            excerpt: Vec::new(),
         }
+    }
+
+    /// With lines of a log, say, below it.
+    pub(crate) fn with_excerpt(mut self, text: &str) -> Self {
+        self.excerpt = text.lines().map(str::to_owned).collect();
+        self
     }
 
     /// The system or the server does not let it be done.
@@ -42,6 +51,7 @@ impl Failure {
         Failure {
             exit: Exit::Failed,
             sentence: sentence.to_string(),
+            excerpt: Vec::new(),
         }
     }
 }
@@ -56,6 +66,10 @@ impl From<engine::ModelError> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Parts of the sentence may come from a server or a file.
-        f.write_str(&report::escape::terminal(&self.sentence))
+        f.write_str(&report::escape::terminal(&self.sentence))?;
+        for line in &self.excerpt {
+            write!(f, "\n  {}", report::escape::terminal(line))?;
+        }
+        Ok(())
     }
 }

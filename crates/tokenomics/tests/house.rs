@@ -9,7 +9,7 @@ use toml::Table;
 
 /// Which of our crates each of them may depend on. `report → trace`: a point's name and pacing are
 /// part of a summary, and `stats` hands them on as `trace` has them.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("trace", &[]),
     ("openai", &[]),
     ("workload", &["trace"]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("mock", &["openai"]),
     ("engine", &["trace"]),
     ("kernels", &[]),
+    ("process", &[]),
     ("models", &["engine", "kernels"]),
     ("serve", &["engine", "models", "openai"]),
 ];

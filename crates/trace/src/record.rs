@@ -53,7 +53,7 @@ pub struct Record {
     pub status: Option<u16>,
     /// Seconds of a `Retry-After` header, where one came.
     pub retry_after_seconds: Option<u64>,
-    /// What a gateway says that it added: LiteLLM's `x-litellm-overhead-duration-ms`.
+    /// What a gateway says that it added: `x-litellm-overhead-duration-ms`.
     pub gateway_overhead: Option<Nanos>,
     /// Bytes of body received.
     pub body_bytes: u64,

@@ -70,8 +70,8 @@ impl Scenario {
                 .iter()
                 .any(|event| matches!(event, EngineEvent::Token { .. }));
             // What was computed of a prompt that is taken back brings no token.
-            let lost = played.aborted.len() > aborted;
-            quiet = if progress || lost || !worked {
+            let taken_back = played.aborted.len() > aborted;
+            quiet = if progress || taken_back || !worked {
                 0
             } else {
                 quiet + 1

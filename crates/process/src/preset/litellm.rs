@@ -1,7 +1,7 @@
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 
-/// The proxy of `LiteLLM`. Like LiteLLM's own benchmark, it is started with `uv run litellm` unless told otherwise.
+/// The proxy of `LiteLLM`. As its own benchmark does, it is started with `uv run litellm` unless told otherwise.
 pub(super) fn spec(settings: &GatewaySettings) -> ChildSpec {
     let config = settings.scratch.join("litellm.yaml");
     let (program, mut args) = settings.words(&["uv", "run", "litellm"]);

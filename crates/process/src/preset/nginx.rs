@@ -26,10 +26,9 @@ pub(super) fn spec(settings: &GatewaySettings) -> ChildSpec {
 fn text(settings: &GatewaySettings) -> String {
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let scratch = settings.scratch.display();
-    let paths: String = kinds
-        .iter()
+    let paths = kinds
         .map(|kind| format!("    {kind}_temp_path {scratch}/{kind};\n"))
-        .collect();
+        .concat();
     let (address, provider) = (settings.address(), settings.provider_address());
     format!(
         "daemon off;\n\

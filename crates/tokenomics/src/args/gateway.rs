@@ -15,6 +15,10 @@ use std::path::PathBuf;
 /// turns. Says how much latency the gateway adds, to streams too, with intervals, or that this machine cannot tell.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed"
+)]
 pub(crate) struct GatewayArgs {
     /// Which gateway to start
     #[arg(long, value_enum, value_name = "NAME", default_value_t = GatewayArg::Litellm, help_heading = "Gateway")]

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 use sides::{Kind, Sides, Way};
 use start::{RunningGateway, RunningProvider, Scratch};
 use stats::Grade;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use trace::{RunHeader, SCHEMA_VERSION};
@@ -101,7 +102,7 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         rate: config.args.rate,
     };
     let log = has_log.then_some(log.as_path());
-    let json = json::results(&names, metadata, &results, log);
+    let json = json::results(&names, &metadata, &results, log);
     save(config, &paths, &recorder, &names, &results, &json)?;
     match (failure, went) {
         (Some(failure), _) => Err(failure),
@@ -243,11 +244,11 @@ fn dry_run(config: &GatewayConfig) -> Result<Exit, Failure> {
     };
     let scratch = PathBuf::from("SCRATCH");
     let mut settings = config.settings(&scratch, &provider);
-    settings.api_key = "[a key]".to_owned();
+    "[a key]".clone_into(&mut settings.api_key);
     let spec = config.gateway.spec(&settings).map_err(Failure::usage)?;
     let mut text = format!("{}\n", spec.command_line());
     for (path, contents) in &spec.files {
-        text.push_str(&format!("\n# {}\n{contents}", path.display()));
+        let _ = write!(text, "\n# {}\n{contents}", path.display());
     }
     output::print(&text)?;
     Ok(Exit::Done)

@@ -3,6 +3,7 @@
 mod certificate;
 mod engine;
 mod files;
+mod gateway;
 mod process;
 mod server;
 mod signals;

@@ -155,7 +155,7 @@ fn provider(args: &GatewayArgs) -> Result<Provider, Failure> {
     Ok(Provider::Mock(address, Box::new(config)))
 }
 
-/// LiteLLM refuses to start with its own benchmark's `sk-1234`; a gateway that runs may have it.
+/// `LiteLLM` refuses to start with its own benchmark's `sk-1234`; a gateway that runs may have it.
 fn api_key(args: &GatewayArgs) -> Result<String, Failure> {
     let key = match &args.api_key {
         Some(key) => key.clone(),
@@ -166,8 +166,7 @@ fn api_key(args: &GatewayArgs) -> Result<String, Failure> {
                     "cannot make a key: {error}; give one with --api-key"
                 ))
             })?;
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("sk-{hex}")
+            format!("sk-{:032x}", u128::from_be_bytes(bytes))
         }
     };
     // It is written into configurations of several languages.
@@ -216,13 +215,12 @@ fn words(text: &str) -> Result<Vec<String>, Failure> {
     for c in text.chars() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => word.get_or_insert_default().push(c),
             None if c == '\'' || c == '"' => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             None if c.is_whitespace() => words.extend(word.take()),
-            None => word.get_or_insert_default().push(c),
+            Some(_) | None => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);

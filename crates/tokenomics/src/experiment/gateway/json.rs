@@ -1,4 +1,4 @@
-//! The result file: the keys of LiteLLM's script, and what was measured beside.
+//! The result file: the keys of `LiteLLM`'s script, and what was measured beside.
 
 use super::lines::Names;
 use super::results::{LoopStats, Results};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 use stats::{ADDED_QUANTILES, Added, Estimate, StreamHarm, StreamShape, Told};
 use std::path::Path;
 
-/// Of the parts that LiteLLM's script does not have.
+/// Of the parts that `LiteLLM`'s script does not have.
 const SCHEMA_VERSION: u32 = 1;
 
 pub(super) fn results(
     names: &Names<'_>,
-    metadata: Map<String, Value>,
+    metadata: &Map<String, Value>,
     results: &Results,
     log: Option<&Path>,
 ) -> Value {
@@ -48,7 +48,7 @@ pub(super) fn results(
                 let of = |(name, value): &(&str, Added)| (name.replace(' ', "_"), added(value));
                 streams.iter().map(of).collect::<Map<_, _>>()
             }),
-            "at_rate": results.at_rate.map(|estimates| quantiles(estimates)),
+            "at_rate": results.at_rate.map(quantiles),
             "rate": names.rate,
         },
         "streams": {
@@ -73,7 +73,7 @@ pub(super) fn results(
     })
 }
 
-/// The keys of LiteLLM's script.
+/// The keys of `LiteLLM`'s script.
 fn loop_stats(stats: &LoopStats) -> Value {
     let latency = |of: fn(&super::results::Figures) -> f64| stats.latency.as_ref().map(of);
     let overhead = |of: fn(&super::results::Figures) -> f64| stats.overhead.as_ref().map(of);

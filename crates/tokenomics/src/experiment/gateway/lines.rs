@@ -1,4 +1,4 @@
-//! The lines of a gateway benchmark: those of LiteLLM's own, then what was measured beside.
+//! The lines of a gateway benchmark: those of `LiteLLM`'s own, then what was measured beside.
 
 use super::phases::{Phase, Usage};
 use super::results::{Figures, LoopStats, Results};
@@ -41,11 +41,13 @@ fn rps(stats: &LoopStats) -> Option<f64> {
     stats.latency.map(|_| stats.rps)
 }
 
-/// Names and order as LiteLLM's script prints them.
+/// Names and order as `LiteLLM`'s script prints them.
 fn classic(text: &mut String, names: &Names<'_>, results: &Results) {
     let loops = &results.loops;
-    let (p50, p95): (fn(&Figures) -> f64, fn(&Figures) -> f64) = (|f| f.p50, |f| f.p95);
-    let difference = |of| Some(figure(&loops.through, of)? - figure(&loops.direct, of)?);
+    let p50 = |figures: &Figures| figures.p50;
+    let p95 = |figures: &Figures| figures.p95;
+    let difference =
+        |of: fn(&Figures) -> f64| Some(figure(&loops.through, of)? - figure(&loops.direct, of)?);
     let header_p50 = loops.through.overhead.map(|overhead| overhead.p50);
     let mut lines = vec![
         (
@@ -93,6 +95,8 @@ fn classic(text: &mut String, names: &Names<'_>, results: &Results) {
 
 /// In microseconds below a millisecond.
 fn span(ms: f64) -> String {
+    // What rounds to nothing has no sign.
+    let ms = if ms.abs() < 0.05e-3 { 0.0 } else { ms };
     if ms.abs() < 1.0 {
         format!("{:.1} µs", ms * 1e3)
     } else {

@@ -220,8 +220,7 @@ impl RunningGateway {
                 "{sentence}; it has written nothing to its log, {log}"
             ));
         }
-        let tail = tail.replace('\n', "\n  ");
-        Failure::failed(format!("{sentence}; the end of its log, {log}:\n  {tail}"))
+        Failure::failed(format!("{sentence}; the end of its log, {log}:")).with_excerpt(&tail)
     }
 }
 

@@ -1,0 +1,352 @@
+//! `gateway` and its child: whoever ends, and however, nobody is left behind, and the reason is said.
+
+use crate::process::{Process, run, tokenomics, wait_until};
+use crate::{quick, read_json};
+use mock::MockConfig;
+use nix::sys::signal::Signal;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::{TempDir, tempdir};
+use testkit::{Relay, RelayOptions};
+
+/// Small, and on ports that nobody else has.
+const SMALL: [&str; 18] = [
+    "gateway",
+    "--provider-port",
+    "0",
+    "--requests",
+    "20",
+    "--concurrency",
+    "4",
+    "--warmup",
+    "4",
+    "--stream-requests",
+    "4",
+    "--stream-concurrency",
+    "2",
+    "--stream-warmup",
+    "1",
+    "--output-json",
+    "r.json",
+    "--added-seconds",
+];
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// `gateway` over a child that a shell starts; `$PORT` is where it should listen, `$TOKENOMICS` this program.
+fn gateway(folder: &TempDir, port: u16, script: &str, more: &[&str]) -> std::process::Command {
+    let port = port.to_string();
+    let mut command = tokenomics(folder.path(), &SMALL);
+    command
+        .args([
+            "0.2",
+            "--gateway",
+            "custom",
+            "--proxy-port",
+            &port,
+            "--proxy-command",
+        ])
+        .arg(format!("sh -c \"{script}\""))
+        .args(more)
+        .env("PORT", &port)
+        .env("TOKENOMICS", env!("CARGO_BIN_EXE_tokenomics"));
+    command
+}
+
+/// A child that answers, and a grandchild that it leaves a word of.
+const ANSWERS: &str =
+    "sleep 1000 & echo $! > grandchild; echo $$ > child; $TOKENOMICS mock --port $PORT";
+
+fn is_alive(folder: &Path, name: &str) -> bool {
+    let process = fs::read_to_string(folder.join(name)).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.trim()));
+    // One that nobody has waited for yet does nothing any more.
+    stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
+}
+
+fn assert_all_dead(folder: &Path) {
+    let begun = Instant::now();
+    for name in ["child", "grandchild"] {
+        wait_until("its child is gone", || {
+            (!is_alive(folder, name)).then_some(())
+        });
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_gateway_is_measured_and_nobody_is_left() {
+    let folder = tempdir().unwrap();
+    let ended = run(gateway(&folder, free_port(), ANSWERS, &[]));
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    for line in [
+        "Proxy non-stream p50: ",
+        "Markdown row:\n| current |",
+        "=== Latency added by custom",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
+    }
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(results["proxy_non_streaming"]["requests"], 20);
+    assert_eq!(results["proxy_streaming_full"]["failures"], 0);
+    assert_eq!(
+        results["added_ms"]["whole"]["turns"]
+            .as_u64()
+            .map(|turns| turns >= 29),
+        Some(true)
+    );
+    assert_all_dead(folder.path());
+}
+
+#[test]
+fn fault_38_a_stranger_on_the_port_is_not_measured() {
+    let folder = tempdir().unwrap();
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = stranger.local_addr().unwrap().port();
+    let ended = run(gateway(&folder, port, ANSWERS, &[]));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("port {port} is taken by")),
+        "{ended:?}"
+    );
+    assert!(!folder.path().join("child").exists());
+}
+
+#[test]
+fn fault_38_a_stranger_who_comes_meanwhile_is_not_measured() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let mut measuring = Process::start(gateway(&folder, port, "sleep 1000", &[]));
+    measuring.wait_for_line("Starting");
+    let _stranger = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    let ended = measuring.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("port {port} is taken by")),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn fault_39_a_child_that_dies_at_its_start_is_noticed_and_its_log_shown() {
+    let folder = tempdir().unwrap();
+    let begun = Instant::now();
+    let ended = run(gateway(
+        &folder,
+        free_port(),
+        "echo no such key; exit 3",
+        &[],
+    ));
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "the start's time-out is 90 s"
+    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the gateway ended with exit code 3"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("no such key"), "{ended:?}");
+    let log = fs::read_to_string(folder.path().join("r.proxy.log")).unwrap();
+    assert_eq!(log, "no such key\n");
+}
+
+#[test]
+fn fault_39_a_child_that_dies_while_it_is_measured_ends_the_measurement() {
+    let folder = tempdir().unwrap();
+    let script = "$TOKENOMICS mock --port $PORT & mock=$!; echo $$ > child; echo $mock > grandchild; \
+                  while [ ! -e die ]; do sleep 0.01; done; kill -9 $mock; echo killed; exit 7";
+    let mut measuring = Process::start(gateway(
+        &folder,
+        free_port(),
+        script,
+        &["--added-seconds", "1000"],
+    ));
+    measuring.wait_for_line("in turns");
+    fs::write(folder.path().join("die"), "").unwrap();
+    let ended = measuring.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("ended with exit code 7 while it was needed"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("killed"), "{ended:?}");
+    // What was measured before is kept.
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(results["proxy_non_streaming"]["failures"], 0);
+}
+
+#[test]
+fn fault_40_a_gateway_without_its_provider_fails_before_the_measurement_with_its_answer() {
+    let folder = tempdir().unwrap();
+    let script = "exec $TOKENOMICS mock --port $PORT --fault status:502";
+    let ended = run(gateway(
+        &folder,
+        free_port(),
+        script,
+        &["--proxy-start-timeout", "1"],
+    ));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("is not ready"), "{ended:?}");
+    assert!(ended.stderr.contains("status 502"), "{ended:?}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_at_once() {
+    let folder = tempdir().unwrap();
+    let mut command = tokenomics(
+        folder.path(),
+        &[
+            "gateway",
+            "--provider-port",
+            "0",
+            "--proxy-command",
+            "no-such-litellm",
+        ],
+    );
+    command.args(["--output-json", "r.json"]);
+    let ended = run(command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("there is no program `no-such-litellm`"),
+        "{ended:?}"
+    );
+}
+
+/// Measures for as long as it is let, until `how` ends it.
+fn ended_by(how: Signal) -> (TempDir, crate::process::Ended) {
+    let folder = tempdir().unwrap();
+    let mut measuring = Process::start(gateway(
+        &folder,
+        free_port(),
+        ANSWERS,
+        &["--added-seconds", "1000"],
+    ));
+    measuring.wait_for_line("in turns");
+    measuring.signal(how);
+    let ended = measuring.end();
+    assert_all_dead(folder.path());
+    (folder, ended)
+}
+
+#[test]
+fn fault_33_ctrl_c_ends_the_child_too_and_keeps_what_was_measured() {
+    let (folder, ended) = ended_by(Signal::SIGINT);
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(results["direct_non_streaming"]["requests"], 20);
+}
+
+#[test]
+fn fault_33_ctrl_c_before_the_gateway_is_ready_leaves_nobody() {
+    let folder = tempdir().unwrap();
+    let script = "sleep 1000 & echo $! > grandchild; echo $$ > child; touch up; wait";
+    let mut measuring = Process::start(gateway(&folder, free_port(), script, &[]));
+    measuring.wait_for_line("Starting");
+    wait_until("it is up", || {
+        folder.path().join("up").exists().then_some(())
+    });
+    measuring.signal(Signal::SIGINT);
+    assert_eq!(measuring.end().code, Some(130));
+    assert_all_dead(folder.path());
+}
+
+#[test]
+fn fault_34_a_child_does_not_outlive_us_though_we_are_killed() {
+    let (_folder, ended) = ended_by(Signal::SIGKILL);
+    assert_eq!(ended.code, None);
+}
+
+#[test]
+fn fault_35_a_child_does_not_outlive_an_abort_of_ours() {
+    let (_folder, ended) = ended_by(Signal::SIGABRT);
+    assert_eq!(ended.code, None);
+}
+
+#[test]
+fn failures_through_the_gateway_make_it_invalid() {
+    let folder = tempdir().unwrap();
+    // Whole answers are right, streams are not.
+    let script = "exec $TOKENOMICS mock --port $PORT --fault malformed:2";
+    let ended = run(gateway(&folder, free_port(), script, &[]));
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stdout.contains("requests failed"), "{}", ended.stdout);
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(results["verdict"]["grade"], "invalid");
+}
+
+/// `gateway` on a relay that runs in this process.
+fn through(options: RelayOptions, more: &[&str]) -> serde_json::Value {
+    let provider = mock::spawn(
+        "127.0.0.1:0".parse().unwrap(),
+        MockConfig {
+            tokens: 20,
+            ..quick()
+        },
+        None,
+    )
+    .unwrap();
+    let relay = Relay::bind("127.0.0.1:0".parse().unwrap(), provider.addr(), options).unwrap();
+    let port = relay.addr().unwrap().port().to_string();
+    std::thread::spawn(move || relay.serve());
+    let folder = tempdir().unwrap();
+    let mut command = tokenomics(folder.path(), &SMALL);
+    command
+        .args(["0.2", "--no-start-proxy", "--proxy-port", &port])
+        .args(["--provider-url", &format!("http://{}", provider.addr())])
+        .args(more);
+    let ended = run(command);
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    read_json(&folder.path().join("r.json"))
+}
+
+#[test]
+fn a_gateway_that_buffers_streams_is_named() {
+    let passes = through(RelayOptions::default(), &[]);
+    assert_eq!(
+        passes["streams"]["harm"],
+        serde_json::json!([]),
+        "{}",
+        passes["streams"]
+    );
+    let buffers = through(
+        RelayOptions {
+            buffers: true,
+            ..RelayOptions::default()
+        },
+        &[],
+    );
+    assert_eq!(
+        buffers["streams"]["harm"],
+        serde_json::json!(["buffered"]),
+        "{}",
+        buffers["streams"]
+    );
+}
+
+#[test]
+fn a_stall_shows_from_the_schedule_as_its_closed_form_says() {
+    if !testkit::slow_tests() {
+        return;
+    }
+    let stalls = RelayOptions {
+        stall: Some((Duration::from_secs(1), Duration::from_millis(200))),
+        ..RelayOptions::default()
+    };
+    let results = through(stalls, &["--rate", "200", "--rate-seconds", "15"]);
+    // Who comes within 190 ms of a stall's end waits less than that: 1 % of all wait longer.
+    let p99 = results["added_ms"]["at_rate"]["p99"]["value"]
+        .as_f64()
+        .unwrap();
+    assert!((p99 - 190.0).abs() < 0.05 * 190.0, "{p99} ms");
+}
