@@ -46,6 +46,11 @@ pub trait Host<M> {
     /// A request was submitted.
     fn submitted(&mut self, submission: Submission) -> Result<(), Self::Error>;
 
+    /// Whether to end before all is done; what runs is then left as it is.
+    fn stopped(&mut self) -> bool {
+        false
+    }
+
     /// An event of the request of that number left a step at `left`.
     fn event(&mut self, index: usize, event: &EngineEvent, left: Nanos);
 }
@@ -75,7 +80,7 @@ pub fn drive<M: Model, H: Host<M>>(
     let mut open: HashMap<RequestId, (usize, usize)> = HashMap::new();
     let mut events = Vec::new();
     let mut next = 0;
-    loop {
+    while !host.stopped() {
         let now = host.now(engine.model_mut());
         let idle = !engine.has_work();
         let comes = due.get(next).filter(|due| match mode {
@@ -96,9 +101,10 @@ pub fn drive<M: Model, H: Host<M>>(
         } else if let Some(due) = due.get(next) {
             host.wait_until(engine.model_mut(), *due);
         } else {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 fn submit<M: Model, H: Host<M>>(

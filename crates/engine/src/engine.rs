@@ -72,6 +72,12 @@ impl<M: Model> Engine<M> {
         Ok(true)
     }
 
+    /// Prompt tokens that came from the prefix cache when a request was first admitted; `None` before, and for one that
+    /// is finished.
+    pub fn cached_tokens(&self, request: RequestId) -> Option<usize> {
+        self.scheduler.cached_tokens(request)
+    }
+
     /// Whether any request is not finished.
     pub fn has_work(&self) -> bool {
         self.scheduler.has_work()

@@ -225,6 +225,14 @@ impl Scheduler {
         self.blocked = None;
     }
 
+    /// Prompt tokens that came from the prefix cache when a request was first admitted; `None` before, and for one that
+    /// is finished.
+    pub fn cached_tokens(&self, request: RequestId) -> Option<usize> {
+        let slots = self.requests.get(&request)?;
+        let slot = slots.iter().find(|slot| **slot != NO_SLOT)?;
+        self.sequences[*slot].cached_tokens
+    }
+
     /// Whether any request is not finished.
     pub fn has_work(&self) -> bool {
         self.running.length + self.waiting.length > 0

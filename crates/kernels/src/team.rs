@@ -88,8 +88,15 @@ impl Team {
             }
         }
         let own = catch_unwind(AssertUnwindSafe(job));
+        let mut looks = 0;
         while shared.busy.load(Ordering::Acquire) > 0 {
-            std::hint::spin_loop();
+            looks += 1;
+            if looks < SPINS {
+                std::hint::spin_loop();
+            } else {
+                // A worker has lost its processor to another program: it may have this one.
+                std::thread::yield_now();
+            }
         }
         let theirs = shared
             .panic

@@ -14,6 +14,8 @@ pub(crate) struct Choice {
     pub(crate) first_token: Option<Instant>,
     /// When the last one came.
     pub(crate) last_token: Option<Instant>,
+    /// Prompt tokens from the prefix cache, where known.
+    pub(crate) cached_tokens: Option<usize>,
     /// What the step brought; sent when the step's events are through.
     delta: Delta,
     /// It has ended; what the engine still computes for it is dropped.
@@ -28,6 +30,7 @@ impl Choice {
             tokens: 0,
             first_token: None,
             last_token: None,
+            cached_tokens: None,
             delta: Delta {
                 choice: index,
                 ..Delta::default()
@@ -58,7 +61,7 @@ impl Choice {
         }
         let stopped = self.stops.push(text, &mut self.delta.text);
         if stopped {
-            self.end("stop", None);
+            self.end("stop", self.cached_tokens);
         }
         stopped
     }

@@ -231,6 +231,11 @@ impl<M: Model> EngineThread<M> {
         metrics.generation_tokens += 1;
         if !live.begun {
             live.begun = true;
+            // Known now, and no longer where a stop string ends the request before the engine does.
+            let cached = self.engine.cached_tokens(request);
+            for choice in &mut live.choices {
+                choice.cached_tokens = cached;
+            }
             metrics.prompt_tokens += live.prompt_tokens as u64;
         }
         let stop_token = live.is_stop_token(token);

@@ -16,6 +16,8 @@ pub(crate) struct LatencyPool {
     ttfo_differs: bool,
     tpot: Vec<f64>,
     itl: Vec<f64>,
+    /// A request has gaps whose tokens are not known: then the gaps of the others are not those of all.
+    itl_incomplete: bool,
     chunk_gap: Vec<f64>,
     e2e: Vec<f64>,
     e2e_from_due: Vec<f64>,
@@ -63,6 +65,7 @@ impl LatencyPool {
             push(&mut self.e2e_from_due, metrics.e2e_from_due);
         }
         self.tpot.extend(metrics.tpot_ms);
+        self.itl_incomplete |= metrics.itl_ms.is_none() && !metrics.chunk_gaps.is_empty();
         self.itl.extend(metrics.itl_ms.take().into_iter().flatten());
         let gaps = std::mem::take(&mut metrics.chunk_gaps);
         self.chunk_gap.extend(gaps.into_iter().map(Nanos::millis));
@@ -80,7 +83,9 @@ impl LatencyPool {
                 .then(|| Distribution::of(self.ttfo))
                 .flatten(),
             tpot: Distribution::of(self.tpot),
-            itl: Distribution::of(self.itl),
+            itl: (!self.itl_incomplete)
+                .then(|| Distribution::of(self.itl))
+                .flatten(),
             chunk_gap: Distribution::of_sorted(&self.chunk_gap),
             e2e: Distribution::of(self.e2e),
             e2e_from_due: Distribution::of(self.e2e_from_due),

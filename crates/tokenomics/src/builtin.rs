@@ -31,7 +31,8 @@ impl BuiltIn {
             step_tokens_max: 2048,
             queue_max: 65_536,
             context_tokens: model.model.context_tokens(),
-            prefix_cache: true,
+            // Prompts begin alike, with the chat's template, and known beginnings would cost nothing.
+            prefix_cache: false,
         };
         let config = ServeConfig {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -48,7 +49,8 @@ impl BuiltIn {
         Target::parse(&format!("http://{}/v1", self.server.addr())).map_err(Failure::failed)
     }
 
-    const MODEL: &str = "random:tiny";
+    /// The only model that it has.
+    pub(crate) const MODEL: &str = "random:tiny";
 
     /// What it is, for the person who did not ask for it.
     pub(crate) const WORDS: &str =

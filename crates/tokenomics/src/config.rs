@@ -5,6 +5,7 @@ mod load;
 pub(crate) use self::load::{Load, Point};
 
 use crate::args::{ChatArgs, OutputFormat, RecordsFormat};
+use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use crate::prompts;
 use ::load::{Deadlines, Target, TlsOptions};
@@ -120,6 +121,15 @@ impl ChatConfig {
             ("--description", &args.description),
         ] {
             refuse_control_characters(flag, text.as_deref())?;
+        }
+        if let (None, Some(model)) = (&target, &args.model)
+            && model != BuiltIn::MODEL
+        {
+            return Err(Failure::usage(format!(
+                "--model {model} needs the server that has it: add --api-base, or start one with `tokenomics serve --model \
+                 {model}`; without --api-base the built-in {} is measured",
+                BuiltIn::MODEL
+            )));
         }
         let load = Load::resolve(&args)?;
         let request = request(&args)?;

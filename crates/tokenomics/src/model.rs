@@ -78,6 +78,17 @@ fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
         }
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
+    for (flag, value) in [
+        ("--kv-cache-mib", Some(args.kv_cache_mib)),
+        ("--num-kv-blocks", args.num_kv_blocks),
+        ("--max-model-len", args.max_model_len),
+    ] {
+        if value == Some(0) {
+            return Err(Failure::usage(format!(
+                "{flag} must be at least 1, got `0`"
+            )));
+        }
+    }
     let kv_bytes = args.kv_cache_mib.saturating_mul(1 << 20);
     Ok(LoadOptions {
         dtype: match args.dtype {
@@ -165,4 +176,18 @@ fn tokenizer(
         })?
     };
     Tokenizer::from_file(&file).map_err(Failure::usage)
+}
+
+/// What was loaded, in a line.
+pub(crate) fn words(model: &LoadedModel) -> String {
+    let facts = &model.facts;
+    format!(
+        "{}: {:.1} M parameters in {}, {:.1} MB; {} with {} threads.",
+        model.name,
+        facts.parameters as f64 / 1e6,
+        facts.dtype,
+        facts.weight_bytes as f64 / 1e6,
+        facts.isa,
+        facts.threads,
+    )
 }

@@ -6,7 +6,6 @@ use crate::failure::{Exit, Failure};
 use crate::interrupt::wait_for_stop;
 use crate::model;
 use crate::output::say;
-use models::LoadedModel;
 use serve::ServeConfig;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,7 +19,15 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let scheduler =
         model::scheduler_config(&args.engine, &model, args.max_num_seqs, args.max_queue)?;
     let name = args.served_model_name.clone().unwrap_or(model.name.clone());
-    let facts = words(&model);
+    let facts = model::words(&model);
+    let limits = format!(
+        "Context of {} tokens, KV cache of {} tokens ({:.0} MB), {} sequences at once, {} waiting.",
+        scheduler.context_tokens,
+        scheduler.blocks * engine::BLOCK_TOKENS,
+        (scheduler.blocks * model.facts.kv_block_bytes) as f64 / 1e6,
+        scheduler.sequences_max,
+        scheduler.queue_max,
+    );
     load::allow_connections(args.max_num_seqs as u64 + args.max_queue as u64, 1)
         .map_err(Failure::failed)?;
     let config = ServeConfig {
@@ -33,13 +40,23 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     };
     let server = serve::spawn(config, model).map_err(Failure::failed)?;
     say(&facts);
+    say(&limits);
     say(&format!(
         "Serving {name} at http://{}/v1; ctrl-C stops it.",
         server.addr()
     ));
     wait_for_stop()?;
-    say("Stopping: requests that run may end. Press ctrl-C again to end at once.");
-    server.shutdown();
+    say(&format!(
+        "Stopping: waiting up to {} s for requests that run. Press ctrl-C again to end at once.",
+        args.drain_seconds
+    ));
+    let cut = server.shutdown();
+    if cut > 0 {
+        say(&format!(
+            "{cut} requests did not end within --drain-seconds {} and were cut off.",
+            args.drain_seconds
+        ));
+    }
     Ok(Exit::Done)
 }
 
@@ -53,18 +70,4 @@ fn drain(seconds: f64) -> Result<Duration, Failure> {
             "--drain-seconds must be between 0 and {LIMIT}, got `{seconds}`"
         )))
     }
-}
-
-/// What was loaded, in a line.
-fn words(model: &LoadedModel) -> String {
-    let facts = &model.facts;
-    format!(
-        "{}: {:.1} M parameters in {}, {:.1} MB; {} with {} threads.",
-        model.name,
-        facts.parameters as f64 / 1e6,
-        facts.dtype,
-        facts.weight_bytes as f64 / 1e6,
-        facts.isa,
-        facts.threads,
-    )
 }

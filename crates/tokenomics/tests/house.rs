@@ -120,6 +120,8 @@ fn forbidden_edges(crates: &Dependencies) -> Vec<String> {
             let below = ALLOWED.iter().any(|(lower, _)| lower == to);
             let fine = match allowed {
                 Some(allowed) => allowed.contains(&to.as_str()),
+                // What measures the program may use the fakes; it ships no more than they do.
+                None if name == "xtask" && to == "testkit" => true,
                 None => below && (ON_TOP.contains(&name.as_str()) || name == "testkit"),
             };
             if !fine {

@@ -85,6 +85,11 @@ fn text_ends_before_a_stop_string() {
         post(server.addr(), "/v1/completions", &body).json()
     };
     let json = stop(r#""stop":"café""#);
+    // Whoever ends the text, the usage is whole.
+    assert_eq!(
+        json["usage"]["prompt_tokens_details"]["cached_tokens"], 0,
+        "{json}"
+    );
     assert_eq!(json["choices"][0]["text"], "he naïve ");
     assert_eq!(json["choices"][0]["finish_reason"], "stop");
     assert_eq!(

@@ -16,6 +16,12 @@ const KERNEL_LAG_MS_MIN: f64 = 0.1;
 /// processor for a whole slice of the scheduler.
 const CANARY_MS_MAX: f64 = 2.0;
 
+/// Of the run, an engine in this process may wait for a processor.
+const WAITED_SHARE_MAX: f64 = 0.1;
+
+/// Some slices of the scheduler's: less has happened to a run that is over in a moment.
+const WAITED_MIN: Nanos = Nanos::from_millis(100);
+
 /// With this part of the time taken away, one token in fifty is late for no fault of the server.
 const STEAL_SHARE_MAX: f64 = 0.02;
 
@@ -36,6 +42,7 @@ impl Evidence<'_> {
             self.starved(),
             self.stamped_late(),
             self.timer_late(),
+            self.waited(),
             self.stolen(),
             self.throttled(),
             self.saturated(),
@@ -153,6 +160,31 @@ impl Evidence<'_> {
                 "A thread that only waits woke {late:.2} ms late at p99 (limit {limit:.2} ms): the \
                  client did not get the processor when it needed it. Stop what else runs here, or \
                  measure from another machine."
+            ),
+        )
+    }
+
+    /// Where nothing watches the timers because the engine under test runs in this process: how long its first thread,
+    /// which also takes the stamps, could have run and did not.
+    fn waited(&self) -> Finding {
+        let mut facts = self.facts.iter();
+        if facts.any(|facts| facts.instrument.canary_late_p99.is_some()) {
+            return None;
+        }
+        let waits = self.facts.iter();
+        let waits = waits.filter_map(|facts| facts.instrument.receiver_run_queue_wait);
+        let waited = waits.fold(Nanos::ZERO, |sum, wait| sum + wait);
+        let share = share_of_wall(self.facts, |facts| facts.instrument.receiver_run_queue_wait)?;
+        if waited < WAITED_MIN || share <= WAITED_SHARE_MAX {
+            return None;
+        }
+        invalid(
+            "engine_starved",
+            format!(
+                "The engine waited for a processor for {} of the time (limit {}): other programs ran beside it. Stop \
+                 them, or give it fewer --threads.",
+                percent(share),
+                percent(WAITED_SHARE_MAX)
             ),
         )
     }

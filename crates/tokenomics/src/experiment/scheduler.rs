@@ -5,6 +5,7 @@ mod lines;
 
 use crate::args::{ModeArg, OutputFormat, SchedulerArgs};
 use crate::config::{OutputConfig, refuse_control_characters};
+use crate::experiment::interruption::Interruption;
 use crate::failure::{Exit, Failure};
 use crate::model;
 use crate::output::{self, Paths, Recorder, Sink, say};
@@ -15,6 +16,7 @@ use serde_json::{Map, Value, json};
 use stats::Grade;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use trace::{Arrival, Nanos, Pacing, PointInfo, RunHeader, RunId, SCHEMA_VERSION};
 
 /// What was asked, checked.
@@ -29,6 +31,7 @@ struct Config {
 /// Measures the scheduler, from the arguments to the exit code.
 pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
     let config = Config::resolve(args)?;
+    let interruption = Interruption::listen()?;
     let environment = |name: &str| std::env::var(name).ok();
     let model = model::load(&config.args.engine, &environment)?;
     let limits = model::scheduler_config(
@@ -37,6 +40,9 @@ pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
         config.args.max_batch_size,
         usize::MAX,
     )?;
+    if config.args.output_format != OutputFormat::Quiet {
+        say(&model::words(&model));
+    }
     let params = SamplingParams {
         eos_tokens: model.eos.clone(),
         ..config.params.clone()
@@ -57,12 +63,15 @@ pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
         params,
         name,
         facts,
+        interruption,
         config,
     };
     let mut exit = Exit::Done;
     for mode in bench.config.modes.clone() {
-        if bench.measure(mode)? == Exit::Invalid {
-            exit = Exit::Invalid;
+        match bench.measure(mode)? {
+            Exit::Interrupted => return Ok(Exit::Interrupted),
+            Exit::Invalid => exit = Exit::Invalid,
+            _ => {}
         }
     }
     Ok(exit)
@@ -75,6 +84,7 @@ struct Bench {
     params: SamplingParams,
     name: String,
     facts: ModelFacts,
+    interruption: Interruption,
     config: Config,
 }
 
@@ -116,6 +126,9 @@ impl Bench {
         if output.format != OutputFormat::Quiet {
             say(&format!("Written: {}", written.join(" · ")));
         }
+        if logs.iter().any(|log| log.facts.interrupted) || self.interruption.is_stopped() {
+            return Ok(Exit::Interrupted);
+        }
         Ok(match summary.verdict.grade {
             Grade::Invalid => Exit::Invalid,
             Grade::Valid | Grade::Suspect => Exit::Done,
@@ -134,6 +147,10 @@ impl Bench {
                 run,
                 warmup,
             };
+            if self.config.args.output_format != OutputFormat::Quiet {
+                say(&self.describe(mode, run));
+            }
+            self.interruption.measuring.store(true, Ordering::Relaxed);
             let due = self.due(mode, run)?;
             let log = self.run(mode, run, next_id, &due)?;
             next_id += due.len() as u64;
@@ -141,11 +158,25 @@ impl Bench {
                 recorder.record(record.clone());
             }
             recorder.facts(log.facts.clone());
+            let interrupted = log.facts.interrupted;
             if !warmup {
                 logs.push(log);
             }
+            if interrupted {
+                break;
+            }
         }
         Ok(logs)
+    }
+
+    /// A run that begins.
+    fn describe(&self, mode: DriveMode, run: RunId) -> String {
+        let (kind, all) = if run.warmup {
+            ("warm-up", self.config.args.warmup_runs)
+        } else {
+            ("run", self.config.args.repeat_runs)
+        };
+        format!("{}, {kind} {} of {all}", mode.name(), run.run + 1)
     }
 
     fn run(
@@ -183,6 +214,7 @@ impl Bench {
                 Some(ready) => Ok(ready[index].clone()),
                 None => request(index),
             },
+            stopped: &|| *self.interruption.stop.borrow(),
             text_bytes: &|token| tokenizer.token_bytes(token).len(),
         };
         self.driver.run(mode, &asked)
@@ -299,6 +331,11 @@ impl Config {
             }
         }
         let arrival = match args.arrival_rate {
+            Some(rate) if !(rate.is_finite() && rate > 0.0) => {
+                return Err(Failure::usage(format!(
+                    "--arrival-rate must be above 0 requests per second, got `{rate}`; leave it out for all at once"
+                )));
+            }
             Some(rate) => Some(workload::arrival_for(rate, 1.0).map_err(Failure::usage)?),
             None => None,
         };
@@ -308,6 +345,13 @@ impl Config {
             ModeArg::Online => vec![DriveMode::Online],
             ModeArg::All => vec![DriveMode::Naive, DriveMode::Offline, DriveMode::Online],
         };
+        let is_data = !matches!(args.output_format, OutputFormat::Text | OutputFormat::Quiet);
+        if modes.len() > 1 && is_data {
+            return Err(Failure::usage(
+                "--mode all measures three modes, and one output cannot hold them: name one mode, or take the result \
+                 files, which are one for each",
+            ));
+        }
         if arrival.is_some() && !modes.contains(&DriveMode::Online) {
             return Err(Failure::usage(
                 "--arrival-rate is for requests that come in while others run; \

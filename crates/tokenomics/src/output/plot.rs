@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::output::files::{Paths, write_atomically};
 use report::{ReportError, ResultFile, figure};
+use stats::Summary;
 use std::path::{Path, PathBuf};
 
 /// How an image is drawn.
@@ -41,7 +42,15 @@ pub(crate) fn plot(
 }
 
 /// The plot of a run beside its result file; nothing where there is nothing to draw.
-pub(crate) fn plot_summary(json: &str, paths: &Paths) -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn plot_summary(
+    summary: &Summary,
+    json: &str,
+    paths: &Paths,
+) -> Result<Option<PathBuf>, Failure> {
+    if summary.points.is_empty() {
+        // It was interrupted before the first run.
+        return Ok(None);
+    }
     let file = ResultFile::parse(json.as_bytes()).map_err(Failure::failed)?;
     match figure::png(&[(String::new(), file)]) {
         Ok(png) => {

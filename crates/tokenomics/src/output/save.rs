@@ -17,7 +17,7 @@ pub(crate) fn save(
     let json = report::results_json(summary);
     let mut written = save_files(paths, &json, recorder)?;
     let plot = if config.plot {
-        plot_summary(&json, paths)?
+        plot_summary(summary, &json, paths)?
     } else {
         None
     };

@@ -12,7 +12,7 @@ fn flags_come_from_a_file_and_what_is_typed_wins() {
     let shell = Shell::new();
     shell.write(
         "run.toml",
-        "batch_sizes = [2, 3]\nmodel = \"m\"\nmax-tokens = 7\n",
+        "batch_sizes = [2, 3]\nmodel = \"m\"\napi_base = \"http://localhost:1/v1\"\nmax-tokens = 7\n",
     );
     let plan = dry_run(&shell, &[]);
     assert!(

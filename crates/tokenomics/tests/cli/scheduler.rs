@@ -189,3 +189,25 @@ fn the_seeds_own_command_gets_its_model_from_the_hub_and_then_from_its_cache() {
     let again = shell.set("HF_HUB_OFFLINE", "1").run(&words(command));
     assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
 }
+
+#[test]
+fn the_decode_rate_counts_the_tokens_that_came_while_it_decoded() {
+    // One request after the other: most tokens come before the last request has its first one.
+    let (_shell, text) = run(
+        "scheduler --mode naive --num-requests 8 --max-new-tokens 20 \
+         --warmup-runs 0 --repeat-runs 1 --no-stop-on-eos",
+    );
+    let total = number(&text, "Throughput (completion,total)").unwrap();
+    let decode = number(&text, "Throughput (completion,decode)").unwrap();
+    let elapsed = number(&text, "Elapsed (decode/run)").unwrap();
+    let tokens = decode * elapsed;
+    assert!((tokens - 19.0).abs() < 0.5, "{tokens} tokens in\n{text}");
+    assert!(total > 0.0);
+}
+
+#[test]
+fn one_output_is_not_asked_to_hold_three_modes() {
+    let ran = Shell::new().run(&words("scheduler --mode all --output-format json"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("name one mode"), "{}", ran.stderr);
+}

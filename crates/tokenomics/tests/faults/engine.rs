@@ -104,3 +104,35 @@ fn bad_input_34_a_file_that_is_no_model_ends_the_program_with_its_name() {
         );
     }
 }
+
+#[test]
+fn fault_33_ctrl_c_keeps_what_the_scheduler_has_measured() {
+    let folder = tempdir().unwrap();
+    let measure = [
+        "scheduler",
+        "--num-requests",
+        "4",
+        "--max-new-tokens",
+        "3000",
+        "--no-stop-on-eos",
+        "--warmup-runs",
+        "0",
+        "--repeat-runs",
+        "1000",
+        "--results-file",
+        "r.json",
+    ];
+    let mut scheduler = Process::start(tokenomics(folder.path(), &measure));
+    scheduler.wait_for_line("online, run 2 of 1000");
+    scheduler.signal(Signal::SIGINT);
+    let ended = scheduler.end();
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert!(ended.stderr.contains("Stopping"), "{ended:?}");
+    let results = read_json(&folder.path().join("r.json"));
+    assert!(
+        crate::reason_codes(&results).contains(&"interrupted"),
+        "{}",
+        results["verdict"]
+    );
+    assert!(folder.path().join("r.records.parquet").exists());
+}

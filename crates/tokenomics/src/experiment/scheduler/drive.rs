@@ -34,6 +34,8 @@ pub(super) struct Asked<'a> {
     pub(super) due: &'a [Nanos],
     /// Makes the request of that number, as it is submitted.
     pub(super) request: &'a dyn Fn(usize) -> Result<EngineRequest, Failure>,
+    /// The user has had enough.
+    pub(super) stopped: &'a dyn Fn() -> bool,
     /// Bytes of a token's text.
     pub(super) text_bytes: &'a dyn Fn(TokenId) -> usize,
 }
@@ -49,6 +51,7 @@ impl<M: Model> Driver<M> {
         }
     }
 
+    /// Runs all requests, or until it is to stop: what was not done by then is cancelled.
     pub(super) fn run(&mut self, mode: DriveMode, asked: &Asked<'_>) -> Result<RunLog, Failure> {
         if !self.keep_prefix_cache {
             self.engine.reset_prefix_cache();
@@ -70,7 +73,7 @@ impl<M: Model> Driver<M> {
                 start,
                 end: self.clock.now(),
                 planned: due.len() as u64,
-                interrupted: false,
+                interrupted: (asked.stopped)(),
                 stamps: StampSource::User,
                 instrument: own(&watch.finish(Vec::new())),
             },
@@ -155,6 +158,10 @@ impl<M> Host<M> for Run<'_> {
         Ok(())
     }
 
+    fn stopped(&mut self) -> bool {
+        (self.asked.stopped)()
+    }
+
     fn event(&mut self, index: usize, event: &EngineEvent, left: Nanos) {
         let record = &mut self.records[index];
         match *event {
@@ -196,15 +203,14 @@ impl<M> Host<M> for Run<'_> {
     }
 }
 
-/// There is no receiving thread here, and the engine may use every processor: what was seen of
-/// them says nothing about the stamps.
+/// There is no receiving thread here, and the engine may use every processor: what was seen of it and of idle timers
+/// says nothing about the stamps. How long the engine's own thread waited for a processor does.
 fn own(instrument: &Instrument) -> Instrument {
     Instrument {
         canary_late_p50: None,
         canary_late_p99: None,
         canary_late_max: None,
         receiver_cpu: None,
-        receiver_run_queue_wait: None,
         ..instrument.clone()
     }
 }

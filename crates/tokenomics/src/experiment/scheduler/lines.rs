@@ -15,6 +15,8 @@ struct Figures {
     decode: f64,
     prompt_tokens: u64,
     completion_tokens: u64,
+    /// Those that came while it decoded, and no earlier ones.
+    decoded_tokens: usize,
 }
 
 impl Figures {
@@ -34,6 +36,12 @@ impl Figures {
             decode: (log.facts.end - filled).seconds(),
             prompt_tokens: tokens(|usage| usage.prompt_tokens),
             completion_tokens: tokens(|usage| usage.completion_tokens),
+            decoded_tokens: log
+                .records
+                .iter()
+                .flat_map(|record| &record.events)
+                .filter(|event| event.arrived > filled)
+                .count(),
         }
     }
 
@@ -43,7 +51,7 @@ impl Figures {
 
     /// Absent where no time passed: every request had one token.
     fn decode_rate(&self) -> Option<f64> {
-        (self.decode > 0.0).then(|| self.completion_tokens as f64 / self.decode)
+        (self.decoded_tokens > 0).then(|| self.decoded_tokens as f64 / self.decode)
     }
 }
 
