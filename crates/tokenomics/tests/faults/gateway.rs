@@ -350,3 +350,60 @@ fn a_stall_shows_from_the_schedule_as_its_closed_form_says() {
         .unwrap();
     assert!((p99 - 190.0).abs() < 0.05 * 190.0, "{p99} ms");
 }
+
+/// Runs a preset on a gateway that is installed here.
+fn real(name: &str, more: &[&str]) -> serde_json::Value {
+    let folder = tempdir().unwrap();
+    let mut command = tokenomics(folder.path(), &SMALL);
+    let port = free_port().to_string();
+    command
+        .args(["1", "--gateway", name, "--proxy-port", &port])
+        .args(more);
+    let ended = run(command);
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    let log = fs::read_to_string(folder.path().join("r.proxy.log")).unwrap();
+    assert!(!log.contains("Traceback"), "{log}");
+    read_json(&folder.path().join("r.json"))
+}
+
+fn assert_adds(results: &serde_json::Value) {
+    for side in ["proxy_non_streaming", "proxy_streaming_full"] {
+        assert_eq!(results[side]["failures"], 0, "{results}");
+    }
+    assert_eq!(results["streams"]["harm"], serde_json::json!([]));
+    let added = &results["added_ms"]["whole"];
+    assert!(
+        added["paired_median"]["value"].as_f64().unwrap() > 0.0,
+        "{added}"
+    );
+}
+
+#[test]
+fn real_proxies_pass_everything_and_add_something() {
+    if !testkit::slow_tests() {
+        return;
+    }
+    for name in ["nginx", "haproxy"] {
+        let there = std::process::Command::new(name).arg("-v").output();
+        if there.is_err() {
+            eprintln!("not run: {name} is not installed");
+            continue;
+        }
+        assert_adds(&real(name, &[]));
+    }
+}
+
+#[test]
+fn a_real_litellm_is_measured_with_the_key_that_was_made_for_it() {
+    let Some(program) = std::env::var("TOKENOMICS_LITELLM")
+        .ok()
+        .filter(|_| testkit::slow_tests())
+    else {
+        return;
+    };
+    let results = real("litellm", &["--proxy-command", &program]);
+    assert_adds(&results);
+    assert_eq!(results["added_ms"]["whole"]["told"], "adds");
+    let overhead = &results["proxy_non_streaming"]["overhead_header_p50_ms"];
+    assert!(overhead.as_f64().unwrap() > 0.0, "{overhead}");
+}

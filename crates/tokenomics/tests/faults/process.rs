@@ -30,7 +30,7 @@ pub(crate) fn tokenomics_after(preparation: &str, folder: &Path, arguments: &[&s
 }
 
 /// Nothing of the environment but a wish for backtraces, which must not be granted.
-fn tame(mut command: Command, folder: &Path) -> Command {
+pub(crate) fn tame(mut command: Command, folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env_remove("OPENAI_API_KEY")
