@@ -1,4 +1,4 @@
-//! Known gateways: pure functions from what is asked to what is started.
+//! Known gateways and servers: pure functions from what is asked to what is started.
 
 mod caddy;
 mod custom;
@@ -6,7 +6,10 @@ mod haproxy;
 mod litellm;
 mod nginx;
 mod portkey;
+mod server;
 mod sglang_router;
+
+pub use server::{Server, ServerSettings};
 
 use crate::ChildSpec;
 use std::path::PathBuf;
@@ -15,6 +18,9 @@ use thiserror::Error;
 
 /// How long a gateway may take to end.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// And a server of a model, which has memory of a device to give back.
+const GRACE_OF_SERVERS: Duration = Duration::from_secs(20);
 
 /// The gateways that are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +89,7 @@ impl GatewaySettings {
     }
 }
 
-/// Why a gateway cannot be described.
+/// Why something cannot be described.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PresetError {
     /// A gateway of the user's own needs its command.
@@ -91,6 +97,14 @@ pub enum PresetError {
         "--gateway custom needs the command that starts it: --proxy-command 'my-gateway --config {{config}}'"
     )]
     NoCommand,
+    /// A server that has no such thing.
+    #[error("{server} cannot do {flag}; leave it out, or give the server's own flags behind --")]
+    CannotDo {
+        /// The server.
+        server: &'static str,
+        /// What it cannot do.
+        flag: &'static str,
+    },
     /// A placeholder that means nothing.
     #[error(
         "`{{{name}}}` means nothing in --proxy-command and --proxy-config-template; there are {{config}}, {{host}}, \

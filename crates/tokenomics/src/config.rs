@@ -1,8 +1,10 @@
 //! What was typed, made sense of: checked values, files read, the environment asked.
 
 mod load;
+mod words;
 
 pub(crate) use self::load::{Load, Point};
+pub(crate) use self::words::words;
 
 use crate::args::{ChatArgs, OutputFormat, RecordsFormat};
 use crate::builtin::BuiltIn;

@@ -6,10 +6,12 @@
 
 mod args;
 mod builtin;
+mod child;
 mod config;
 mod experiment;
 mod failure;
 mod interrupt;
+mod launching;
 mod model;
 mod output;
 mod prompts;
@@ -38,6 +40,7 @@ fn run() -> Result<Exit, Failure> {
     match Args::parse_from(typed).verb {
         Verb::Chat(args) => experiment::chat(*args),
         Verb::Gateway(args) => experiment::gateway(*args),
+        Verb::Launch(args) => launching::launch(&args),
         Verb::Guard(args) => verb::guard(args),
         Verb::Scheduler(args) => experiment::scheduler(*args),
         Verb::Serve(args) => serving::serve(&args),

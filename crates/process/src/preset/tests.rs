@@ -1,4 +1,4 @@
-use super::{Gateway, GatewaySettings, PresetError};
+use super::{Gateway, GatewaySettings, PresetError, Server, ServerSettings};
 use std::fmt::Write;
 
 fn settings() -> GatewaySettings {
@@ -98,4 +98,67 @@ fn a_key_is_on_no_command_line() {
                 .contains("sk-test")
         );
     }
+}
+
+fn server_settings() -> ServerSettings {
+    ServerSettings {
+        model: "/models/llama 8b".to_owned(),
+        name: "llama-8b".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port: 8000,
+        command: None,
+        tensor_parallel: 1,
+        pipeline_parallel: 1,
+        device: None,
+        speculative: None,
+        loras: Vec::new(),
+        more: Vec::new(),
+    }
+}
+
+#[test]
+fn how_each_server_is_started() {
+    let mut text = String::new();
+    let plain = server_settings();
+    let full = ServerSettings {
+        tensor_parallel: 2,
+        pipeline_parallel: 4,
+        device: Some("cuda".to_owned()),
+        speculative: Some(("/models/draft".to_owned(), 5)),
+        loras: vec![
+            ("law".to_owned(), "/loras/law".to_owned()),
+            ("code".to_owned(), "/loras/code".to_owned()),
+        ],
+        more: vec!["--max-model-len".to_owned(), "8192".to_owned()],
+        ..server_settings()
+    };
+    let some = ServerSettings {
+        speculative: full.speculative.clone(),
+        loras: full.loras[..1].to_vec(),
+        command: Some(
+            ["/venv/bin/python", "-m", "llama_cpp.server"]
+                .map(str::to_owned)
+                .into(),
+        ),
+        ..server_settings()
+    };
+    for (server, settings) in [
+        (Server::Vllm, &plain),
+        (Server::Vllm, &full),
+        (Server::Sglang, &plain),
+        (Server::Sglang, &full),
+        (Server::LlamaCpp, &plain),
+        (Server::LlamaCpp, &some),
+        (Server::Tokenomics, &plain),
+    ] {
+        let spec = server.spec(settings, "tokenomics").unwrap();
+        writeln!(text, "$ {}", spec.command_line()).unwrap();
+    }
+    insta::assert_snapshot!("servers", text);
+    let cannot =
+        |server: Server, settings| server.spec(settings, "tokenomics").unwrap_err().to_string();
+    assert!(cannot(Server::LlamaCpp, &full).starts_with("llama-cpp cannot do --tp"));
+    assert!(
+        cannot(Server::Tokenomics, &some).starts_with("tokenomics cannot do --speculative-model")
+    );
 }

@@ -4,6 +4,7 @@ mod chat;
 mod engine;
 mod file;
 mod gateway;
+mod launch;
 mod mock;
 mod report;
 mod scheduler;
@@ -12,6 +13,7 @@ pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
 pub(crate) use gateway::{GatewayArgs, GuardArgs};
+pub(crate) use launch::{LaunchArgs, LaunchLine};
 pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
@@ -50,6 +52,8 @@ pub(crate) enum Verb {
     Plot(PlotArgs),
     /// Recompute every number from saved records
     Report(ReportArgs),
+    /// Start a known server, wait until it answers, and stop it with ctrl-C
+    Launch(Box<LaunchArgs>),
     /// Guard a child process: what measurements start, not people
     #[command(hide = true)]
     Guard(GuardArgs),

@@ -8,6 +8,7 @@ use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, plans};
 use crate::experiment::server::Server;
 use crate::failure::{Exit, Failure};
+use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
 use load::{Client, ClientOptions, Clock, TcpConnector, Watch};
 use openai::{RequestOptions, RequestTemplate};
@@ -16,7 +17,8 @@ use std::sync::atomic::Ordering;
 use trace::{Pacing, Plan, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION};
 
 /// Measures a chat server, from the arguments to the exit code.
-pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
+pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
+    let launched = launch(&mut args)?;
     let config = ChatConfig::resolve(args, &|name| std::env::var(name).ok())?;
     let planned = plans(&config)?;
     if config.dry_run {
@@ -28,7 +30,28 @@ pub(crate) fn chat(args: ChatArgs) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let tasks = tokio::task::LocalSet::new();
-    runtime.block_on(tasks.run_until(measure(&config, planned, interruption)))
+    let measured = runtime.block_on(tasks.run_until(measure(&config, planned, interruption)));
+    match launched.and_then(|launched| launched.failure()) {
+        Some(failure) => Err(failure),
+        None => measured,
+    }
+}
+
+/// Starts the server that `--launch` asks for, and measures that one.
+fn launch(args: &mut ChatArgs) -> Result<Option<Launched>, Failure> {
+    let Some(line) = &args.launch else {
+        return Ok(None);
+    };
+    let asked = launching::of_line(line)?;
+    if args.dry_run || asked.dry_run {
+        return Err(Failure::usage(
+            "--dry-run starts nothing; `tokenomics launch … --dry-run` shows what --launch would start",
+        ));
+    }
+    let launched = launching::start(&asked)?;
+    args.api_base = Some(launched.target.url());
+    args.model.get_or_insert_with(|| launched.model.clone());
+    Ok(Some(launched))
 }
 
 async fn measure(

@@ -1,5 +1,6 @@
 //! What is measured: each experiment is the whole way from its arguments to its exit code.
 
+mod ask;
 mod chat;
 mod gateway;
 mod interruption;
@@ -8,6 +9,7 @@ mod plans;
 mod scheduler;
 mod server;
 
+pub(crate) use ask::{Asking, outcome_in_words};
 pub(crate) use chat::chat;
 pub(crate) use gateway::gateway;
 pub(crate) use scheduler::scheduler;

@@ -34,7 +34,7 @@ const SMALL: [&str; 18] = [
 ];
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -343,7 +343,7 @@ fn a_stall_shows_from_the_schedule_as_its_closed_form_says() {
         stall: Some((Duration::from_secs(1), Duration::from_millis(200))),
         ..RelayOptions::default()
     };
-    let results = through(stalls, &["--rate", "200", "--rate-seconds", "15"]);
+    let results = through(stalls, &["--rate", "200", "--rate-seconds", "8"]);
     // Who comes within 190 ms of a stall's end waits less than that: 1 % of all wait longer.
     let p99 = results["added_ms"]["at_rate"]["p99"]["value"]
         .as_f64()

@@ -4,6 +4,7 @@ mod certificate;
 mod engine;
 mod files;
 mod gateway;
+mod launch;
 mod ports;
 mod process;
 mod server;

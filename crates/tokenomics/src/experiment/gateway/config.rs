@@ -1,7 +1,7 @@
 //! What was asked of a gateway benchmark, checked.
 
 use crate::args::{GatewayArgs, OutputFormat};
-use crate::config::{OutputConfig, read, refuse_control_characters};
+use crate::config::{OutputConfig, read, refuse_control_characters, words};
 use crate::failure::Failure;
 use load::{Deadlines, Target};
 use mock::MockConfig;
@@ -70,7 +70,7 @@ impl GatewayConfig {
         let gateway = args.gateway.preset();
         let command = match &args.proxy_command {
             None => None,
-            Some(text) => Some(words(text)?),
+            Some(text) => Some(words("--proxy-command", text)?),
         };
         let config_template = match &args.proxy_config_template {
             None => None,
@@ -205,55 +205,4 @@ fn text_file(path: &Path) -> Result<String, Failure> {
             path.display()
         ))
     })
-}
-
-/// A command's words, with quotes as a shell has them; nothing else of a shell's.
-fn words(text: &str) -> Result<Vec<String>, Failure> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in text.chars() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            None if c == '\'' || c == '"' => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_whitespace() => words.extend(word.take()),
-            Some(_) | None => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    if quote.is_some() {
-        return Err(Failure::usage(format!(
-            "--proxy-command has a quote that does not end: {text}"
-        )));
-    }
-    if words.is_empty() {
-        return Err(Failure::usage("--proxy-command is empty"));
-    }
-    Ok(words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn a_command_is_cut_where_a_shell_cuts_it() {
-        for (text, expected) in [
-            ("uv run litellm", &["uv", "run", "litellm"][..]),
-            ("  a  'b c'd \"\" ", &["a", "b cd", ""]),
-            ("x --flag=\"it's\"", &["x", "--flag=it's"]),
-        ] {
-            assert_eq!(words(text).unwrap(), expected, "{text}");
-        }
-        assert!(
-            words("a 'b")
-                .unwrap_err()
-                .to_string()
-                .contains("does not end")
-        );
-        assert!(words("  ").unwrap_err().to_string().contains("is empty"));
-    }
 }

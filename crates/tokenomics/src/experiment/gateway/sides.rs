@@ -1,14 +1,12 @@
 //! The two ways to the provider, and how they are asked.
 
 use crate::config::Secrets;
+use crate::experiment::ask::{Asking, hi};
 use crate::experiment::gateway::config::{GatewayConfig, PROVIDER_KEY};
 use crate::failure::Failure;
 use crate::output::Recorder;
-use load::{Client, ClientOptions, Clock, HeaderMap, Target, TcpConnector, TlsOptions};
-use openai::{Endpoint, RequestOptions, RequestTemplate};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
-use trace::{Pacing, Plan, PlannedRequest, Prompt, Record, RunId, SCHEMA_VERSION, Stop};
+use load::{Client, HeaderMap, Target, TcpConnector, TlsOptions};
+use trace::{Pacing, Plan, Record};
 
 /// Which way a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,53 +63,31 @@ impl Way {
         invocation: u64,
         on_record: Box<dyn FnMut(Record) + Send>,
     ) -> Result<Client<TcpConnector>, Failure> {
-        let connector = TcpConnector::probe(
-            &self.target,
-            &TlsOptions::default(),
-            config.deadlines.connect,
-        )
-        .map_err(Failure::failed)?;
-        let endpoint = Endpoint::ChatCompletions;
-        let template = RequestTemplate::new(&RequestOptions {
-            endpoint,
-            model: config.args.model.clone(),
-            stream: kind == Kind::Stream,
-            temperature: None,
-            n: 1,
-            ignore_eos: false,
-            seed: None,
-            extra_body: serde_json::Map::new(),
-        });
-        let options = ClientOptions {
-            path: format!("{}{}", self.target.base_path, endpoint.path()),
-            headers: self.headers(kind)?,
-            invocation,
-            stream: template.stream(),
-            choices: template.n(),
-            template,
-            deadlines: config.deadlines,
-            clock: Clock::Monotonic,
-        };
-        Client::new(connector, options, on_record).map_err(Failure::failed)
+        self.asking(config, kind, invocation)?.client(on_record)
     }
 
     /// One whole request on a connection of its own; `Err` where there is no connection.
     pub(super) async fn ask(&self, config: &GatewayConfig) -> Result<Record, Failure> {
-        let kept = Arc::new(Mutex::new(None));
-        let keep = Arc::clone(&kept);
-        let on_record = Box::new(move |record| {
-            *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
-        });
-        let client = self.client(config, Kind::Whole, 0, on_record)?;
-        let (_running, stop) = watch::channel(false);
-        let plan = plan(config, Kind::Whole, 1, Pacing::Closed { concurrency: 1 });
-        client
-            .run(&plan, RunId::default(), 0, stop)
-            .await
-            .map_err(Failure::failed)?;
-        drop(client);
-        let record = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        record.ok_or_else(|| Failure::failed("a request left no record"))
+        self.asking(config, Kind::Whole, 0)?.once().await
+    }
+
+    fn asking<'a>(
+        &'a self,
+        config: &'a GatewayConfig,
+        kind: Kind,
+        invocation: u64,
+    ) -> Result<Asking<'a>, Failure> {
+        let connect = config.deadlines.connect;
+        let connector = TcpConnector::probe(&self.target, &TlsOptions::default(), connect);
+        Ok(Asking {
+            target: &self.target,
+            connector: connector.map_err(Failure::failed)?,
+            headers: self.headers(kind)?,
+            model: &config.args.model,
+            stream: kind == Kind::Stream,
+            deadlines: config.deadlines,
+            invocation,
+        })
     }
 }
 
@@ -152,25 +128,9 @@ impl Sides {
 
 /// So many requests, all alike: what is measured is the way, not the answer.
 pub(super) fn plan(config: &GatewayConfig, kind: Kind, requests: usize, pacing: Pacing) -> Plan {
-    let prompt = Prompt {
-        system: None,
-        user: "hi".into(),
-    };
     let max_tokens = match kind {
         Kind::Whole => 1,
         Kind::Stream => config.args.provider_stream_content_chunks,
     };
-    let request = |id| PlannedRequest {
-        id,
-        due: trace::Nanos::ZERO,
-        prompt: prompt.clone(),
-        max_tokens: Some(max_tokens),
-    };
-    Plan {
-        schema_version: SCHEMA_VERSION,
-        seed: config.args.seed,
-        pacing,
-        stop: Stop::AllRequests,
-        requests: (0..requests as u64).map(request).collect(),
-    }
+    hi(requests, max_tokens, pacing, config.args.seed)
 }

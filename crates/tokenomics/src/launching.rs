@@ -1,0 +1,248 @@
+//! `tokenomics launch`, and `chat --launch`: a known server, started, known to answer, and stopped.
+
+use crate::args::{LaunchArgs, LaunchLine};
+use crate::child::{Probe, Watched};
+use crate::config::{Secrets, words};
+use crate::experiment::{Asking, outcome_in_words};
+use crate::failure::{Exit, Failure};
+use crate::interrupt::on_interrupt;
+use crate::output::say;
+use clap::Parser;
+use load::{Deadlines, Target, TcpConnector, TlsOptions};
+use process::ChildSpec;
+use process::preset::ServerSettings;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// A server that was started and has answered. It stops when this is dropped.
+pub(crate) struct Launched {
+    child: Watched,
+    pub(crate) target: Target,
+    /// The name that requests give.
+    pub(crate) model: String,
+}
+
+impl Launched {
+    /// Why it can no longer be measured: its process has ended.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.child.failure()
+    }
+}
+
+/// What to start, and how to know that it is ready.
+struct Launch {
+    spec: ChildSpec,
+    target: Target,
+    model: String,
+    port: u16,
+    timeout: Duration,
+    log: PathBuf,
+}
+
+/// Starts it, and stops it with ctrl-C.
+pub(crate) fn launch(args: &LaunchArgs) -> Result<Exit, Failure> {
+    let launch = Launch::resolve(args)?;
+    if args.dry_run {
+        crate::output::print(&format!("{}\n", launch.spec.command_line()))?;
+        return Ok(Exit::Done);
+    }
+    // Whoever comes first: the user, or the end of the child.
+    let (ending, ended) = channel();
+    let answers = Arc::new(AtomicBool::new(false));
+    on_interrupt({
+        let (ending, answers) = (ending.clone(), Arc::clone(&answers));
+        // Before it answers there is nothing to end well: the guard sees to the child.
+        move || answers.load(Ordering::Relaxed) && ending.send(()).is_ok()
+    })?;
+    let launched = launch.start(move || {
+        // Nobody waits for it while it starts.
+        let _heard = ending.send(());
+    })?;
+    answers.store(true, Ordering::Relaxed);
+    say(&format!(
+        "{} answers at {}; ctrl-C stops it.",
+        launched.model,
+        launched.target.url()
+    ));
+    let _first = ended.recv();
+    if let Some(failure) = launched.failure() {
+        return Err(failure);
+    }
+    say("Stopping it.");
+    Ok(Exit::Done)
+}
+
+/// What `--launch` says, such as `vllm --model /models/llama --tp 2`.
+pub(crate) fn of_line(line: &str) -> Result<LaunchArgs, Failure> {
+    let words = words("--launch", line)?;
+    let parsed = LaunchLine::try_parse_from(words);
+    parsed.map(|line| line.args).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let first = first.trim_start_matches("error: ");
+        Failure::usage(format!(
+            "--launch `{line}`: {first}; see `tokenomics launch --help`"
+        ))
+    })
+}
+
+/// Starts what `--launch` says, and waits until it answers.
+pub(crate) fn start(args: &LaunchArgs) -> Result<Launched, Failure> {
+    Launch::resolve(args)?.start(|| {})
+}
+
+impl Launch {
+    fn resolve(args: &LaunchArgs) -> Result<Self, Failure> {
+        for (flag, value) in [("--tp", args.tp), ("--pp", args.pp)] {
+            if value == 0 {
+                return Err(Failure::usage(format!(
+                    "{flag} must be at least 1, got `0`"
+                )));
+            }
+        }
+        let command = match &args.command {
+            Some(command) => Some(words("--command", command)?),
+            None => None,
+        };
+        let lora = |text: &String| match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+                Ok((name.to_owned(), path.to_owned()))
+            }
+            _ => Err(Failure::usage(format!(
+                "--lora must be NAME=PATH, got `{text}`"
+            ))),
+        };
+        let server = args.server.preset();
+        let model = args.name.clone().unwrap_or_else(|| last_part(&args.model));
+        let settings = ServerSettings {
+            model: args.model.clone(),
+            name: model.clone(),
+            host: args.host.clone(),
+            port: args.port,
+            command,
+            tensor_parallel: args.tp,
+            pipeline_parallel: args.pp,
+            device: args.device.clone(),
+            speculative: args
+                .speculative_model
+                .clone()
+                .map(|model| (model, args.num_speculative_tokens)),
+            loras: args.lora.iter().map(lora).collect::<Result<_, _>>()?,
+            more: args.more.clone(),
+        };
+        let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tokenomics"));
+        let spec = server
+            .spec(&settings, &own.to_string_lossy())
+            .map_err(Failure::usage)?;
+        if !(0.1..=86_400.0).contains(&args.start_timeout) {
+            return Err(Failure::usage(format!(
+                "--start-timeout must be between 0.1 and 86400 seconds, got `{}`",
+                args.start_timeout
+            )));
+        }
+        let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+        let log = format!("launch-{}-{moment}.log", server.name());
+        let url = format!("http://{}:{}/v1", reachable(&args.host), args.port);
+        Ok(Launch {
+            spec,
+            target: Target::parse(&url).map_err(Failure::usage)?,
+            model,
+            port: args.port,
+            timeout: Duration::from_secs_f64(args.start_timeout),
+            log: args
+                .log
+                .clone()
+                .unwrap_or_else(|| Path::new("results").join(log)),
+        })
+    }
+
+    fn start(self, on_end: impl FnOnce() + Send + 'static) -> Result<Launched, Failure> {
+        if let Some(folder) = self.log.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Failure::failed(format!("cannot make {}: {error}", folder.display()))
+            })?;
+        }
+        say(&format!(
+            "Starting {}; its log is {}",
+            self.spec.command_line(),
+            self.log.display()
+        ));
+        let port = (self.port, "--port");
+        let child = Watched::start(&self.spec, port, &self.log, Secrets::of([]), on_end)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+        let tasks = tokio::task::LocalSet::new();
+        let ready = child.wait_until_ready(self.timeout, async || self.ask().await);
+        runtime.block_on(tasks.run_until(ready))?;
+        Ok(Launched {
+            child,
+            target: self.target,
+            model: self.model,
+        })
+    }
+
+    /// It lists the model, and answers one request.
+    async fn ask(&self) -> Probe {
+        let seconds = Duration::from_secs;
+        let Ok(connector) = TcpConnector::probe(&self.target, &TlsOptions::default(), seconds(2))
+        else {
+            return Probe::Silent;
+        };
+        let Ok(headers) = load::request_headers(&self.target, false, None, &[]) else {
+            return Probe::Silent;
+        };
+        let path = format!("{}/models", self.target.base_path);
+        let models = match load::get(&connector, &path, headers.clone(), seconds(10)).await {
+            Ok(answer) if answer.status == 200 => openai::model_ids(&answer.body),
+            Ok(answer) => return Probe::Wrong(format!("status {} to {path}", answer.status)),
+            Err(_) => return Probe::Silent,
+        };
+        if !models.contains(&self.model) {
+            let models = models.join(", ");
+            return Probe::Wrong(format!(
+                "that it has the models {models}, and not {}",
+                self.model
+            ));
+        }
+        let deadlines = Deadlines {
+            connect: seconds(2),
+            first_token: seconds(120),
+            stall: seconds(120),
+            total: seconds(120),
+        };
+        let asking = Asking {
+            target: &self.target,
+            connector,
+            headers,
+            model: &self.model,
+            stream: false,
+            deadlines,
+            invocation: 0,
+        };
+        match asking.once().await {
+            Ok(record) if record.outcome.is_complete() => Probe::Ready,
+            Ok(record) => Probe::Wrong(outcome_in_words(&record)),
+            Err(_) => Probe::Silent,
+        }
+    }
+}
+
+/// `0.0.0.0` listens everywhere and is nowhere.
+fn reachable(host: &str) -> &str {
+    match host {
+        "0.0.0.0" => "127.0.0.1",
+        "::" => "[::1]",
+        host => host,
+    }
+}
+
+/// The last part of a path or an id.
+fn last_part(model: &str) -> String {
+    let last = model.trim_end_matches('/').rsplit('/').next();
+    last.unwrap_or(model).trim_end_matches(".gguf").to_owned()
+}

@@ -1,0 +1,198 @@
+//! Servers that are started, measured and stopped.
+
+use crate::gateway::free_port;
+use crate::process::{Process, run, tokenomics, wait_until};
+use crate::{counts, read_json};
+use nix::sys::signal::Signal;
+use std::net::TcpStream;
+use tempfile::tempdir;
+
+#[test]
+fn a_server_is_launched_answers_and_is_stopped() {
+    let folder = tempdir().unwrap();
+    let port = free_port().to_string();
+    let flags = [
+        "launch",
+        "tokenomics",
+        "--model",
+        "random:tiny",
+        "--name",
+        "tiny",
+        "--port",
+        &port,
+    ];
+    let mut launch = Process::start(tokenomics(folder.path(), &flags));
+    let line = launch.wait_for_line("answers at");
+    assert!(
+        line.starts_with(&format!("tiny answers at http://127.0.0.1:{port}/v1")),
+        "{line}"
+    );
+    launch.signal(Signal::SIGINT);
+    let ended = launch.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        TcpStream::connect(format!("127.0.0.1:{port}")).is_err(),
+        "it is gone"
+    );
+}
+
+#[test]
+fn a_server_that_cannot_start_is_quoted() {
+    let folder = tempdir().unwrap();
+    let port = free_port().to_string();
+    let flags = [
+        "launch",
+        "tokenomics",
+        "--model",
+        "no-such-model",
+        "--port",
+        &port,
+        "--log",
+        "x.log",
+    ];
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("tokenomics ended with exit code 2"),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("there is no file or folder no-such-model"),
+        "{ended:?}"
+    );
+    assert!(folder.path().join("x.log").exists());
+}
+
+#[test]
+fn fault_34_a_launched_server_does_not_outlive_us() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let flags = [
+        "launch",
+        "tokenomics",
+        "--model",
+        "random:tiny",
+        "--port",
+        &port.to_string(),
+    ];
+    let mut launch = Process::start(tokenomics(folder.path(), &flags));
+    launch.wait_for_line("answers at");
+    launch.signal(Signal::SIGKILL);
+    launch.end();
+    wait_until("the server is gone", || {
+        TcpStream::connect(("127.0.0.1", port))
+            .is_err()
+            .then_some(())
+    });
+}
+
+#[test]
+fn chat_measures_what_it_launches_and_stops_it() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let line = format!("tokenomics --model random:tiny --name tiny --port {port}");
+    let flags = [
+        "chat",
+        "--launch",
+        &line,
+        "--batch-sizes",
+        "2",
+        "--num-runs",
+        "2",
+        "--max-tokens",
+        "4",
+        "--results-file",
+        "r.json",
+    ];
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    assert_eq!(
+        counts(&read_json(&folder.path().join("r.json")), "2"),
+        [4, 4, 4, 0, 0]
+    );
+    assert!(
+        TcpStream::connect(("127.0.0.1", port)).is_err(),
+        "it is gone"
+    );
+}
+
+#[test]
+fn what_launch_does_not_understand_is_named() {
+    let folder = tempdir().unwrap();
+    for (flags, words) in [
+        (
+            &["chat", "--launch", "vllm --modle x"][..],
+            "unexpected argument '--modle'",
+        ),
+        (
+            &["chat", "--launch", "vllm --model 'x"],
+            "a quote that does not end",
+        ),
+        (
+            &["launch", "llama-cpp", "--model", "x", "--tp", "2"],
+            "llama-cpp cannot do --tp",
+        ),
+        (
+            &["launch", "vllm", "--model", "x", "--lora", "y"],
+            "--lora must be NAME=PATH",
+        ),
+    ] {
+        let ended = run(tokenomics(folder.path(), flags));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(words), "{words}: {ended:?}");
+    }
+    let dry = [
+        "launch",
+        "vllm",
+        "--model",
+        "/m/llama-8b",
+        "--tp",
+        "2",
+        "--dry-run",
+        "--",
+        "--max-model-len",
+        "8192",
+    ];
+    let ended = run(tokenomics(folder.path(), &dry));
+    assert_eq!(
+        ended.stdout,
+        "vllm serve /m/llama-8b --served-model-name llama-8b --tensor-parallel-size 2 --host 127.0.0.1 --port 8000 \
+         --max-model-len 8192\n"
+    );
+}
+
+#[test]
+fn a_real_llama_cpp_is_launched_and_measured() {
+    let python = std::env::var("TOKENOMICS_LLAMA_PYTHON").ok();
+    let model = std::env::var("TOKENOMICS_SMOLLM2").ok();
+    let (Some(python), Some(model)) = (python, model) else {
+        eprintln!("not run: TOKENOMICS_LLAMA_PYTHON and TOKENOMICS_SMOLLM2 name no llama.cpp");
+        return;
+    };
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let line = format!(
+        "llama-cpp --command '{python} -m llama_cpp.server' --model '{model}' --name small --port {port}"
+    );
+    let flags = [
+        "chat",
+        "--launch",
+        &line,
+        "--batch-sizes",
+        "1",
+        "--num-runs",
+        "2",
+        "--max-tokens",
+        "8",
+        "--results-file",
+        "r.json",
+    ];
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    assert_eq!(
+        counts(&read_json(&folder.path().join("r.json")), "1"),
+        [2, 2, 2, 0, 0]
+    );
+}
