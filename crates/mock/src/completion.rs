@@ -18,6 +18,9 @@ pub(crate) struct Completion<'a> {
     pub(crate) style: FrameStyle<'a>,
     /// Draws the sizes of [`Fault::Ragged`] events.
     pub(crate) seed: u64,
+    /// When the first token is due.
+    first_at: u64,
+    gaps: Gaps,
     pub(crate) stream: bool,
     pub(crate) choices: u32,
     /// Per choice.
@@ -27,25 +30,40 @@ pub(crate) struct Completion<'a> {
     usage_chunk: bool,
 }
 
+/// From one token to the next.
+enum Gaps {
+    Even(u64),
+    /// From the first token to each one.
+    Drawn(Vec<u64>),
+}
+
 impl<'a> Completion<'a> {
+    /// `serving` requests are being answered beside it.
     pub(crate) fn new(
         config: &'a MockConfig,
         view: &RequestView,
         style: FrameStyle<'a>,
         seed: u64,
+        serving: u32,
     ) -> Self {
         let limit = view
             .max_tokens
             .filter(|&limit| limit <= u64::from(config.tokens));
+        let tokens = limit
+            .and_then(|limit| u32::try_from(limit).ok())
+            .unwrap_or(config.tokens);
+        let mut random = ChaCha8Rng::seed_from_u64(config.seed);
+        random.set_stream(seed);
+        let prefill = nanos(config.prefill).saturating_mul(view.prompt_words);
         Self {
             config,
             style,
             seed,
+            first_at: config.ttft.draw(&mut random).saturating_add(prefill),
+            gaps: Gaps::of(config, tokens, serving, &mut random),
             stream: view.stream,
             choices: view.n,
-            tokens: limit
-                .and_then(|limit| u32::try_from(limit).ok())
-                .unwrap_or(config.tokens),
+            tokens,
             prompt_tokens: view.prompt_words,
             finish_reason: if limit.is_some() { "length" } else { "stop" },
             usage_chunk: config.usage && view.include_usage,
@@ -54,8 +72,22 @@ impl<'a> Completion<'a> {
 
     /// When token `index` of each choice is due.
     pub(crate) fn token_at(&self, index: u32) -> u64 {
-        let gaps = nanos(self.config.itl).saturating_mul(u64::from(index));
-        nanos(self.config.ttft).saturating_add(gaps)
+        let gaps = match &self.gaps {
+            Gaps::Even(gap) => gap.saturating_mul(u64::from(index)),
+            Gaps::Drawn(sums) => {
+                let sum = sums.get(index as usize).or(sums.last());
+                sum.copied().unwrap_or(0)
+            }
+        };
+        self.first_at.saturating_add(gaps)
+    }
+
+    /// The span between tokens, where it is always the same.
+    pub(crate) fn even_gap(&self) -> Option<u64> {
+        match self.gaps {
+            Gaps::Even(gap) => Some(gap),
+            Gaps::Drawn(_) => None,
+        }
     }
 
     /// When the role chunk is due; none where there is none.
@@ -126,5 +158,33 @@ impl<'a> Completion<'a> {
 
     fn completion_tokens(&self) -> u64 {
         u64::from(self.tokens) * u64::from(self.choices)
+    }
+}
+
+impl Gaps {
+    fn of(config: &MockConfig, tokens: u32, serving: u32, random: &mut ChaCha8Rng) -> Self {
+        let factor = 1.0 + config.slowdown * f64::from(serving);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few hours at most"
+        )]
+        let slowed = |gap: u64| {
+            if serving == 0 || config.slowdown <= 0.0 {
+                gap
+            } else {
+                (gap as f64 * factor) as u64
+            }
+        };
+        if let Some(gap) = config.itl.constant() {
+            return Gaps::Even(slowed(gap));
+        }
+        let mut at = 0_u64;
+        let mut sums = Vec::with_capacity(tokens as usize);
+        for _ in 0..tokens {
+            sums.push(at);
+            at = at.saturating_add(slowed(config.itl.draw(random)));
+        }
+        Gaps::Drawn(sums)
     }
 }

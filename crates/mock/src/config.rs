@@ -1,17 +1,26 @@
-use crate::{Fault, MockError};
+use crate::{Fault, MockError, Timing};
 use std::time::Duration;
 
 /// What the mock provider answers, and when.
 ///
 /// The token `k` (from 0) of a stream is written at `ttft + k · itl` after the request's last byte
-/// arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// arrived, or at `ttft` and the sum of `k` gaps where they are drawn.
+#[derive(Clone, Debug, PartialEq)]
 pub struct MockConfig {
     /// From the last byte of the request to the first token.
-    pub ttft: Duration,
+    pub ttft: Timing,
+    /// What each word of the prompt adds to that.
+    pub prefill: Duration,
     /// From one token to the next. With `ttft` and `itl` both zero, responses leave as fast as the
     /// socket takes them.
-    pub itl: Duration,
+    pub itl: Timing,
+    /// What each request that is served already, when another begins, adds to the gaps of that one: 0.1 makes them
+    /// twice as long beside ten.
+    pub slowdown: f64,
+    /// Draws timings and faults: the same seed and the same requests in the same order give the same answers.
+    pub seed: u64,
+    /// The head of a stream leaves with its first token, not at once.
+    pub late_head: bool,
     /// Tokens per choice, unless the request's `max_tokens` is smaller.
     pub tokens: u32,
     /// Tokens in one event; it leaves when its first token is due. At least 1.
@@ -27,8 +36,12 @@ pub struct MockConfig {
     /// At most so many requests are served at once; the others wait in order of arrival. At least
     /// 1.
     pub max_concurrent: Option<u32>,
-    /// The one thing that goes wrong.
+    /// The one thing that goes wrong. A request's header `x-mock-fault` takes its place for that request.
     pub fault: Option<Fault>,
+    /// The part of the completion requests that it happens to, from 0 to 1.
+    pub fault_rate: f64,
+    /// It happens only from the first to the second span after the start.
+    pub fault_window: Option<(Duration, Duration)>,
     /// Where set, a request without this bearer key is answered 401.
     pub api_key: Option<String>,
 }
@@ -48,8 +61,12 @@ pub enum RoleChunk {
 impl Default for MockConfig {
     fn default() -> Self {
         Self {
-            ttft: Duration::ZERO,
-            itl: Duration::ZERO,
+            ttft: Duration::ZERO.into(),
+            prefill: Duration::ZERO,
+            itl: Duration::ZERO.into(),
+            slowdown: 0.0,
+            seed: 0,
+            late_head: false,
             tokens: 64,
             tokens_per_event: 1,
             events_per_write: 1,
@@ -58,6 +75,8 @@ impl Default for MockConfig {
             model: "mock".to_owned(),
             max_concurrent: None,
             fault: None,
+            fault_rate: 1.0,
+            fault_window: None,
             api_key: None,
         }
     }

@@ -5,6 +5,15 @@ use std::net::SocketAddr;
 /// Why the mock provider could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MockError {
+    /// What was given as a timing is none.
+    #[error(
+        "`{text}` is no timing: 50, normal:50:5 (mean, deviation), lognormal:50:0.5 (median, sigma), gamma:50:2 (mean, \
+         shape) or 50:80:120 (p50, p90, p99), in milliseconds up to an hour"
+    )]
+    Timing {
+        /// What was given.
+        text: String,
+    },
     /// A count of the configuration is zero.
     #[error("the mock's `{field}` is 0; it must be at least 1, leave it out for the default")]
     ZeroCount {

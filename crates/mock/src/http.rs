@@ -19,6 +19,8 @@ pub(crate) struct Request<'a> {
     pub(crate) authorization: Option<&'a [u8]>,
     /// `x-request-id`.
     pub(crate) id: Option<&'a [u8]>,
+    /// `x-mock-fault`.
+    pub(crate) fault: Option<&'a [u8]>,
     /// The client wants the connection closed after the response.
     pub(crate) close: bool,
     pub(crate) body: Cow<'a, [u8]>,
@@ -106,6 +108,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused> {
         path: target.split_once('?').map_or(target, |(path, _query)| path),
         authorization: header(head.headers, "authorization"),
         id: header(head.headers, "x-request-id"),
+        fault: header(head.headers, "x-mock-fault"),
         close: head.version == Some(0) || connection.eq_ignore_ascii_case(b"close"),
         body,
     };

@@ -32,6 +32,7 @@ mod server;
 mod service;
 mod stamps;
 mod stats;
+mod timing;
 mod truth;
 
 pub use config::{MockConfig, RoleChunk};
@@ -39,4 +40,5 @@ pub use error::MockError;
 pub use fault::{Dialect, Fault};
 pub use server::{MockHandle, MockServer, StopSignal, spawn};
 pub use stats::{LatenessSummary, MockStats};
+pub use timing::Timing;
 pub use truth::{TruthRecord, read_truth};

@@ -1,5 +1,4 @@
 use crate::completion::Completion;
-use crate::config::nanos;
 use crate::response::{Envelope, LAST_CHUNK, push_chunk};
 use crate::script::{Marks, StepView};
 
@@ -8,7 +7,7 @@ const LINE_BYTES: usize = 16 * 1024;
 /// Between the comments of an endless stream of them.
 const PING_EVERY: u64 = 1_000_000;
 
-/// A stream whose writes follow one another at a fixed span. Between the first and the last they
+/// A stream whose writes follow one another at a fixed span, or at times that were drawn. Between the first and the last they
 /// are the same bytes, so that a stream costs the same memory however long it is, and an event
 /// costs no allocation.
 pub(crate) struct Paced {
@@ -19,12 +18,20 @@ pub(crate) struct Paced {
     /// Unused where there is one write only.
     last: Vec<u8>,
     first_at: u64,
-    every: u64,
+    every: Every,
     writes: u64,
     /// Content events in each write but the last.
     events_per_write: u32,
     events_in_last: u32,
     role: RolePlace,
+}
+
+/// When writes are due.
+enum Every {
+    /// Each so long after the one before.
+    Span(u64),
+    /// Each at its time.
+    Times(Vec<u64>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +85,17 @@ impl Paced {
             middle,
             last,
             first_at: completion.token_at(0),
-            every: nanos(completion.config.itl).saturating_mul(tokens_per_write),
+            every: match completion.even_gap() {
+                Some(gap) => Every::Span(gap.saturating_mul(tokens_per_write)),
+                None => Every::Times(
+                    (0..u64::from(writes))
+                        .map(|write| {
+                            let token = write.saturating_mul(tokens_per_write);
+                            completion.token_at(u32::try_from(token).unwrap_or(u32::MAX))
+                        })
+                        .collect(),
+                ),
+            },
             writes: u64::from(writes),
             events_per_write: per_write.saturating_mul(completion.choices),
             events_in_last: events_in_last.saturating_mul(completion.choices),
@@ -93,7 +110,8 @@ impl Paced {
         what: Endless,
     ) -> Self {
         let (opening, mut first, role) = start(completion, envelope);
-        let itl = nanos(completion.config.itl);
+        // What never ends has no list of times.
+        let itl = completion.even_gap().unwrap_or(PING_EVERY);
         let tokens_per_event = completion.config.tokens_per_event;
         let (middle, every, events) = match what {
             Endless::Tokens => (
@@ -118,7 +136,7 @@ impl Paced {
             middle,
             last: Vec::new(),
             first_at: completion.token_at(0),
-            every,
+            every: Every::Span(every),
             writes: u64::MAX,
             events_per_write: events,
             events_in_last: 0,
@@ -161,9 +179,15 @@ impl Paced {
             role: write == 0 && self.role == RolePlace::First,
             events,
         };
-        let at = self
-            .first_at
-            .saturating_add(self.every.saturating_mul(write));
+        let at = match &self.every {
+            Every::Span(span) => self.first_at.saturating_add(span.saturating_mul(write)),
+            Every::Times(times) => {
+                let time = usize::try_from(write)
+                    .ok()
+                    .and_then(|write| times.get(write));
+                time.copied().unwrap_or(self.first_at)
+            }
+        };
         Some(StepView { at, bytes, marks })
     }
 }
@@ -179,7 +203,7 @@ fn start(
     let first_at = completion.token_at(0);
     match completion.role_at() {
         // Everything is due at once: one write.
-        role_at if first_at == 0 => {
+        role_at if first_at == 0 || completion.config.late_head => {
             if role_at.is_none() {
                 return (None, opening, RolePlace::Nowhere);
             }

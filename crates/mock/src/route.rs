@@ -4,8 +4,12 @@ use crate::completion::Completion;
 use crate::http::{Refused, Request};
 use crate::response::Envelope;
 use crate::script::{End, Script};
-use crate::{Fault, MockConfig};
+use crate::{Fault, MockConfig, MockError};
 use openai::{Endpoint, FrameStyle, RequestView, error_body, models_body};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use std::borrow::Cow;
+use std::time::Duration;
 
 /// Most choices of one request, as the API has it.
 const CHOICES_MAX: u32 = 128;
@@ -24,6 +28,10 @@ pub(crate) struct Circumstances {
     pub(crate) earlier_on_connection: u64,
     /// Unix time, in seconds.
     pub(crate) created: u64,
+    /// Requests that are being answered beside it.
+    pub(crate) serving: u32,
+    /// Since the mock began to serve.
+    pub(crate) since_start: Duration,
 }
 
 /// What a request gets.
@@ -123,6 +131,11 @@ fn completion(
         completion: true,
         stream: false,
     };
+    let config = match with_its_fault(config, request, circumstances) {
+        Ok(config) => config,
+        Err(reason) => return whole(error(envelope, 400, "BadRequestError", &reason)),
+    };
+    let config = config.as_ref();
     if config.fault == Some(Fault::Stale) && circumstances.earlier_on_connection > 0 {
         return whole(Script::silent(End::Close));
     }
@@ -159,7 +172,13 @@ fn completion(
         created: circumstances.created,
     };
     let script = Script::of(
-        &Completion::new(config, &view, style, circumstances.sequence),
+        &Completion::new(
+            config,
+            &view,
+            style,
+            circumstances.sequence,
+            circumstances.serving,
+        ),
         envelope,
     );
     Answer {
@@ -167,6 +186,41 @@ fn completion(
         completion: true,
         stream: view.stream,
     }
+}
+
+/// The configuration with the fault that happens to this request: its header's, or the mock's where the die says so.
+fn with_its_fault<'a>(
+    config: &'a MockConfig,
+    request: &Request<'_>,
+    circumstances: Circumstances,
+) -> Result<Cow<'a, MockConfig>, String> {
+    let asked = match request.fault {
+        None => config
+            .fault
+            .clone()
+            .filter(|_| happens(config, circumstances)),
+        Some(text) => {
+            let text = String::from_utf8_lossy(text);
+            Some(text.parse().map_err(|error: MockError| error.to_string())?)
+        }
+    };
+    if asked == config.fault {
+        return Ok(Cow::Borrowed(config));
+    }
+    Ok(Cow::Owned(MockConfig {
+        fault: asked,
+        ..config.clone()
+    }))
+}
+
+/// Whether the mock's fault happens now, and to this request.
+fn happens(config: &MockConfig, circumstances: Circumstances) -> bool {
+    let in_window = config
+        .fault_window
+        .is_none_or(|(from, to)| (from..to).contains(&circumstances.since_start));
+    let mut random = ChaCha8Rng::seed_from_u64(!config.seed);
+    random.set_stream(circumstances.sequence);
+    in_window && (config.fault_rate >= 1.0 || random.random::<f64>() < config.fault_rate)
 }
 
 /// The response of a fault that takes the place of every completion.
@@ -216,10 +270,11 @@ fn wrong_method(envelope: &Envelope<'_>, request: &Request<'_>, allowed: &str) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Circumstances, EMPTY_GZIP, answer};
+    use super::{Answer, Circumstances, EMPTY_GZIP, answer, happens};
     use crate::MockConfig;
     use crate::http::{Parsed, parse};
     use crate::script::End;
+    use std::time::Duration;
 
     const CHAT: &str = "POST /v1/chat/completions";
 
@@ -233,6 +288,8 @@ mod tests {
             sequence: 4,
             earlier_on_connection: earlier,
             created: 9,
+            serving: 0,
+            since_start: Duration::ZERO,
         };
         answer(config, &request, circumstances)
     }
@@ -338,5 +395,48 @@ mod tests {
         let refused = ask(&config, CHAT, "", "", 0);
         assert!(refused.completion && !refused.stream);
         assert!(!ask(&config, "GET /health", "", "", 0).completion);
+    }
+
+    #[test]
+    fn a_fault_happens_to_its_part_of_the_requests_and_in_its_window() {
+        let config = MockConfig {
+            fault_rate: 0.25,
+            fault_window: Some((Duration::from_secs(10), Duration::from_secs(20))),
+            seed: 3,
+            ..with_fault("status:500")
+        };
+        let count = |config: &MockConfig, seconds| {
+            let at = |sequence| Circumstances {
+                sequence,
+                earlier_on_connection: 0,
+                created: 9,
+                serving: 0,
+                since_start: Duration::from_secs(seconds),
+            };
+            (0..4000)
+                .filter(|sequence| happens(config, at(*sequence)))
+                .count()
+        };
+        assert_eq!([9, 20].map(|second| count(&config, second)), [0, 0]);
+        let within = count(&config, 15);
+        assert!((900..1100).contains(&within), "{within} of 4000");
+        let always = MockConfig {
+            fault_rate: 1.0,
+            ..config.clone()
+        };
+        assert_eq!(count(&always, 15), 4000);
+        assert_eq!(count(&config, 15), within, "the same seed draws the same");
+    }
+
+    #[test]
+    fn a_requests_header_brings_its_own_fault() {
+        let config = MockConfig::default();
+        let body = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+        let ask = |fields: &str| text(&ask(&config, CHAT, fields, body, 0));
+        assert!(ask("").starts_with("HTTP/1.1 200"));
+        assert!(ask("x-mock-fault: status:429:7\r\n").starts_with("HTTP/1.1 429"));
+        let refused = ask("x-mock-fault: nonsense\r\n");
+        assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+        assert!(refused.contains("nonsense"), "{refused}");
     }
 }

@@ -136,7 +136,12 @@ impl Script {
             Fault::Fin(_) => End::Close,
             _ => envelope.end(),
         };
-        let mut steps = vec![step(0, envelope.stream_head())];
+        let head_at = if completion.config.late_head {
+            completion.token_at(0)
+        } else {
+            0
+        };
+        let mut steps = vec![step(head_at, envelope.stream_head())];
         steps.extend(frames.into_iter().map(|frame| {
             let mut bytes = Vec::with_capacity(frame.bytes.len() + 8);
             push_chunk(&mut bytes, &frame.bytes);

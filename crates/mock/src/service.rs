@@ -15,6 +15,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::collections::VecDeque;
 use std::net::TcpStream;
 use std::thread;
+use std::time::Instant;
 
 // Keys of what is no connection; those of connections are below 2^63.
 pub(crate) const LISTENER: u64 = u64::MAX;
@@ -38,6 +39,7 @@ pub(crate) struct Service<'a> {
     connections: Connections,
     /// Started exchanges of completion requests.
     serving: u32,
+    started: Instant,
     /// Connections whose exchange waits for its turn. Those that are gone are passed over.
     waiting: VecDeque<u64>,
     streams: u64,
@@ -61,6 +63,7 @@ impl<'a> Service<'a> {
             reader,
             connections: Connections::default(),
             serving: 0,
+            started: Instant::now(),
             waiting: VecDeque::new(),
             streams: 0,
             stats: MockStats::default(),
@@ -186,6 +189,8 @@ impl<'a> Service<'a> {
             sequence,
             earlier_on_connection: connection.requests,
             created: clock::realtime() / 1_000_000_000,
+            serving: self.serving,
+            since_start: self.started.elapsed(),
         };
         let Some(bytes) = connection.unparsed() else {
             return;

@@ -90,7 +90,10 @@ fn read_exactly(socket: &mut TcpStream, bytes: usize) -> String {
 }
 
 fn paced() -> MockConfig {
-    let (ttft, itl) = (Duration::from_millis(4), Duration::from_millis(1));
+    let (ttft, itl) = (
+        Duration::from_millis(4).into(),
+        Duration::from_millis(1).into(),
+    );
     MockConfig {
         ttft,
         itl,

@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, say};
 use bytes::Bytes;
 use clap::CommandFactory;
-use mock::{Fault, MockConfig, MockServer, MockStats, RoleChunk, StopSignal};
+use mock::{Fault, MockConfig, MockServer, MockStats, RoleChunk, StopSignal, Timing};
 use report::ResultFile;
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -20,8 +20,12 @@ use store::SavedFile;
 /// `tokenomics mock`: serves until ctrl-C.
 pub(crate) fn mock(args: &MockArgs) -> Result<Exit, Failure> {
     let config = MockConfig {
-        ttft: millis("--ttft-ms", args.ttft_ms)?,
-        itl: millis("--itl-ms", args.itl_ms)?,
+        ttft: timing("--ttft-ms", &args.ttft_ms)?,
+        prefill: millis("--prefill-us-per-word", args.prefill_us_per_word / 1e3)?,
+        itl: timing("--itl-ms", &args.itl_ms)?,
+        slowdown: part("--slowdown", args.slowdown, 1e6)?,
+        seed: args.seed,
+        late_head: args.late_head,
         tokens: args.tokens,
         tokens_per_event: args.tokens_per_event,
         events_per_write: args.events_per_write,
@@ -39,6 +43,8 @@ pub(crate) fn mock(args: &MockArgs) -> Result<Exit, Failure> {
             .map(Fault::from_str)
             .transpose()
             .map_err(Failure::usage)?,
+        fault_rate: part("--fault-rate", args.fault_rate, 1.0)?,
+        fault_window: args.fault_window.as_deref().map(window).transpose()?,
         api_key: args.api_key.clone(),
     };
     let truth = match &args.truth {
@@ -86,6 +92,40 @@ fn words(stats: &MockStats) -> String {
         micros(late.p99),
         micros(late.max)
     )
+}
+
+fn timing(flag: &str, text: &str) -> Result<Timing, Failure> {
+    text.parse()
+        .map_err(|error| Failure::usage(format!("{flag}: {error}")))
+}
+
+fn part(flag: &str, value: f64, most: f64) -> Result<f64, Failure> {
+    if (0.0..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(Failure::usage(format!(
+            "{flag} must be between 0 and {most}, got `{value}`"
+        )))
+    }
+}
+
+/// Two moments in seconds after the start.
+fn window(text: &str) -> Result<(Duration, Duration), Failure> {
+    let seconds = |part: &str| {
+        part.parse()
+            .ok()
+            .filter(|value| (0.0..=1e6).contains(value))
+    };
+    let ends = text.split_once(':');
+    let ends = ends.and_then(|(from, to)| Some((seconds(from)?, seconds(to)?)));
+    match ends {
+        Some((from, to)) if from < to => {
+            Ok((Duration::from_secs_f64(from), Duration::from_secs_f64(to)))
+        }
+        _ => Err(Failure::usage(format!(
+            "--fault-window must be FROM:TO in seconds after the start, such as 10:20, got `{text}`"
+        ))),
+    }
 }
 
 fn millis(flag: &str, value: f64) -> Result<Duration, Failure> {

@@ -15,8 +15,8 @@ use trace::{Arrival, Outcome, Plan, Record, RunId};
 
 fn start(fault: Option<Fault>) -> MockHandle {
     let config = MockConfig {
-        ttft: Duration::from_millis(5),
-        itl: Duration::from_millis(1),
+        ttft: Duration::from_millis(5).into(),
+        itl: Duration::from_millis(1).into(),
         tokens: 8,
         fault,
         ..MockConfig::default()
@@ -78,7 +78,7 @@ async fn fault_06_a_frozen_server_shows_in_the_latencies_from_due() {
     }
     let (rate, requests, begin, span, ttft) = (100.0, 400_u64, 1.0, 1.5, 0.005);
     let config = MockConfig {
-        ttft: Duration::from_secs_f64(ttft),
+        ttft: Duration::from_secs_f64(ttft).into(),
         tokens: 1,
         fault: Some(Fault::Freeze {
             span: Duration::from_secs_f64(span),
@@ -192,8 +192,8 @@ async fn fault_31_our_sockets_wait_for_no_acknowledgement() {
 #[tokio::test]
 async fn fault_31_a_comb_of_delayed_acknowledgements_is_warned_of() {
     let config = MockConfig {
-        ttft: Duration::from_millis(5),
-        itl: Duration::from_millis(8),
+        ttft: Duration::from_millis(5).into(),
+        itl: Duration::from_millis(8).into(),
         tokens: 60,
         fault: Some(Fault::AckComb(Duration::from_millis(40))),
         ..MockConfig::default()

@@ -9,7 +9,10 @@ use std::time::Duration;
 const MS: u64 = 1_000_000;
 
 fn config(fault: Option<Fault>) -> MockConfig {
-    let (ttft, itl) = (Duration::from_millis(50), Duration::from_millis(10));
+    let (ttft, itl) = (
+        Duration::from_millis(50).into(),
+        Duration::from_millis(10).into(),
+    );
     MockConfig {
         ttft,
         itl,
@@ -31,6 +34,25 @@ fn view() -> RequestView {
 }
 
 fn script(config: &MockConfig, view: &RequestView, endpoint: Endpoint) -> Script {
+    script_beside(config, view, endpoint, (11, 0))
+}
+
+/// The chat answer to request number `sequence`, beside `serving` others.
+fn script_of(config: &MockConfig, sequence: u64, serving: u32) -> Script {
+    script_beside(
+        config,
+        &view(),
+        Endpoint::ChatCompletions,
+        (sequence, serving),
+    )
+}
+
+fn script_beside(
+    config: &MockConfig,
+    view: &RequestView,
+    endpoint: Endpoint,
+    (sequence, serving): (u64, u32),
+) -> Script {
     let style = FrameStyle {
         endpoint,
         id: "chatcmpl-1",
@@ -41,7 +63,10 @@ fn script(config: &MockConfig, view: &RequestView, endpoint: Endpoint) -> Script
         request_id: None,
         close: false,
     };
-    Script::of(&Completion::new(config, view, style, 11), &envelope)
+    Script::of(
+        &Completion::new(config, view, style, sequence, serving),
+        &envelope,
+    )
 }
 
 fn chat(fault: Option<Fault>) -> Script {
@@ -422,7 +447,7 @@ proptest! {
     ) {
         let role_chunk = [RoleChunk::WithFirstToken, RoleChunk::Early, RoleChunk::None][role];
         let endpoint = if chat { Endpoint::ChatCompletions } else { Endpoint::Completions };
-        let (ttft, itl) = (Duration::from_millis(ttft), Duration::from_millis(itl));
+        let (ttft, itl) = (Duration::from_millis(ttft).into(), Duration::from_millis(itl).into());
         let config = MockConfig {
             ttft, itl, tokens, tokens_per_event, events_per_write, role_chunk, ..MockConfig::default()
         };
@@ -445,4 +470,46 @@ proptest! {
             prop_assert_eq!(*at, framed_at[index / in_a_write * in_a_write]);
         }
     }
+}
+
+#[test]
+fn drawn_gaps_add_up_are_the_same_for_the_same_request_and_differ_between_requests() {
+    let config = MockConfig {
+        ttft: "gamma:20:4".parse().unwrap(),
+        itl: "lognormal:5:0.5".parse().unwrap(),
+        tokens: 30,
+        seed: 9,
+        ..MockConfig::default()
+    };
+    let times = |sequence| {
+        let script = script_of(&config, sequence, 0);
+        let steps = (0..).map_while(|index| script.step(index).map(|step| step.at));
+        steps.collect::<Vec<u64>>()
+    };
+    let first = times(1);
+    assert_eq!(first.len(), 31, "the head, and an event each");
+    assert!(first.is_sorted());
+    assert_eq!(first, times(1));
+    assert_ne!(first, times(2));
+}
+
+#[test]
+fn a_prompt_costs_its_words_and_company_stretches_the_gaps() {
+    let config = MockConfig {
+        ttft: Duration::from_millis(10).into(),
+        prefill: Duration::from_micros(500),
+        itl: Duration::from_millis(4).into(),
+        slowdown: 0.5,
+        tokens: 3,
+        late_head: true,
+        ..MockConfig::default()
+    };
+    let at = |serving| {
+        let script = script_of(&config, 1, serving);
+        let steps = (0..).map_while(|index| script.step(index).map(|step| step.at / 1000));
+        steps.collect::<Vec<u64>>()
+    };
+    // Three words; the head leaves with the first token.
+    assert_eq!(at(0), [11_500, 15_500, 19_500]);
+    assert_eq!(at(2), [11_500, 19_500, 27_500]);
 }

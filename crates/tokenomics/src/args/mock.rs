@@ -12,12 +12,25 @@ pub(crate) struct MockArgs {
     /// Port to listen on; 0 for any free one
     #[arg(long, short, value_name = "PORT", default_value_t = 8000)]
     pub(crate) port: u16,
-    /// From the request to the first token, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 50.0)]
-    pub(crate) ttft_ms: f64,
-    /// From one token to the next, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 10.0)]
-    pub(crate) itl_ms: f64,
+    /// From the request to the first token, in milliseconds: 50, normal:50:5 (mean, deviation),
+    /// lognormal:50:0.5 (median, sigma), gamma:50:2 (mean, shape), or 50:80:120 (p50, p90, p99)
+    #[arg(long, value_name = "TIMING", default_value = "50")]
+    pub(crate) ttft_ms: String,
+    /// From one token to the next, in milliseconds, in the same ways
+    #[arg(long, value_name = "TIMING", default_value = "10")]
+    pub(crate) itl_ms: String,
+    /// What each word of a prompt adds to the first token, in microseconds
+    #[arg(long, value_name = "US", default_value_t = 0.0)]
+    pub(crate) prefill_us_per_word: f64,
+    /// How much longer the gaps are for each request served beside: 0.1 makes them twice as long beside ten
+    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    pub(crate) slowdown: f64,
+    /// Send the head of a stream with its first token, not at once
+    #[arg(long)]
+    pub(crate) late_head: bool,
+    /// Seed of timings and faults
+    #[arg(long, value_name = "SEED", default_value_t = 42)]
+    pub(crate) seed: u64,
     /// Tokens per choice, unless the request's own limit is lower
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) tokens: u32,
@@ -42,6 +55,12 @@ pub(crate) struct MockArgs {
     /// Something to go wrong, such as reset:3 or status:429:7; a wrong name lists them all
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Option<String>,
+    /// The part of the requests that it happens to; a request's own x-mock-fault header happens always
+    #[arg(long, value_name = "PART", default_value_t = 1.0, requires = "fault")]
+    pub(crate) fault_rate: f64,
+    /// Seconds after the start between which it happens, such as 10:20
+    #[arg(long, value_name = "FROM:TO", requires = "fault")]
+    pub(crate) fault_window: Option<String>,
     /// Answer 401 without this key
     #[arg(long, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
@@ -64,4 +83,5 @@ const EXAMPLES: &str = "\
 Examples:
   tokenomics mock --port 8099 --ttft-ms 50 --itl-ms 10 --tokens 64
   tokenomics mock --port 0 --truth truth.jsonl
-  tokenomics mock --fault status:429:7";
+  tokenomics mock --ttft-ms lognormal:300:0.6 --itl-ms gamma:12:4 --slowdown 0.02
+  tokenomics mock --fault status:429:7 --fault-rate 0.05 --fault-window 30:60";

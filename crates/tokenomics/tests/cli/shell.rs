@@ -177,8 +177,8 @@ fn typed(argument: &str) -> String {
 /// A provider that answers at once and then every 2 ms, and its base URL.
 pub(crate) fn provider(config: MockConfig) -> (MockHandle, String) {
     let config = MockConfig {
-        ttft: Duration::from_millis(5),
-        itl: Duration::from_millis(2),
+        ttft: Duration::from_millis(5).into(),
+        itl: Duration::from_millis(2).into(),
         ..config
     };
     let server = mock::spawn(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config, None).unwrap();

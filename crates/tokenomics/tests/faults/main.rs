@@ -21,8 +21,8 @@ use std::time::Duration;
 /// Tokens after 5 ms, and then every millisecond.
 fn quick() -> MockConfig {
     MockConfig {
-        ttft: Duration::from_millis(5),
-        itl: Duration::from_millis(1),
+        ttft: Duration::from_millis(5).into(),
+        itl: Duration::from_millis(1).into(),
         ..MockConfig::default()
     }
 }

@@ -17,7 +17,7 @@ use tempfile::tempdir;
 fn fault_33_ctrl_c_keeps_what_was_measured_and_marks_it() {
     let folder = tempdir().unwrap();
     let provider = Provider::start(MockConfig {
-        itl: Duration::from_millis(5),
+        itl: Duration::from_millis(5).into(),
         ..quick()
     });
     let measure = [

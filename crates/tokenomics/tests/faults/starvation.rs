@@ -44,8 +44,8 @@ fn fault_29_cpu_burners_beside_us_make_the_verdict_say_so() {
     let burners = Burners::light(4.max(2 * processors));
     // A server whose own timing is known, so that whatever is late is late for the burners.
     let config = MockConfig {
-        ttft: Duration::from_millis(50),
-        itl: Duration::from_millis(10),
+        ttft: Duration::from_millis(50).into(),
+        itl: Duration::from_millis(10).into(),
         ..MockConfig::default()
     };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -145,8 +145,9 @@ fn provider(args: &GatewayArgs) -> Result<Provider, Failure> {
         ttft: millis(
             "--provider-first-token-delay-ms",
             args.provider_first_token_delay_ms,
-        )?,
-        itl: millis("--provider-gap-ms", args.provider_gap_ms)?,
+        )?
+        .into(),
+        itl: millis("--provider-gap-ms", args.provider_gap_ms)?.into(),
         tokens: args.provider_stream_content_chunks,
         model: args.model.clone(),
         ..MockConfig::default()
