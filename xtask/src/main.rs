@@ -7,6 +7,7 @@ mod bare;
 mod client;
 mod engine;
 mod gateway;
+mod mock;
 mod pinned;
 mod scheduler;
 
@@ -51,6 +52,8 @@ enum Bench {
         #[arg(long, value_delimiter = ',', default_value = "0,1000,10000,100000")]
         waiting: Vec<usize>,
     },
+    /// The mock provider's speed and punctuality, beside a mock on aiohttp
+    Mock(mock::MockArgs),
     /// What `gateway` says of a relay whose delay is known
     Gateway(gateway::GatewayArgs),
     /// The relay alone: what `gateway` measures
@@ -81,6 +84,7 @@ fn run() -> anyhow::Result<()> {
         Bench::Client { rounds } => client::run(rounds),
         Bench::Engine(args) => engine::run(&args),
         Bench::Scheduler { waiting } => scheduler::run(&waiting),
+        Bench::Mock(args) => mock::run(&args),
         Bench::Gateway(args) => gateway::run(&args),
         Bench::Relay(args) => gateway::relay(&args),
         Bench::Ours(args) => engine::ours(&args),

@@ -7,6 +7,7 @@ use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The client's processor and the server's.
@@ -38,6 +39,7 @@ pub(crate) struct Mock {
     child: Child,
     /// `host:port`.
     pub(crate) address: String,
+    last: Option<JoinHandle<Option<String>>>,
 }
 
 impl Mock {
@@ -57,15 +59,20 @@ impl Mock {
             .and_then(|rest| rest.split('/').next())
             .with_context(|| format!("the mock said: {line}"))?
             .to_owned();
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Mock { child, address })
+        let last = std::thread::spawn(move || lines.map_while(Result::ok).last());
+        Ok(Mock {
+            child,
+            address,
+            last: Some(last),
+        })
     }
 
-    /// Stops it and waits until its truth log is complete.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    /// Stops it and waits until its truth log is complete; the last line that it says.
+    pub(crate) fn stop(mut self) -> Result<String> {
         self.interrupt()?;
         self.child.wait()?;
-        Ok(())
+        let last = self.last.take().and_then(|last| last.join().ok()).flatten();
+        last.context("the mock said nothing at its end")
     }
 
     fn interrupt(&self) -> Result<()> {
