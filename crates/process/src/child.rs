@@ -6,8 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The program that guards children: it calls [`crate::guard`] with what follows `args`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,34 +45,15 @@ impl std::fmt::Display for Ended {
 /// A child that runs behind its guard. It is stopped when this is dropped, and when this process ends in any way.
 pub struct Child {
     name: String,
-    pid: u32,
     log: PathBuf,
     guard: std::process::Child,
     /// The guard ends the child when this closes.
     leash: Option<ChildStdin>,
-    fate: Arc<Fate>,
+    fate: Fate,
 }
 
-#[derive(Default)]
-struct Fate {
-    ended: Mutex<Option<Ended>>,
-    changed: Condvar,
-}
-
-impl Fate {
-    fn get(&self) -> Option<Ended> {
-        self.ended
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn set(&self, ended: Ended) {
-        let mut place = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        place.get_or_insert(ended);
-        self.changed.notify_all();
-    }
-}
+/// How it ended, once it has.
+type Fate = Arc<Mutex<Option<Ended>>>;
 
 impl Child {
     /// Writes its files and starts it. `on_end` is called, on a thread of its own, when it has ended, within some
@@ -107,24 +87,22 @@ impl Child {
         let mut told = BufReader::new(told.map_err(|kind| guard_failed(kind.into()))?);
         let mut first = String::new();
         told.read_line(&mut first).map_err(guard_failed)?;
-        let pid = match started(spec, first.trim_end()) {
-            Ok(pid) => pid,
-            Err(error) => {
-                let _ended = guard.wait();
-                return Err(error);
-            }
-        };
-        let fate = Arc::new(Fate::default());
+        if let Err(error) = started(spec, first.trim_end()) {
+            let _ended = guard.wait();
+            return Err(error);
+        }
+        let fate = Fate::default();
         let known = Arc::clone(&fate);
         std::thread::spawn(move || {
             let mut last = String::new();
             let _ended = told.read_line(&mut last);
-            known.set(ended(last.trim_end()));
+            let mut fate = known.lock().unwrap_or_else(PoisonError::into_inner);
+            *fate = Some(ended(last.trim_end()));
+            drop(fate);
             on_end();
         });
         Ok(Child {
             name: spec.name.clone(),
-            pid,
             log: log.to_owned(),
             guard,
             leash,
@@ -139,14 +117,13 @@ impl Child {
 
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<Ended> {
-        self.fate.get()
+        let fate = self.fate.lock().unwrap_or_else(PoisonError::into_inner);
+        fate.clone()
     }
 
-    /// Its processes: itself and all that it has started.
+    /// Its processes: itself and all that it has started, those among them that have lost their parent.
     pub fn processes(&self) -> Vec<u32> {
-        let mut found = descendants(self.pid);
-        found.push(self.pid);
-        found
+        descendants(self.guard.id())
     }
 
     /// The last lines of its output, at most `lines` and 8 KiB of them.
@@ -163,29 +140,6 @@ impl Child {
     pub fn stop(&mut self) {
         self.leash = None;
         let _ended = self.guard.wait();
-    }
-
-    /// Waits until it has ended by itself, at most `time`.
-    pub fn wait(&self, time: Duration) -> Option<Ended> {
-        let end = Instant::now() + time;
-        let mut ended = self
-            .fate
-            .ended
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        while ended.is_none() {
-            let rest = end.saturating_duration_since(Instant::now());
-            if rest.is_zero() {
-                return None;
-            }
-            ended = self
-                .fate
-                .changed
-                .wait_timeout(ended, rest)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        ended.clone()
     }
 }
 
@@ -219,11 +173,11 @@ fn command(spec: &ChildSpec, guard: &Guard, log: &Path) -> Command {
     command
 }
 
-/// The child's process, or why there is none.
-fn started(spec: &ChildSpec, line: &str) -> Result<u32, ProcessError> {
+/// Why there is no child, where there is none.
+fn started(spec: &ChildSpec, line: &str) -> Result<(), ProcessError> {
     let (name, program) = (spec.name.clone(), spec.program.clone());
     match line.split_once(' ') {
-        Some(("started", pid)) if pid.parse::<u32>().is_ok() => Ok(pid.parse().unwrap_or_default()),
+        _ if line == "started" => Ok(()),
         _ if line == "missing" => Err(ProcessError::NoProgram { name, program }),
         Some(("refused", why)) => Err(ProcessError::Start {
             name,

@@ -30,7 +30,7 @@ pub struct GuardOrder {
 
 /// Starts a child, and ends it and all that it started when `parent` is at its end.
 ///
-/// `say` gets one line when it runs, `started PID`, or `missing` or `refused WORDS` where it does not, and another one
+/// `say` gets one line when it runs, `started`, or `missing` or `refused WORDS` where it does not, and another one
 /// when it has ended: `exited CODE` or `killed SIGNAL`.
 ///
 /// # Errors
@@ -47,7 +47,7 @@ pub fn guard(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return writeln!(say, "missing"),
         Err(error) => return writeln!(say, "refused {error}"),
     };
-    writeln!(say, "started {}", child.id())?;
+    writeln!(say, "started")?;
     say.flush()?;
     let (sender, parent_gone) = channel();
     thread::spawn(move || {

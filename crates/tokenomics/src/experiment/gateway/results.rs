@@ -7,7 +7,7 @@ use stats::{
     Added, AddedLatency, BlockPair, Estimate, Grade, Reason, RequestMetrics, StreamHarm,
     StreamShape, Told, Verdict, added, added_at_rate, quantile, stream_harm, turns,
 };
-use trace::{Nanos, Record, RunFacts};
+use trace::{Nanos, Outcome, Record, RunFacts};
 
 /// More of a processor than this, and the client or the mock may be what is measured.
 const SHARE_MAX: f64 = 0.7;
@@ -128,10 +128,11 @@ impl Results {
             point: None,
             sentence,
         };
-        let failed: Vec<&Record> = records
-            .iter()
-            .filter(|record| !record.outcome.is_complete())
-            .collect();
+        // What we stopped ourselves failed for no fault of theirs.
+        let is_failure = |record: &&Record| {
+            !record.outcome.is_complete() && record.outcome != Outcome::Cancelled
+        };
+        let failed: Vec<&Record> = records.iter().filter(is_failure).collect();
         if let Some(first) = failed.first() {
             let words = first.detail.as_deref().unwrap_or("no words");
             reasons.push(reason(

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::output::say;
 use load::Target;
 use mock::MockHandle;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
@@ -58,7 +59,10 @@ pub(super) struct Scratch(PathBuf);
 impl Scratch {
     pub(super) fn new(invocation: u64) -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("tokenomics-gateway-{invocation}"));
-        std::fs::create_dir_all(&path)
+        // Only for us, and nobody else's from before: a key lies there.
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
             .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))?;
         Ok(Scratch(path))
     }
