@@ -68,9 +68,8 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     ] {
         p = fma::<FMA>(p, r, c);
     }
-    #[allow(clippy::cast_possible_truncation, reason = "between −126 and 127")]
-    let exponent = (n as i32 + 127) << 23;
-    let scale = f32::from_bits(exponent.cast_unsigned());
+    // n lies in the low bits of `shifted`; what is above them leaves with the shift.
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
     if x < -87.3 { 0.0 } else { p * scale }
 }
 

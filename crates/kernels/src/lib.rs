@@ -8,6 +8,7 @@
 
 mod activations;
 mod attention;
+mod bidirectional;
 mod elementwise;
 mod half_precision;
 mod isa;

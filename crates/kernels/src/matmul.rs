@@ -20,6 +20,9 @@ pub(crate) const TILE: usize = 8;
 /// Multiplications that are worth a hand-over between threads.
 const WORTH: usize = 16_384;
 
+/// Bytes of activations that stay in a processor's second cache while all panels pass by.
+const BLOCK_BYTES: usize = 512 << 10;
+
 /// A panel of quantised weights and what it is multiplied with: `rows` rows, at most [`TILE`].
 #[derive(Clone, Copy)]
 pub(crate) struct QuantizedTile<'a> {
@@ -79,12 +82,16 @@ impl Kernels {
         let isa = self.isa();
         let y = Shared::new(y);
         let panels = outputs.div_ceil(LANES);
-        let grain = self.grain(panels, WORTH.div_ceil(rows * inputs * LANES));
-        self.for_each(panels, grain, |range| {
-            for panel in range {
+        let block = w.packed.block_rows(inputs).min(rows);
+        let tasks = panels * rows.div_ceil(block);
+        let grain = self.grain(tasks, WORTH.div_ceil(block * inputs * LANES));
+        self.for_each(tasks, grain, |range| {
+            for task in range {
+                let (panel, begin) = (task % panels, task / panels * block);
+                let end = rows.min(begin + block);
                 let width = LANES.min(outputs - panel * LANES);
-                for first in (0..rows).step_by(TILE) {
-                    let tile = TILE.min(rows - first);
+                for first in (begin..end).step_by(TILE) {
+                    let tile = TILE.min(end - first);
                     let sums = match &w.packed {
                         Packed::F32(values) => {
                             let panel = &values[panel * LANES * inputs..][..LANES * inputs];
@@ -111,7 +118,19 @@ impl Kernels {
     }
 }
 
-fn floats(isa: Isa, panel: &[f32], x: &[f32], rows: usize) -> [Lanes; TILE] {
+impl Packed {
+    /// Rows of activations that are multiplied with every panel before the next ones: whole tiles.
+    fn block_rows(&self, inputs: usize) -> usize {
+        let bytes = match self {
+            Packed::F32(_) => size_of::<f32>(),
+            Packed::Quantized(_) => size_of::<i8>(),
+        };
+        (BLOCK_BYTES / (inputs * bytes) / TILE).max(1) * TILE
+    }
+}
+
+/// `rows` rows of `x`, at most [`TILE`], interleaved as `[inputs][rows]`, times a panel `[inputs][16]`.
+pub(crate) fn floats(isa: Isa, panel: &[f32], x: &[f32], rows: usize) -> [Lanes; TILE] {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Vnni => avx512::float_tile(panel, x, rows),

@@ -66,6 +66,25 @@ pub fn gelu_tanh(x: f32) -> f32 {
     0.5 * x * (1.0 + (root * (x + 0.044_715 * x.powi(3))).tanh())
 }
 
+/// `x·Φ(x)` with Φ the normal distribution, in 64 bits: e^−x²/2 times the series of `erf` (Abramowitz and Stegun, 7.1.6),
+/// whose terms are all of one sign.
+pub fn gelu_erf(x: f32) -> f32 {
+    let x = f64::from(x);
+    let z = x / std::f64::consts::SQRT_2;
+    if z.abs() > 6.0 {
+        // erf is ±1 to the last bit.
+        return x.max(0.0) as f32;
+    }
+    let mut term = z;
+    let mut sum = z;
+    for n in 1..200 {
+        term *= 2.0 * z * z / f64::from(2 * n + 1);
+        sum += term;
+    }
+    let erf = 2.0 / std::f64::consts::PI.sqrt() * (-z * z).exp() * sum;
+    (0.5 * x * (1.0 + erf)) as f32
+}
+
 /// Turns one head by its position; pairs are `(i, i + half)`, or `(2i, 2i + 1)` where `adjacent`.
 pub fn rope(head: &mut [f32], position: u32, inverse_frequencies: &[f32], adjacent: bool) {
     let half = head.len() / 2;
