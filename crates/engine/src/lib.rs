@@ -3,6 +3,7 @@
 mod block_pool;
 mod cost_model;
 mod drive;
+mod encoder;
 mod engine;
 mod event;
 mod gauges;
@@ -16,10 +17,12 @@ mod sampling;
 mod scheduler;
 mod sequence;
 mod slab;
+mod text_queue;
 
 pub use block_pool::{BlockPool, KvBlock, PrefixHits};
 pub use cost_model::{CostModel, StepCost};
 pub use drive::{DriveMode, Host, Submission, drive};
+pub use encoder::{Encoder, TextBatch};
 pub use engine::Engine;
 pub use event::{EngineEvent, FinishReason, TokenLogprob, TokenLogprobs};
 pub use gauges::{Gauges, StepFacts};
@@ -31,6 +34,7 @@ pub use prefix_cache::PrefixNode;
 pub use request::{EngineRequest, Refusal, RequestId, SchedulerConfig};
 pub use sampling::Sampler;
 pub use scheduler::{Sampling, Scheduler};
+pub use text_queue::{BatchLimits, TextId, TextQueue, TextRefusal};
 pub use trace::Nanos;
 
 /// Index into a model's vocabulary.

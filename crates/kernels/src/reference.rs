@@ -68,6 +68,10 @@ pub fn gelu_tanh(x: f32) -> f32 {
 
 /// `x·Φ(x)` with Φ the normal distribution, in 64 bits: e^−x²/2 times the series of `erf` (Abramowitz and Stegun, 7.1.6),
 /// whose terms are all of one sign.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "networks compute in 32 bits"
+)]
 pub fn gelu_erf(x: f32) -> f32 {
     let x = f64::from(x);
     let z = x / std::f64::consts::SQRT_2;

@@ -8,5 +8,6 @@ mod prefix;
 mod random;
 mod scenario;
 mod schedule;
+mod texts;
 mod toy;
 mod virtual_time;
