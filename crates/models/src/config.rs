@@ -1,6 +1,7 @@
 //! The shape of a network: from a `config.json` of Hugging Face's, or from a GGUF file's keys.
 
 use crate::ModelsError;
+use crate::encoder::EncoderConfig;
 use crate::weights::Metadata;
 use kernels::Pairing;
 use serde_json::Value;
@@ -57,24 +58,24 @@ pub struct ModelConfig {
 }
 
 /// Sizes beyond any model that a CPU computes.
-const SIZE_MAX: u64 = 1 << 20;
-const CONTEXT_MAX: u64 = 1 << 24;
-const LAYERS_MAX: u64 = 1024;
+pub(crate) const SIZE_MAX: u64 = 1 << 20;
+pub(crate) const CONTEXT_MAX: u64 = 1 << 24;
+pub(crate) const LAYERS_MAX: u64 = 1024;
 
 /// Where numbers come from, and what to call it in an error.
-struct Source<'a> {
-    path: &'a Path,
-    integer: &'a dyn Fn(&str) -> Option<Option<u64>>,
-    float: &'a dyn Fn(&str) -> Option<Option<f64>>,
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) integer: &'a dyn Fn(&str) -> Option<Option<u64>>,
+    pub(crate) float: &'a dyn Fn(&str) -> Option<Option<f64>>,
 }
 
 impl Source<'_> {
-    fn wrong(&self, what: impl Into<String>) -> ModelsError {
+    pub(crate) fn wrong(&self, what: impl Into<String>) -> ModelsError {
         ModelsError::file(self.path, what)
     }
 
     /// `None` where the key is absent.
-    fn optional(&self, key: &str, most: u64) -> Result<Option<usize>, ModelsError> {
+    pub(crate) fn optional(&self, key: &str, most: u64) -> Result<Option<usize>, ModelsError> {
         match (self.integer)(key) {
             None => Ok(None),
             Some(Some(value)) if (1..=most).contains(&value) => Ok(usize::try_from(value).ok()),
@@ -87,12 +88,18 @@ impl Source<'_> {
         }
     }
 
-    fn size(&self, key: &str, most: u64) -> Result<usize, ModelsError> {
+    pub(crate) fn size(&self, key: &str, most: u64) -> Result<usize, ModelsError> {
         self.optional(key, most)?
             .ok_or_else(|| self.wrong(format!("has no `{key}`, which its architecture needs")))
     }
 
-    fn float_in(&self, key: &str, default: f64, least: f64, most: f64) -> Result<f64, ModelsError> {
+    pub(crate) fn float_in(
+        &self,
+        key: &str,
+        default: f64,
+        least: f64,
+        most: f64,
+    ) -> Result<f64, ModelsError> {
         match (self.float)(key) {
             None => Ok(default),
             Some(Some(value)) if value >= least && value <= most => Ok(value),
@@ -145,9 +152,15 @@ impl ModelConfig {
                 }
             }
             "llama" => Self::llama_json(&source, &value)?,
+            encoder if EncoderConfig::is_family(encoder) => {
+                return Err(source.wrong(format!(
+                    "`model_type` is `{encoder}`, an encoder, which turns texts into vectors and writes none; \
+                     `tokenomics serve` computes embeddings with it"
+                )));
+            }
             other => {
                 return Err(source.wrong(format!(
-                    "`model_type` is `{other}`; gpt2 and llama can be computed"
+                    "`model_type` is `{other}`; gpt2 and llama can be computed, and bert for embeddings"
                 )));
             }
         };

@@ -4,6 +4,7 @@ mod chat_template;
 mod config;
 mod cpu_model;
 mod detokenizer;
+mod encoder;
 mod error;
 mod load;
 mod network;
@@ -15,7 +16,10 @@ pub use chat_template::{ChatMessage, ChatTemplate};
 pub use config::{Architecture, ModelConfig, Rope};
 pub use cpu_model::CpuModel;
 pub use detokenizer::Detokenizer;
+pub use encoder::{CpuEncoder, EncoderConfig, Matryoshka, Pooling};
 pub use error::{ModelsError, TextError};
-pub use load::{DType, LoadOptions, LoadedModel, ModelFacts, ModelSpec, load};
+pub use load::{
+    DType, LoadOptions, Loaded, LoadedEncoder, LoadedModel, ModelFacts, ModelSpec, load, load_any,
+};
 pub use tokenizer::Tokenizer;
 pub use weights::{GgufFile, Metadata, Tensor, TensorData, Weights, open_gguf, open_safetensors};

@@ -1,9 +1,13 @@
 //! From a name or a path to a model that is ready to compute.
 
 mod build;
+mod encoder;
 mod source;
 
+pub use encoder::LoadedEncoder;
+
 use crate::config::ModelConfig;
+use crate::encoder::EncoderConfig;
 use crate::network::Buffers;
 use crate::weights::{open_gguf, open_safetensors};
 use crate::{ChatTemplate, CpuModel, ModelsError, Tokenizer, random};
@@ -21,18 +25,21 @@ pub enum ModelSpec {
     RandomTiny,
     /// GPT-2's smallest shape with random weights.
     RandomGpt2,
+    /// A small encoder with random weights.
+    RandomTinyBert,
     /// A `.gguf` file, or a folder.
     Path(PathBuf),
 }
 
 impl ModelSpec {
-    /// `random:tiny`, `random:gpt2`, or a path.
+    /// `random:tiny`, `random:gpt2`, `random:tiny-bert`, or a path.
     pub fn parse(text: &str) -> Result<Self, ModelsError> {
         match text.strip_prefix("random:") {
             Some("tiny") => Ok(Self::RandomTiny),
             Some("gpt2") => Ok(Self::RandomGpt2),
+            Some("tiny-bert") => Ok(Self::RandomTinyBert),
             Some(other) => Err(ModelsError::Spec(format!(
-                "there is no built-in model random:{other}; there are random:tiny and random:gpt2"
+                "there is no built-in model random:{other}; there are random:tiny, random:gpt2 and random:tiny-bert"
             ))),
             None if Path::new(text).exists() => Ok(Self::Path(PathBuf::from(text))),
             None => Err(ModelsError::Spec(format!(
@@ -111,11 +118,39 @@ struct Text {
     eos: Vec<u32>,
 }
 
-/// Loads a model.
+/// A model that writes texts, or one that turns them into vectors.
+pub enum Loaded {
+    /// It writes.
+    Generator(Box<LoadedModel>),
+    /// It turns into vectors.
+    Encoder(Box<LoadedEncoder>),
+}
+
+/// Loads a model of either kind.
+pub fn load_any(spec: &ModelSpec, options: &LoadOptions) -> Result<Loaded, ModelsError> {
+    let encoder = match spec {
+        ModelSpec::RandomTinyBert => Some(encoder::load_random(options)?),
+        ModelSpec::Path(path) if EncoderConfig::is_in(path) => {
+            Some(encoder::load_folder(path, options)?)
+        }
+        _ => None,
+    };
+    match encoder {
+        Some(encoder) => Ok(Loaded::Encoder(Box::new(encoder))),
+        None => Ok(Loaded::Generator(Box::new(load(spec, options)?))),
+    }
+}
+
+/// Loads a model that writes texts.
 pub fn load(spec: &ModelSpec, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
     match spec {
         ModelSpec::RandomTiny => load_random("random:tiny", random::tiny(), 0.1, options),
         ModelSpec::RandomGpt2 => load_random("random:gpt2", random::gpt2(), 0.02, options),
+        ModelSpec::RandomTinyBert => Err(ModelsError::Spec(
+            "random:tiny-bert is an encoder, which turns texts into vectors and writes none; `tokenomics serve` \
+             computes embeddings with it"
+                .to_owned(),
+        )),
         ModelSpec::Path(path) => match gguf_of(path)? {
             Some(file) => load_gguf(&file, options),
             None => load_folder(path, options),
@@ -315,6 +350,16 @@ fn file_name(path: &Path) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// What the weights are computed in, for people; `exact` where that is 32 bits.
+const fn dtype_name(dtype: DType, exact: bool) -> &'static str {
+    match (dtype, exact) {
+        (DType::Int8, _) => "int8",
+        (DType::Int4, _) => "int4",
+        (_, true) => "f32",
+        _ => "the file's types",
+    }
+}
+
 fn context_tokens(options: &LoadOptions, config: &ModelConfig) -> Result<usize, ModelsError> {
     match options.context_tokens {
         None => Ok(config.context_tokens),
@@ -365,12 +410,7 @@ fn finish(
             ),
         ));
     }
-    let dtype = match (options.dtype, exact) {
-        (DType::Int8, _) => "int8",
-        (DType::Int4, _) => "int4",
-        (_, true) => "f32",
-        _ => "the file's types",
-    };
+    let dtype = dtype_name(options.dtype, exact);
     let cache = KvCache::new(
         config.layers,
         blocks,

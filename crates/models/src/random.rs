@@ -1,6 +1,7 @@
 //! Models of random weights: built in, so that everything runs without a file.
 
 use crate::config::{Architecture, ModelConfig, Rope};
+use crate::encoder::{EncoderConfig, Pooling};
 use kernels::Pairing;
 
 /// A Llama of a few hundred thousand parameters; starts in milliseconds.
@@ -43,6 +44,24 @@ pub(crate) fn gpt2() -> ModelConfig {
         rope: None,
         bos: None,
         eos: vec![256],
+    }
+}
+
+/// A BERT of half a million parameters; starts in milliseconds.
+pub(crate) fn tiny_bert() -> EncoderConfig {
+    EncoderConfig {
+        vocab: 260,
+        hidden: 128,
+        layers: 2,
+        heads: 4,
+        intermediate: 512,
+        positions: 512,
+        token_types: 2,
+        norm_eps: 1e-12,
+        text_tokens_max: 512,
+        pooling: Pooling::Mean,
+        normalize: true,
+        matryoshka: None,
     }
 }
 

@@ -18,7 +18,9 @@ pub struct Tokenizer {
     method: Method,
     table: ByteTable,
     /// Put before a raw prompt.
-    bos: Option<u32>,
+    before: Vec<u32>,
+    /// Put after it.
+    after: Vec<u32>,
 }
 
 enum Method {
@@ -48,8 +50,13 @@ impl Tokenizer {
         let value: serde_json::Value = serde_json::from_slice(json)
             .map_err(|error| wrong(format!("it is no JSON: {error}")))?;
         json::check(&value).map_err(wrong)?;
-        let parsing =
+        let mut parsing =
             tokenizers::Tokenizer::from_bytes(json).map_err(|error| wrong(error.to_string()))?;
+        // Both are a matter of the request: a file that asks for them would cut texts without a word.
+        parsing
+            .with_truncation(None)
+            .map_err(|error| wrong(error.to_string()))?
+            .with_padding(None);
         let mut plain = parsing.clone();
         plain.set_encode_special_tokens(true);
         let table = ByteTable::of(&parsing, &value).map_err(wrong)?;
@@ -59,7 +66,8 @@ impl Tokenizer {
                 plain: Box::new(plain),
             },
             table,
-            bos: None,
+            before: Vec::new(),
+            after: Vec::new(),
         })
     }
 
@@ -92,7 +100,8 @@ impl Tokenizer {
             .unwrap_or(habit)
         {
             let bos = metadata.integer("tokenizer.ggml.bos_token_id");
-            tokenizer.bos = bos.and_then(|id| u32::try_from(id).ok());
+            let bos = bos.and_then(|id| u32::try_from(id).ok());
+            tokenizer.before = bos.into_iter().collect();
         }
         Ok(tokenizer)
     }
@@ -103,15 +112,48 @@ impl Tokenizer {
         Tokenizer {
             method: Method::Bytes,
             table: ByteTable::of_bytes(),
-            bos: None,
+            before: Vec::new(),
+            after: Vec::new(),
         }
     }
 
     /// The token that goes before a raw prompt.
     #[must_use]
     pub(crate) fn with_bos(mut self, bos: Option<u32>) -> Self {
-        self.bos = bos;
+        self.before = bos.into_iter().collect();
         self
+    }
+
+    /// With the tokens around a text that the file's post-processor adds, such as `[CLS]` and `[SEP]`. The byte
+    /// tokenizer has `<|im_start|>` and `<|im_end|>` there.
+    pub(crate) fn with_ends(mut self) -> Result<Self, TextError> {
+        /// Any text will do that every vocabulary knows, be it as an unknown one.
+        const TEXT: &str = "a";
+        let Method::Library { parsing, .. } = &self.method else {
+            (self.before, self.after) = (vec![257], vec![258]);
+            return Ok(self);
+        };
+        let ids = |ends: bool| {
+            let encoding = parsing.encode_fast(TEXT, ends);
+            let encoding = encoding.map_err(|error| TextError::Encode(error.to_string()))?;
+            Ok::<_, TextError>(encoding.get_ids().to_vec())
+        };
+        let (whole, text) = (ids(true)?, ids(false)?);
+        let place = whole
+            .windows(text.len().max(1))
+            .position(|part| part == text)
+            .ok_or_else(|| TextError::Tokenizer {
+                from: String::new(),
+                what: "its post-processor does not keep the text's tokens together".to_owned(),
+            })?;
+        self.after = whole[place + text.len()..].to_vec();
+        self.before = whole[..place].to_vec();
+        Ok(self)
+    }
+
+    /// Tokens that are put around a raw prompt.
+    pub fn end_tokens(&self) -> usize {
+        self.before.len() + self.after.len()
     }
 
     /// Tokens of a text. Where `special`, special tokens in it become their ids, as a rendered chat template needs;
@@ -129,10 +171,22 @@ impl Tokenizer {
         }
     }
 
-    /// Tokens of a raw prompt: with the beginning-of-text token where the model wants one.
+    /// Tokens of a raw prompt: with the tokens around it that the model wants.
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, TextError> {
-        let ids = self.encode(text, false)?;
-        Ok(self.bos.into_iter().chain(ids).collect())
+        self.encode_prompt_within(text, usize::MAX)
+    }
+
+    /// The same, of at most `tokens_max` tokens: what is too much is left out at the text's end.
+    pub fn encode_prompt_within(
+        &self,
+        text: &str,
+        tokens_max: usize,
+    ) -> Result<Vec<u32>, TextError> {
+        let mut ids = self.encode(text, false)?;
+        ids.truncate(tokens_max.saturating_sub(self.end_tokens()));
+        ids.splice(0..0, self.before.iter().copied());
+        ids.extend_from_slice(&self.after);
+        Ok(ids)
     }
 
     /// What a token adds to the text; nothing where it is special or unknown.
@@ -152,7 +206,13 @@ impl Tokenizer {
             .flat_map(|id| self.token_bytes(*id))
             .copied()
             .collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let text = String::from_utf8_lossy(&bytes);
+        // Where words begin with a space, so does the first one.
+        let text = match text.strip_prefix(' ') {
+            Some(rest) if self.table.spaces_words() => rest,
+            _ => &text,
+        };
+        text.to_owned()
     }
 
     /// Tokens that exist.

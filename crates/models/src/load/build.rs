@@ -262,8 +262,24 @@ impl<'a> Builder<'a> {
         shape: &[usize],
     ) -> Result<Tensor, ModelsError> {
         let name = self.names.of(self.architecture, layer, part) + end;
+        self.named(&name, shape)
+    }
+
+    /// A tensor by its whole name.
+    pub(super) fn named(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelsError> {
         self.parameters += shape.iter().product::<usize>();
-        self.source.tensor(&name, shape)
+        self.source.tensor(name, shape)
+    }
+
+    /// The same in 32 bits, which is not packed.
+    pub(super) fn named_values(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Vec<f32>, ModelsError> {
+        let values = self.named(name, shape)?.into_f32();
+        self.bytes += size_of_val(values.as_slice());
+        Ok(values)
     }
 
     /// A tensor in 32 bits, which is not packed.
@@ -274,15 +290,14 @@ impl<'a> Builder<'a> {
         end: &str,
         shape: &[usize],
     ) -> Result<Vec<f32>, ModelsError> {
-        let values = self.tensor(layer, part, end, shape)?.into_f32();
-        self.bytes += size_of_val(values.as_slice());
-        Ok(values)
+        let name = self.names.of(self.architecture, layer, part) + end;
+        self.named_values(&name, shape)
     }
 
     /// The rows of all tensors as one matrix, in the numbers that were asked for.
     ///
     /// Quantised tensors that do not stack as they are (of different types) are stacked in 8 bits.
-    fn pack(&mut self, tensors: Vec<Tensor>) -> Matrix {
+    pub(super) fn pack(&mut self, tensors: Vec<Tensor>) -> Matrix {
         let matrix = self.pack_rows(tensors);
         self.bytes += matrix.bytes();
         matrix

@@ -12,6 +12,8 @@ pub(super) struct ByteTable {
     special: Vec<bool>,
     /// Ids beyond the table, of random models, are one printable character.
     fillers: bool,
+    /// Each word has a space before it, the first one too.
+    spaces_words: bool,
 }
 
 /// What a vocabulary's strings mean.
@@ -21,6 +23,8 @@ enum Spelling {
     ByteLevel,
     /// `▁` is a space, `<0x0A>` a byte.
     SentencePiece,
+    /// `##` before what goes on with a word; all else is a word of its own.
+    WordPiece,
 }
 
 impl ByteTable {
@@ -36,6 +40,7 @@ impl ByteTable {
         }
         let characters = characters();
         let mut table = Self::empty(false);
+        table.spaces_words = matches!(spelling, Spelling::WordPiece);
         for (id, name) in (0..).zip(names) {
             let is_added = added.get(&id);
             let bytes = match (&name, is_added) {
@@ -67,6 +72,7 @@ impl ByteTable {
             bytes: Vec::new(),
             special: Vec::new(),
             fillers,
+            spaces_words: false,
         }
     }
 
@@ -81,6 +87,10 @@ impl ByteTable {
 
     pub(super) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    pub(super) fn spaces_words(&self) -> bool {
+        self.spaces_words
     }
 
     pub(super) fn is_special(&self, id: u32) -> bool {
@@ -111,9 +121,11 @@ fn spelling(json: &Value) -> Result<Spelling, String> {
         || decoder.contains('▁')
     {
         Ok(Spelling::SentencePiece)
+    } else if decoder.contains("WordPiece") {
+        Ok(Spelling::WordPiece)
     } else {
         Err(
-            "its decoder is neither ByteLevel, ByteFallback nor Metaspace, and no other is known"
+            "its decoder is neither ByteLevel, ByteFallback, Metaspace nor WordPiece, and no other is known"
                 .to_owned(),
         )
     }
@@ -135,6 +147,10 @@ fn spell(spelling: Spelling, name: &str, characters: &HashMap<char, u8>) -> Vec<
                 None => name.replace('▁', " ").into_bytes(),
             }
         }
+        Spelling::WordPiece => match name.strip_prefix("##") {
+            Some(rest) if !rest.is_empty() => rest.as_bytes().to_vec(),
+            _ => format!(" {name}").into_bytes(),
+        },
     }
 }
 

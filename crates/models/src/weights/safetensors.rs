@@ -95,6 +95,10 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, ModelsError> {
     Ok(names.iter().map(|name| folder.join(name)).collect())
 }
 
+/// Whole numbers are no weights: what torch keeps beside them, such as the positions 0, 1, 2, … of a BERT. Nobody asks for
+/// them, so they are not read.
+const COUNTS: [&str; 3] = ["I64", "I32", "BOOL"];
+
 #[derive(Deserialize)]
 struct Description {
     dtype: String,
@@ -154,6 +158,9 @@ pub(crate) fn parse(
         }
         let description: Description =
             serde_json::from_value(value).map_err(|error| format!("tensor `{name}`: {error}"))?;
+        if COUNTS.contains(&description.dtype.as_str()) {
+            continue;
+        }
         let entry = entry(&name, description, data, length)?;
         if entries.insert(name.clone(), entry).is_some() {
             return Err(format!("has the tensor `{name}` twice"));

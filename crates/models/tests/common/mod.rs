@@ -246,11 +246,30 @@ fn side_by_side(values: &[f32], heads: usize, inputs: usize) -> Vec<f32> {
 /// A copy of a model of `data` in a folder of its own, to be damaged.
 pub(crate) fn copy(folder: &str) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(data(folder)).unwrap() {
+    copy_all(&data(folder), copy.path());
+    copy
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        if entry.file_name() != "golden.json" {
-            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_all(&entry.path(), &to);
+        } else if entry.file_name() != "golden.json" {
+            std::fs::copy(entry.path(), to).unwrap();
         }
     }
-    copy
+}
+
+/// Replaces the header of a folder's weights and keeps their numbers.
+pub(crate) fn rename_tensors(folder: &Path, change: impl FnOnce(&str) -> String) {
+    let path = folder.join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let size = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let header = change(std::str::from_utf8(&bytes[8..8 + size]).unwrap());
+    let length = (header.len() as u64).to_le_bytes();
+    let all = [&length, header.as_bytes(), &bytes[8 + size..]].concat();
+    std::fs::write(&path, all).unwrap();
 }
