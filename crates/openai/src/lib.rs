@@ -8,6 +8,8 @@ mod api_error;
 mod body;
 mod chunk;
 mod chunk_template;
+mod embedding_reply;
+mod embedding_request;
 mod endpoint;
 mod error;
 mod event;
@@ -21,6 +23,7 @@ mod reply;
 mod request;
 mod request_view;
 mod response;
+mod score;
 mod server_request;
 mod sse;
 mod stream;
@@ -29,6 +32,10 @@ mod usage;
 pub use api_error::ApiError;
 pub use body::{completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
+pub use embedding_reply::EmbeddingReply;
+pub use embedding_request::{
+    EmbeddingInput, EmbeddingLimits, EmbeddingRequest, VectorEncoding, VectorSizes,
+};
 pub use endpoint::Endpoint;
 pub use error::{RequestError, StreamError, excerpt};
 pub use event::{EventKind, StreamEvent};
@@ -41,6 +48,7 @@ pub use reply::{LogprobEntry, Piece, ReplyWriter, TokenCounts};
 pub use request::{RequestOptions, RequestTemplate};
 pub use request_view::RequestView;
 pub use response::{Completion, error_message};
+pub use score::{RerankRequest, ScoreRequest, rerank_body, score_body};
 pub use server_request::{
     Prompt, RequestLimits, ServerRequest, StreamUsage, parse_body, token_ids,
 };
