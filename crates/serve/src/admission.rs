@@ -15,7 +15,7 @@ pub(crate) struct Admission {
 
 #[derive(Debug)]
 struct State {
-    /// Accepted, and not yet in the engine's own counts.
+    /// Sequences that are accepted, and not yet in the engine's own counts.
     inbox: usize,
     /// Accepted, and their answers are not at their end.
     answers: usize,
@@ -96,6 +96,12 @@ impl Admission {
     /// There is room in the queue, and also in the places that run unless a step has left somebody
     /// waiting.
     pub(crate) fn enter(&self) -> Result<(), Closed> {
+        self.enter_with(1)
+    }
+
+    /// The same for a request that brings so many sequences. Where there is a place for one, all come
+    /// in: a request that is larger than the queue would never be served otherwise.
+    pub(crate) fn enter_with(&self, sequences: usize) -> Result<(), Closed> {
         let mut state = self.state();
         if let Some(reason) = state.failed {
             return Err(Closed::Failed(reason));
@@ -114,7 +120,7 @@ impl Admission {
                 queue_max: self.queue_max,
             });
         }
-        state.inbox += 1;
+        state.inbox += sequences;
         state.answers += 1;
         Ok(())
     }
@@ -128,7 +134,7 @@ impl Admission {
         }
     }
 
-    /// The engine thread took `taken` requests from the inbox, and is at these counts now.
+    /// The engine thread took `taken` sequences from the inbox, and is at these counts now.
     pub(crate) fn taken(&self, taken: usize, gauges: Gauges) {
         let mut state = self.state();
         state.inbox = state.inbox.saturating_sub(taken);

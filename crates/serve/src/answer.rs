@@ -95,7 +95,7 @@ pub(crate) struct Answer {
     key: u64,
     deltas: mpsc::Receiver<Delta>,
     cut: Arc<OnceLock<Cut>>,
-    commands: Sender<Command>,
+    commands: Sender<Command<Submission>>,
     admission: Arc<Admission>,
     /// The engine knows nothing of it any more.
     ended: bool,
@@ -105,7 +105,7 @@ impl Answer {
     /// Lets a request in and sends it to the engine thread.
     pub(crate) async fn ask(
         request: Ask,
-        commands: &Sender<Command>,
+        commands: &Sender<Command<Submission>>,
         admission: &Arc<Admission>,
     ) -> Result<Answer, AskError> {
         admission.enter().map_err(AskError::Closed)?;

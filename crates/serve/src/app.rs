@@ -1,14 +1,12 @@
 use crate::admission::{Admission, Closed};
 use crate::codec::TextCodec;
-use crate::engine_thread::Command;
 use crate::http::{Head, Method, Reply, Whole};
 use crate::metrics::Metrics;
-use crate::prepare::Capacity;
-use openai::{ApiError, Endpoint};
+use crate::task::{Compare, Task};
+use openai::{ApiError, Endpoint, RequestLimits};
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What all connections share.
@@ -17,12 +15,13 @@ pub(crate) struct App {
     pub(crate) api_key: Option<String>,
     /// Unix time of the start, in seconds.
     pub(crate) created: u64,
-    pub(crate) capacity: Capacity,
+    /// What a prompt or a text may be.
+    pub(crate) limits: RequestLimits,
+    /// What the model does.
+    pub(crate) task: Task,
     pub(crate) codec: Arc<TextCodec>,
-    pub(crate) commands: Sender<Command>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Arc<Mutex<Metrics>>,
-    pub(crate) pieces_max: usize,
     pub(crate) serial: Serial,
 }
 
@@ -56,6 +55,8 @@ impl Serial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Complete(Endpoint),
+    Embed,
+    Compare(Compare),
     Models,
     Model,
     Tokenize,
@@ -80,6 +81,11 @@ impl App {
                         (Route::Complete(Endpoint::ChatCompletions), Method::Post)
                     }
                     "/v1/completions" => (Route::Complete(Endpoint::Completions), Method::Post),
+                    "/v1/embeddings" => (Route::Embed, Method::Post),
+                    "/v1/score" | "/score" => (Route::Compare(Compare::Score), Method::Post),
+                    "/v1/rerank" | "/v2/rerank" | "/rerank" => {
+                        (Route::Compare(Compare::Rerank), Method::Post)
+                    }
                     "/v1/models" => (Route::Models, Method::Get),
                     "/tokenize" => (Route::Tokenize, Method::Post),
                     "/detokenize" => (Route::Detokenize, Method::Post),
@@ -92,7 +98,7 @@ impl App {
                             let id = String::from_utf8_lossy(&id);
                             return Err(Whole::error(&self.no_such_model(&id)));
                         }
-                        None => return Err(Whole::error(&no_such_path())),
+                        None => return Err(Whole::error(&self.task.no_such_path())),
                     },
                 }
             }
@@ -108,6 +114,8 @@ impl App {
     pub(crate) async fn answer(self: &Arc<Self>, route: Route, body: Vec<u8>) -> Reply {
         Reply::Whole(match route {
             Route::Complete(endpoint) => return self.complete(endpoint, body).await,
+            Route::Embed => self.embed(body).await,
+            Route::Compare(compare) => self.compare(compare, body).await,
             Route::Models => Whole::json(
                 format!("{{\"object\":\"list\",\"data\":[{}]}}", self.model()).into_bytes(),
             ),
@@ -124,7 +132,11 @@ impl App {
             },
             Route::Metrics => {
                 let metrics = self.metrics().clone();
-                let text = metrics.text(&self.model_name, &self.admission.gauges());
+                let gauges = self.admission.gauges();
+                let text = match &self.task {
+                    Task::Generate(_) => metrics.text(&self.model_name, &gauges),
+                    Task::Embed(_) => metrics.encoder_text(&self.model_name, &gauges),
+                };
                 Whole {
                     content_type: "text/plain; version=0.0.4; charset=utf-8",
                     ..Whole::json(text.into_bytes())
@@ -162,7 +174,7 @@ impl App {
             "object": "model",
             "created": self.created,
             "owned_by": "tokenomics",
-            "max_model_len": self.capacity.limits.context_tokens,
+            "max_model_len": self.limits.context_tokens,
         })
         .to_string()
     }
@@ -183,6 +195,14 @@ impl App {
         }
     }
 
+    /// A request may name no model but this one.
+    pub(crate) fn check_model(&self, asked: Option<&str>) -> Result<(), ApiError> {
+        match asked {
+            Some(asked) if asked != self.model_name => Err(self.no_such_model(asked)),
+            _ => Ok(()),
+        }
+    }
+
     /// The refusal of a model that is not this one.
     pub(crate) fn no_such_model(&self, asked: &str) -> ApiError {
         ApiError {
@@ -198,15 +218,6 @@ impl App {
             )
         }
     }
-}
-
-fn no_such_path() -> ApiError {
-    ApiError::refused(
-        404,
-        "there is no such path; there are /v1/chat/completions, /v1/completions, /v1/models, \
-         /tokenize, /detokenize, /health, /health/ready and /metrics",
-        "not_found",
-    )
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {

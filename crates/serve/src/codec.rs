@@ -1,5 +1,8 @@
-use models::{ChatMessage, ChatTemplate, Detokenizer, LoadedModel, TextError, Tokenizer};
-use openai::{ApiError, Message};
+use models::{
+    ChatMessage, ChatTemplate, CpuEncoder, Detokenizer, LoadedEncoder, LoadedModel, Matryoshka,
+    TextError, Tokenizer,
+};
+use openai::{ApiError, Message, VectorSizes};
 use std::sync::Arc;
 
 /// What text becomes on its way to a model and back.
@@ -21,6 +24,21 @@ impl TextCodec {
             eos: loaded.eos,
         };
         (loaded.model, codec)
+    }
+
+    /// That of a loaded encoder, the encoder itself, and what its vectors may be cut to.
+    pub fn of_encoder(loaded: LoadedEncoder) -> (CpuEncoder, TextCodec, VectorSizes) {
+        let sizes = match &loaded.encoder.config().matryoshka {
+            None => VectorSizes::Whole,
+            Some(Matryoshka::Any) => VectorSizes::Any,
+            Some(Matryoshka::Listed(sizes)) => VectorSizes::Listed(sizes.clone()),
+        };
+        let codec = TextCodec {
+            tokenizer: loaded.tokenizer,
+            template: None,
+            eos: Vec::new(),
+        };
+        (loaded.encoder, codec, sizes)
     }
 
     /// The tokens of a chat, with the beginning of the answer.
@@ -49,6 +67,29 @@ impl TextCodec {
         self.tokenizer
             .encode_prompt(text)
             .map_err(|error| text_fault("prompt", &error))
+    }
+
+    /// The tokens of a text for an encoder, cut to `truncate` where that is given; `name` is its field.
+    pub(crate) fn text(
+        &self,
+        text: &str,
+        truncate: Option<usize>,
+        name: impl Fn() -> String,
+    ) -> Result<Vec<u32>, ApiError> {
+        let most = truncate.unwrap_or(usize::MAX);
+        let ends = self.tokenizer.end_tokens();
+        if most <= ends {
+            return Err(ApiError::invalid(
+                "truncate_prompt_tokens",
+                format!(
+                    "`truncate_prompt_tokens` must be above {ends}, the tokens that are put around each text, got \
+                     `{most}`"
+                ),
+            ));
+        }
+        self.tokenizer
+            .encode_prompt_within(text, most)
+            .map_err(|error| text_fault(&name(), &error))
     }
 
     /// The tokens of a text that nothing is added to.

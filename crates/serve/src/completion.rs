@@ -1,8 +1,9 @@
 use crate::answer::{Answer, Ask, AskError};
 use crate::app::App;
 use crate::http::{Reply, Whole};
-use crate::prepare::{engine_request, prompt_field, prompt_tokens, refusal};
+use crate::prepare::{Capacity, engine_request, prompt_field, prompt_tokens, refusal};
 use crate::stream::{Progress, TokenStream, whole};
+use crate::task::Task;
 use engine::EngineRequest;
 use openai::{ApiError, Endpoint, Prompt, ReplyWriter, ServerRequest};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Bodies up to this size are tokenised in place; longer ones beside the threads that speak HTTP,
 /// since others' tokens would wait meanwhile.
-const IN_PLACE_BYTES_MAX: usize = 32 << 10;
+pub(crate) const IN_PLACE_BYTES_MAX: usize = 32 << 10;
 
 impl App {
     /// `/v1/chat/completions` and `/v1/completions`.
@@ -27,14 +28,17 @@ impl App {
         body: Vec<u8>,
     ) -> Result<Reply, ApiError> {
         let arrived = Instant::now();
+        let Task::Generate(generator) = &self.task else {
+            return Err(self.task.elsewhere());
+        };
         // Before any work: who is turned away shall be it at once.
         if let Some(closed) = self.admission.closed() {
             return Err(self.turned_away(closed));
         }
         let (key, random) = self.serial.pair();
         let in_place = body.len() <= IN_PLACE_BYTES_MAX;
-        let app = Arc::clone(self);
-        let prepare = move || app.prepare(endpoint, &body, random);
+        let (app, capacity) = (Arc::clone(self), generator.capacity);
+        let prepare = move || app.prepare(endpoint, &body, &capacity, random);
         let (request, engine_request) = if in_place {
             prepare()?
         } else {
@@ -45,7 +49,7 @@ impl App {
         let prompt_tokens = engine_request.prompt.len();
         let pieces_max = if request.stream {
             // A step may bring a piece to each choice.
-            self.pieces_max.max(2 * request.n)
+            generator.pieces_max.max(2 * request.n)
         } else {
             // We are the reader; there are no more pieces than tokens, and an end.
             request.n * (engine_request.params.tokens_max + 1)
@@ -57,7 +61,7 @@ impl App {
             arrived,
             pieces_max,
         };
-        let answer = Answer::ask(ask, &self.commands, &self.admission)
+        let answer = Answer::ask(ask, &generator.commands, &self.admission)
             .await
             .map_err(|error| self.ask_error(error, endpoint))?;
         let kind = match endpoint {
@@ -88,24 +92,15 @@ impl App {
         &self,
         endpoint: Endpoint,
         body: &[u8],
+        capacity: &Capacity,
         seed: u64,
     ) -> Result<(ServerRequest, EngineRequest), ApiError> {
-        let mut request = ServerRequest::parse(body, endpoint, &self.capacity.limits)?;
-        if let Some(model) = &request.model
-            && *model != self.model_name
-        {
-            return Err(self.no_such_model(model));
-        }
+        let mut request = ServerRequest::parse(body, endpoint, &capacity.limits)?;
+        self.check_model(request.model.as_deref())?;
         let prompt = std::mem::replace(&mut request.prompt, Prompt::Tokens(Vec::new()));
         let tokens = prompt_tokens(prompt, &self.codec)?;
-        let engine_request = engine_request(
-            &request,
-            tokens,
-            endpoint,
-            &self.capacity,
-            &self.codec,
-            seed,
-        )?;
+        let engine_request =
+            engine_request(&request, tokens, endpoint, capacity, &self.codec, seed)?;
         Ok((request, engine_request))
     }
 
@@ -122,13 +117,13 @@ impl App {
         }
     }
 
-    fn turned_away(&self, closed: crate::admission::Closed) -> ApiError {
+    pub(crate) fn turned_away(&self, closed: crate::admission::Closed) -> ApiError {
         self.metrics().reject(closed.label());
         closed.error()
     }
 }
 
-fn unix_seconds() -> u64 {
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -10,13 +10,20 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the engine thread is told. The channel has no bound of its own: each request that was let in
+/// What an engine thread is told. The channel has no bound of its own: each request that was let in
 /// sends two at most, and the door counts requests.
-pub(crate) enum Command {
+pub(crate) enum Command<S> {
     /// A request.
-    Submit(Box<Submission>),
+    Submit(Box<S>),
     /// The client of this key went away.
     Abort(u64),
+    /// The server ends.
+    Order(Order),
+}
+
+/// What the server itself tells an engine thread, whatever its model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
     /// All answers end now, with an error event.
     CutAll,
     /// The thread ends now.
@@ -24,13 +31,14 @@ pub(crate) enum Command {
 }
 
 /// The engine is gone: what health says from then on.
-const PANICKED: &str = "the engine has panicked and computes nothing any more; restart the server";
+pub(crate) const PANICKED: &str =
+    "the engine has panicked and computes nothing any more; restart the server";
 
 /// Owns the engine, and what running requests need beside it.
 pub(crate) struct EngineThread<M: Model> {
     engine: Engine<M>,
     codec: Arc<TextCodec>,
-    commands: Receiver<Command>,
+    commands: Receiver<Command<Submission>>,
     admission: Arc<Admission>,
     metrics: Arc<Mutex<Metrics>>,
     live: HashMap<RequestId, Live>,
@@ -44,7 +52,7 @@ impl<M: Model> EngineThread<M> {
     pub(crate) fn new(
         engine: Engine<M>,
         codec: Arc<TextCodec>,
-        commands: Receiver<Command>,
+        commands: Receiver<Command<Submission>>,
         admission: Arc<Admission>,
         metrics: Arc<Mutex<Metrics>>,
     ) -> Self {
@@ -117,8 +125,8 @@ impl<M: Model> EngineThread<M> {
             match command {
                 Some(Command::Submit(submission)) => words.push(self.submit(*submission)),
                 Some(Command::Abort(key)) => self.abort(key),
-                Some(Command::CutAll) => self.abort_all(),
-                Some(Command::Stop) | None => go_on = false,
+                Some(Command::Order(Order::CutAll)) => self.abort_all(),
+                Some(Command::Order(Order::Stop)) | None => go_on = false,
             }
         }
         if changed {

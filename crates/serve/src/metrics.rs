@@ -1,5 +1,7 @@
 //! `/metrics`. Names and meanings are those of vLLM where it has the same number.
 
+mod encoder;
+
 use crate::histogram::Histogram;
 use engine::Gauges;
 use std::collections::BTreeMap;
@@ -38,6 +40,10 @@ pub(crate) struct Metrics {
     pub(crate) slow_readers: u64,
     /// Steps that the model failed.
     pub(crate) failed_steps: u64,
+    /// Batches of an encoder.
+    pub(crate) batches: u64,
+    /// Texts in them.
+    pub(crate) batched_texts: u64,
     pub(crate) time_to_first_token: Histogram,
     pub(crate) inter_token: Histogram,
     pub(crate) time_per_output_token: Histogram,
@@ -54,6 +60,8 @@ impl Metrics {
             aborted: 0,
             slow_readers: 0,
             failed_steps: 0,
+            batches: 0,
+            batched_texts: 0,
             time_to_first_token: Histogram::new(FIRST_TOKEN_ENDS),
             inter_token: Histogram::new(TOKEN_ENDS),
             time_per_output_token: Histogram::new(TOKEN_ENDS),
@@ -151,18 +159,7 @@ impl Metrics {
             "Tokens generated.",
             self.generation_tokens,
         );
-        head(
-            &mut out,
-            "vllm:request_success_total",
-            "counter",
-            "Sequences that ended, by reason.",
-        );
-        for (reason, count) in &self.finished {
-            let _ = writeln!(
-                out,
-                "vllm:request_success_total{{finished_reason=\"{reason}\",{labels}}} {count}"
-            );
-        }
+        self.write_finished(&mut out, &labels);
         for (histogram, name, help) in [
             (
                 &self.time_to_first_token,
@@ -217,18 +214,7 @@ impl Metrics {
             "Steps that the model could not compute.",
             self.failed_steps,
         );
-        head(
-            &mut out,
-            "tokenomics:requests_rejected_total",
-            "counter",
-            "Requests that were not let in, by reason.",
-        );
-        for (reason, count) in &self.rejected {
-            let _ = writeln!(
-                out,
-                "tokenomics:requests_rejected_total{{reason=\"{reason}\",{labels}}} {count}"
-            );
-        }
+        self.write_rejected(&mut out, &labels);
         for (state, count) in [
             ("free", gauges.blocks_free),
             ("cached", gauges.blocks_cached),
@@ -248,6 +234,36 @@ impl Metrics {
             );
         }
         out
+    }
+
+    fn write_finished(&self, out: &mut String, labels: &str) {
+        head(
+            out,
+            "vllm:request_success_total",
+            "counter",
+            "Sequences that ended, by reason.",
+        );
+        for (reason, count) in &self.finished {
+            let _ = writeln!(
+                out,
+                "vllm:request_success_total{{finished_reason=\"{reason}\",{labels}}} {count}"
+            );
+        }
+    }
+
+    fn write_rejected(&self, out: &mut String, labels: &str) {
+        head(
+            out,
+            "tokenomics:requests_rejected_total",
+            "counter",
+            "Requests that were not let in, by reason.",
+        );
+        for (reason, count) in &self.rejected {
+            let _ = writeln!(
+                out,
+                "tokenomics:requests_rejected_total{{reason=\"{reason}\",{labels}}} {count}"
+            );
+        }
     }
 }
 

@@ -168,7 +168,7 @@ pub(crate) fn refusal(refusal: &Refusal, field: &'static str) -> ApiError {
     }
 }
 
-fn context_exceeded(param: &str, message: String) -> ApiError {
+pub(crate) fn context_exceeded(param: &str, message: String) -> ApiError {
     ApiError {
         code: Some("context_length_exceeded"),
         ..ApiError::invalid(param, message)

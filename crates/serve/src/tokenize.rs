@@ -1,5 +1,6 @@
 use crate::app::App;
 use crate::http::Whole;
+use crate::task::Task;
 use openai::{ApiError, Fields, Json, messages, parse_body, token_ids};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ impl App {
             Ok(Ok(tokens)) => Whole::json(
                 serde_json::json!({
                     "count": tokens.len(),
-                    "max_model_len": self.capacity.limits.context_tokens,
+                    "max_model_len": self.limits.context_tokens,
                     "tokens": tokens,
                 })
                 .to_string()
@@ -32,6 +33,12 @@ impl App {
         let json = parse_body(body)?;
         let fields = self.fields(&json)?;
         if fields.get("messages").is_some() {
+            if matches!(self.task, Task::Embed(_)) {
+                return Err(ApiError::invalid(
+                    "messages",
+                    "the model is an encoder and knows no chats; send `prompt`",
+                ));
+            }
             let generate = fields.boolean("add_generation_prompt")?.unwrap_or(true);
             return self.codec.chat(messages(&fields)?, generate);
         }
@@ -55,7 +62,7 @@ impl App {
             let json = parse_body(body)?;
             let fields = self.fields(&json)?;
             let value = fields.get("tokens").unwrap_or(&Json::Null);
-            let tokens = token_ids("tokens", value, &self.capacity.limits, usize::MAX)?;
+            let tokens = token_ids("tokens", value, &self.limits, usize::MAX)?;
             Ok(self.codec.tokenizer.decode(&tokens))
         };
         match text() {
@@ -71,9 +78,7 @@ impl App {
     /// The request's fields, for this model.
     fn fields<'j, 'a>(&self, json: &'j Json<'a>) -> Result<Fields<'j, 'a>, ApiError> {
         let fields = Fields::of(json)?;
-        match fields.string("model")? {
-            Some(model) if model != self.model_name => Err(self.no_such_model(model)),
-            _ => Ok(fields),
-        }
+        self.check_model(fields.string("model")?)?;
+        Ok(fields)
     }
 }

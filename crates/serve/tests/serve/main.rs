@@ -5,6 +5,7 @@
 
 mod api;
 mod bad_input;
+mod embedding;
 mod faults;
 mod streaming;
 mod support;

@@ -92,6 +92,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    pub(crate) fn new(entered: Receiver<()>, go_on: Sender<()>) -> Gate {
+        Gate { entered, go_on }
+    }
+
     /// Waits until the model is in a step.
     pub(crate) fn entered(&self) {
         self.entered.recv_timeout(PATIENCE).expect("a step begins");
