@@ -1,10 +1,11 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
-//! instrument itself, `engine` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
+//! instrument itself, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
 //! machine, now.
 
 mod accuracy;
 mod bare;
 mod client;
+mod embedding;
 mod engine;
 mod gateway;
 mod mock;
@@ -46,6 +47,8 @@ enum Bench {
     },
     /// The engine beside llama.cpp or torch, on the same weights, by turns
     Engine(engine::EngineArgs),
+    /// Our encoder beside sentence-transformers and onnxruntime, on the same weights and texts, by turns
+    Embedding(embedding::EmbeddingArgs),
     /// What the scheduler costs: 256 running sequences, a model that does nothing
     Scheduler {
         /// Requests that wait
@@ -62,6 +65,9 @@ enum Bench {
     /// One measurement of the engine: what `engine` starts
     #[command(hide = true)]
     Ours(engine::OursArgs),
+    /// Our encoder alone: what `embedding` starts
+    #[command(hide = true)]
+    OurEncoder(embedding::OursArgs),
     /// The bare socket reader alone: what `client` compares with
     #[command(hide = true)]
     Bare(bare::BareArgs),
@@ -83,6 +89,8 @@ fn run() -> anyhow::Result<()> {
         Bench::Accuracy { streams } => accuracy::run(&streams),
         Bench::Client { rounds } => client::run(rounds),
         Bench::Engine(args) => engine::run(&args),
+        Bench::Embedding(args) => embedding::run(&args),
+        Bench::OurEncoder(args) => embedding::ours(&args),
         Bench::Scheduler { waiting } => scheduler::run(&waiting),
         Bench::Mock(args) => mock::run(&args),
         Bench::Gateway(args) => gateway::run(&args),

@@ -5,25 +5,66 @@ use crate::failure::Failure;
 use crate::output::say;
 use engine::SchedulerConfig;
 use hub::{Hub, HubConfig, Repo, RepoKind};
-use models::{DType, LoadOptions, LoadedModel, ModelSpec, Tokenizer};
+use models::{
+    DType, LoadOptions, Loaded, LoadedEncoder, LoadedModel, ModelFacts, ModelSpec, Tokenizer,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// More threads than this only wait for each other.
 const THREADS_MAX: usize = 256;
 
-/// Loads the model that the flags name. `environment` looks up a variable.
+/// Loads the model that the flags name, which writes texts. `environment` looks up a variable.
 pub(crate) fn load(
     args: &EngineArgs,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<LoadedModel, Failure> {
     let options = options(args)?;
+    let model = models::load(&spec(args, environment)?, &options).map_err(Failure::usage)?;
+    named(args, environment, model)
+}
+
+/// Loads the model that the flags name, be it an encoder.
+pub(crate) fn load_any(
+    args: &EngineArgs,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<Loaded, Failure> {
+    let options = options(args)?;
+    let loaded = models::load_any(&spec(args, environment)?, &options).map_err(Failure::usage)?;
+    match loaded {
+        Loaded::Generator(model) => {
+            let model = named(args, environment, *model)?;
+            Ok(Loaded::Generator(Box::new(model)))
+        }
+        Loaded::Encoder(_) if args.tokenizer_name.is_some() => Err(Failure::usage(
+            "--tokenizer-name is for models that write texts; an encoder's tokenizer.json lies in its folder",
+        )),
+        Loaded::Encoder(mut encoder) => {
+            if let Some(id) = &args.hf_model_id {
+                encoder.name.clone_from(id);
+            }
+            Ok(Loaded::Encoder(encoder))
+        }
+    }
+}
+
+fn spec(
+    args: &EngineArgs,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<ModelSpec, Failure> {
     let spec = match &args.hf_model_id {
         Some(id) => ModelSpec::parse(&from_hub(id, environment)?.to_string_lossy()),
         None => ModelSpec::parse(&args.model),
     };
-    let spec = spec.map_err(Failure::usage)?;
-    let mut model = models::load(&spec, &options).map_err(Failure::usage)?;
+    spec.map_err(Failure::usage)
+}
+
+/// With the name and the tokenizer that the flags give it.
+fn named(
+    args: &EngineArgs,
+    environment: &impl Fn(&str) -> Option<String>,
+    mut model: LoadedModel,
+) -> Result<LoadedModel, Failure> {
     if let Some(id) = &args.hf_model_id {
         model.name.clone_from(id);
     }
@@ -41,16 +82,13 @@ pub(crate) fn scheduler_config(
     queue_max: usize,
 ) -> Result<SchedulerConfig, Failure> {
     use engine::Model;
-    for (flag, value) in [
-        ("--max-num-seqs", sequences_max),
-        ("--max-num-batched-tokens", args.max_num_batched_tokens),
-    ] {
-        if value == 0 {
-            return Err(Failure::usage(format!(
-                "{flag} must be at least 1, got `0`"
-            )));
-        }
-    }
+    at_least("--max-num-seqs", sequences_max, 1, "")?;
+    at_least(
+        "--max-num-batched-tokens",
+        args.max_num_batched_tokens,
+        1,
+        "",
+    )?;
     Ok(SchedulerConfig {
         blocks: model.model.blocks(),
         sequences_max,
@@ -59,6 +97,38 @@ pub(crate) fn scheduler_config(
         context_tokens: model.model.context_tokens(),
         prefix_cache: !args.no_prefix_cache,
     })
+}
+
+/// The limits of batches of texts for `encoder`, in the fields that a scheduler has for them.
+pub(crate) fn encoder_config(
+    args: &EngineArgs,
+    encoder: &LoadedEncoder,
+    texts_max: usize,
+    queue_max: usize,
+) -> Result<SchedulerConfig, Failure> {
+    use engine::Encoder;
+    let longest = encoder.encoder.text_tokens_max();
+    let tokens_max = args.max_num_batched_tokens;
+    let why = ", the longest text that the model takes, which --max-model-len can lower";
+    at_least("--max-num-seqs", texts_max, 1, "")?;
+    at_least("--max-num-batched-tokens", tokens_max, longest, why)?;
+    Ok(SchedulerConfig {
+        blocks: 0,
+        sequences_max: texts_max,
+        step_tokens_max: tokens_max,
+        queue_max,
+        context_tokens: longest,
+        prefix_cache: false,
+    })
+}
+
+fn at_least(flag: &str, value: usize, least: usize, why: &str) -> Result<(), Failure> {
+    if value >= least {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{flag} must be at least {least}{why}, got `{value}`"
+    )))
 }
 
 fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
@@ -107,26 +177,33 @@ fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
 /// The folder that holds a hub model's files, fetched where they are not in the cache yet.
 fn from_hub(id: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
     let wanted = |name: &str| {
-        // Weights of other formats lie beside, often twice as large; subfolders hold variants.
-        !name.contains('/')
-            && (name.ends_with(".safetensors")
-                || name.ends_with(".safetensors.index.json")
-                || [
-                    "config.json",
-                    "generation_config.json",
-                    "tokenizer.json",
-                    "tokenizer_config.json",
-                    "vocab.json",
-                    "merges.txt",
-                    "chat_template.jinja",
-                ]
-                .contains(&name))
+        // What sentence-transformers says of an encoder's vectors.
+        let of_vectors = [
+            "1_Pooling/config.json",
+            "modules.json",
+            "sentence_bert_config.json",
+        ];
+        // Weights of other formats lie beside, often twice as large; other subfolders hold variants.
+        of_vectors.contains(&name)
+            || !name.contains('/')
+                && (name.ends_with(".safetensors")
+                    || name.ends_with(".safetensors.index.json")
+                    || [
+                        "config.json",
+                        "generation_config.json",
+                        "tokenizer.json",
+                        "tokenizer_config.json",
+                        "vocab.json",
+                        "merges.txt",
+                        "chat_template.jinja",
+                    ]
+                    .contains(&name))
     };
     let files = resolve(id, &wanted, environment)?;
-    let folder = files.iter().find_map(|file| {
-        let is_config = file.file_name().is_some_and(|name| name == "config.json");
-        is_config.then(|| file.parent().unwrap_or(Path::new(".")).to_owned())
-    });
+    let configs = files.iter().filter(|file| file.ends_with("config.json"));
+    // The model's own, not that of a part.
+    let config = configs.min_by_key(|file| file.components().count());
+    let folder = config.map(|file| file.parent().unwrap_or(Path::new(".")).to_owned());
     folder.ok_or_else(|| {
         Failure::failed(format!(
             "the hub's model {id} has no config.json; --model takes a .gguf file of it"
@@ -142,7 +219,7 @@ fn resolve(
     let way_out = |error: &dyn std::error::Error| {
         Failure::failed(format!(
             "cannot get the model {id}: {error}; --model takes a folder or a .gguf file, and \
-             random:tiny or random:gpt2 need none"
+             random:tiny, random:gpt2 or random:tiny-bert need none"
         ))
     };
     let config = HubConfig::from_env(environment).map_err(|error| way_out(&error))?;
@@ -179,11 +256,9 @@ fn tokenizer(
 }
 
 /// What was loaded, in a line.
-pub(crate) fn words(model: &LoadedModel) -> String {
-    let facts = &model.facts;
+pub(crate) fn words(name: &str, facts: &ModelFacts) -> String {
     format!(
-        "{}: {:.1} M parameters in {}, {:.1} MB; {} with {} threads.",
-        model.name,
+        "{name}: {:.1} M parameters in {}, {:.1} MB; {} with {} threads.",
         facts.parameters as f64 / 1e6,
         facts.dtype,
         facts.weight_bytes as f64 / 1e6,

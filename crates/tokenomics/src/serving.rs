@@ -6,6 +6,8 @@ use crate::failure::{Exit, Failure};
 use crate::interrupt::wait_for_stop;
 use crate::model;
 use crate::output::say;
+use engine::{Encoder, SchedulerConfig};
+use models::Loaded;
 use serve::ServeConfig;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,19 +17,23 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let drain = drain(args.drain_seconds)?;
     let key = key(args.api_key.as_deref(), args.api_key_file.as_deref())?;
     let environment = |name: &str| std::env::var(name).ok();
-    let model = model::load(&args.engine, &environment)?;
-    let scheduler =
-        model::scheduler_config(&args.engine, &model, args.max_num_seqs, args.max_queue)?;
-    let name = args.served_model_name.clone().unwrap_or(model.name.clone());
-    let facts = model::words(&model);
-    let limits = format!(
-        "Context of {} tokens, KV cache of {} tokens ({:.0} MB), {} sequences at once, {} waiting.",
-        scheduler.context_tokens,
-        scheduler.blocks * engine::BLOCK_TOKENS,
-        (scheduler.blocks * model.facts.kv_block_bytes) as f64 / 1e6,
-        scheduler.sequences_max,
-        scheduler.queue_max,
-    );
+    let loaded = model::load_any(&args.engine, &environment)?;
+    let (own_name, facts, scheduler, limits) = match &loaded {
+        Loaded::Generator(model) => {
+            let scheduler =
+                model::scheduler_config(&args.engine, model, args.max_num_seqs, args.max_queue)?;
+            let limits = generator_words(&scheduler, model.facts.kv_block_bytes);
+            (&model.name, &model.facts, scheduler, limits)
+        }
+        Loaded::Encoder(model) => {
+            let scheduler =
+                model::encoder_config(&args.engine, model, args.max_num_seqs, args.max_queue)?;
+            let limits = encoder_words(&scheduler, model.encoder.dimensions());
+            (&model.name, &model.facts, scheduler, limits)
+        }
+    };
+    let facts = model::words(own_name, facts);
+    let name = args.served_model_name.as_ref().unwrap_or(own_name).clone();
     load::allow_connections(args.max_num_seqs as u64 + args.max_queue as u64, 1)
         .map_err(Failure::failed)?;
     let config = ServeConfig {
@@ -38,7 +44,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         drain,
         ..ServeConfig::default()
     };
-    let server = serve::spawn(config, model).map_err(Failure::failed)?;
+    let server = serve::spawn_loaded(config, loaded).map_err(Failure::failed)?;
     say(&facts);
     say(&limits);
     say(&format!(
@@ -58,6 +64,27 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         ));
     }
     Ok(Exit::Done)
+}
+
+fn generator_words(scheduler: &SchedulerConfig, kv_block_bytes: usize) -> String {
+    format!(
+        "Context of {} tokens, KV cache of {} tokens ({:.0} MB), {} sequences at once, {} waiting.",
+        scheduler.context_tokens,
+        scheduler.blocks * engine::BLOCK_TOKENS,
+        (scheduler.blocks * kv_block_bytes) as f64 / 1e6,
+        scheduler.sequences_max,
+        scheduler.queue_max,
+    )
+}
+
+fn encoder_words(scheduler: &SchedulerConfig, dimensions: usize) -> String {
+    format!(
+        "Vectors of {dimensions} numbers, of texts of up to {} tokens; {} texts and {} tokens at once, {} texts waiting.",
+        scheduler.context_tokens,
+        scheduler.sequences_max,
+        scheduler.step_tokens_max,
+        scheduler.queue_max,
+    )
 }
 
 fn drain(seconds: f64) -> Result<Duration, Failure> {

@@ -85,7 +85,7 @@ pub(crate) enum DTypeArg {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
-    /// Sequences that run at once, at most
+    /// Sequences that run at once, or texts of an encoder's batch, at most
     #[arg(
         long,
         value_name = "N",
@@ -93,7 +93,7 @@ pub(crate) struct ServeArgs {
         help_heading = "Scheduler"
     )]
     pub(crate) max_num_seqs: usize,
-    /// Requests that wait, at most; more are answered with 429
+    /// Requests that wait, or texts for an encoder, at most; more are answered with 429
     #[arg(
         long,
         value_name = "N",
@@ -146,4 +146,5 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   tokenomics serve --model SmolLM2-135M-Instruct.Q4_1.gguf --port 8000
   tokenomics serve --model random:gpt2 --max-num-seqs 32
+  tokenomics serve --model all-MiniLM-L6-v2       an encoder, at /v1/embeddings; so is random:tiny-bert
   tokenomics serve --hf-model-id HuggingFaceTB/SmolLM2-135M-Instruct";

@@ -41,7 +41,7 @@ pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
         usize::MAX,
     )?;
     if config.args.output_format != OutputFormat::Quiet {
-        say(&model::words(&model));
+        say(&model::words(&model.name, &model.facts));
     }
     let params = SamplingParams {
         eos_tokens: model.eos.clone(),

@@ -56,6 +56,72 @@ fn the_client_of_the_apis_maker_gets_what_it_asks_for() {
 }
 
 #[test]
+fn the_client_of_the_apis_maker_gets_the_vectors_that_it_asks_for() {
+    let Some(python) = std::env::var_os("TOKENOMICS_OPENAI_PYTHON").filter(|_| slow_tests()) else {
+        return;
+    };
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tools/conformance/openai_embeddings.py");
+    let real = std::env::var("TOKENOMICS_MINILM").ok();
+    for model in std::iter::once("random:tiny-bert".to_owned()).chain(real) {
+        let folder = tempdir().unwrap();
+        let (server, url) = serve(folder.path(), &model);
+        let mut client = Command::new(&python);
+        client.arg(&script).args([&url, KEY]).stdin(Stdio::null());
+        let asked = client.output().unwrap();
+        let errors = String::from_utf8_lossy(&asked.stderr);
+        assert!(asked.status.success(), "{model}: {errors}");
+        let held = String::from_utf8_lossy(&asked.stdout);
+        assert_eq!(held.lines().count(), 5, "{held}");
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end().code, Some(0));
+    }
+}
+
+#[test]
+fn an_encoder_says_what_it_takes_and_ends_when_told() {
+    let folder = tempdir().unwrap();
+    let (server, url) = serve(folder.path(), "random:tiny-bert");
+    assert!(url.ends_with("/v1"), "{url}");
+    server.signal(Signal::SIGTERM);
+    let ended = server.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for words in ["Vectors of 128 numbers", "up to 512 tokens", "Stopping"] {
+        assert!(ended.stderr.contains(words), "{words}: {ended:?}");
+    }
+    for (flags, words) in [
+        (
+            &[
+                "serve",
+                "--model",
+                "random:tiny-bert",
+                "--max-num-batched-tokens",
+                "100",
+            ][..],
+            "--max-num-batched-tokens must be at least 512, the longest text that the model takes",
+        ),
+        (
+            &[
+                "serve",
+                "--model",
+                "random:tiny-bert",
+                "--tokenizer-name",
+                "x",
+            ],
+            "--tokenizer-name is for models that write texts",
+        ),
+        (
+            &["scheduler", "--model", "random:tiny-bert"],
+            "`tokenomics serve` computes embeddings with it",
+        ),
+    ] {
+        let ended = run(tokenomics(folder.path(), flags));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(words), "{ended:?}");
+    }
+}
+
+#[test]
 fn chat_against_the_engine_prints_a_run_without_an_error() {
     if !slow_tests() {
         return;
