@@ -83,8 +83,11 @@ impl<E: Encoder> EncoderThread<E> {
             }
             self.admission.stepped(self.gauges(batch.texts.len()));
             let encoded = self.encoder.encode(&batch, &mut vectors);
+            let whole = batch.texts.len() * self.encoder.dimensions();
             let words = match encoded {
-                Ok(()) => self.hand_out(&batch, &vectors),
+                Ok(()) if vectors.len() == whole => self.hand_out(&batch, &vectors),
+                // Who has no vector would wait for ever.
+                Ok(()) => self.fail(&batch, "the model made no vector for some of the texts"),
                 Err(error) => self.fail(&batch, &error.to_string()),
             };
             // Before the words: who gets one may ask for the counts at once.

@@ -68,7 +68,7 @@ impl ServeHandle {
     }
 
     /// Stops gently, and returns when all is stopped: readiness is 503 and new requests are refused
-    /// from now on, those that are in may end within [`ServeConfig::drain`], and the rest gets an
+    /// from now on, those that are in may end within [`ServeConfig::drain`](crate::ServeConfig::drain), and the rest gets an
     /// error event. Returns how many did not end in time.
     pub fn shutdown(&self) -> usize {
         self.admission.drain();
