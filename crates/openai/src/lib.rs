@@ -29,7 +29,7 @@ mod stream;
 mod usage;
 
 pub use api_error::ApiError;
-pub use body::{completion_body, error_body, models_body};
+pub use body::{ChoiceBody, completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use endpoint::Endpoint;
 pub use error::{RequestError, StreamError, excerpt};
