@@ -17,6 +17,19 @@ pub(crate) fn frames(fault: &Fault, completion: &Completion<'_>, frames: Vec<Fra
         Fault::Reset(events) | Fault::Fin(events) | Fault::Truncate(events) => {
             cut_after(events, frames)
         }
+        Fault::Stall { after, span: None } => cut_after(after, frames),
+        Fault::Stall {
+            after,
+            span: Some(span),
+        } => {
+            let kept = kept_after(after, &frames);
+            let span = nanos(span);
+            let mut frames = frames;
+            for frame in &mut frames[kept..] {
+                frame.at = frame.at.saturating_add(span);
+            }
+            frames
+        }
         Fault::ErrorEvent(events) => {
             let mut frames = cut_after(events, frames);
             let at = frames
@@ -88,14 +101,21 @@ fn other(at: u64, bytes: Vec<u8>) -> Frame {
         at,
         bytes,
         kind: FrameKind::Other,
+        tokens: 0,
     }
 }
 
 /// Everything up to the content event number `events`, and nothing after it.
-fn cut_after(events: u32, frames: Vec<Frame>) -> Vec<Frame> {
+fn cut_after(events: u32, mut frames: Vec<Frame>) -> Vec<Frame> {
+    frames.truncate(kept_after(events, &frames));
+    frames
+}
+
+/// How many frames there are up to the content event number `events`.
+fn kept_after(events: u32, frames: &[Frame]) -> usize {
     let mut left = events;
-    let keep = frames.iter().take_while(|frame| match frame.kind {
-        FrameKind::Role => true,
+    let kept = frames.iter().take_while(|frame| match frame.kind {
+        FrameKind::Role | FrameKind::Call => true,
         FrameKind::Other => false,
         FrameKind::Content => {
             let kept = left > 0;
@@ -103,10 +123,7 @@ fn cut_after(events: u32, frames: Vec<Frame>) -> Vec<Frame> {
             kept
         }
     });
-    let keep = keep.count();
-    let mut frames = frames;
-    frames.truncate(keep);
-    frames
+    kept.count()
 }
 
 /// Changes the content event number `event`, from 1.

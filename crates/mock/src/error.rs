@@ -20,6 +20,22 @@ pub enum MockError {
         /// Name of the field in [`crate::MockConfig`].
         field: &'static str,
     },
+    /// A line of a file of recorded timings is none.
+    #[error(
+        "line {line} is no recorded timing: {reason}; write it like {{\"ttft_ms\": 12.3, \"gaps_ms\": [1.0, 2.0]}}"
+    )]
+    RecordedTiming {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of recorded timings holds none.
+    #[error(
+        "no line holds a recorded timing; one for each request is written like \
+         {{\"ttft_ms\": 12.3, \"gaps_ms\": [1.0, 2.0]}}"
+    )]
+    NoRecordedTiming,
     /// No fault of that name, or not with that argument.
     #[error(
         "`{given}` is not a fault the mock can play: {reason}; known are {}",

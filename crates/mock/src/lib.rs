@@ -1,7 +1,8 @@
 //! The mock provider: an OpenAI-compatible server whose timing is scripted and whose log is the
 //! truth.
 //!
-//! It answers chat and text completions with invented text at known times, stamps the clock just
+//! It answers chat and text completions, tool calls, embeddings, scores and rankings with invented
+//! contents at known times, stamps the clock just
 //! before every write of a token event, and plays the faults a client must survive. One thread runs
 //! it, an epoll loop over non-blocking sockets: a general runtime's timers are milliseconds late on
 //! a small machine, and what an instrument is calibrated against must not be. It needs Linux
@@ -11,20 +12,27 @@
 //! which bytes leave when, `exchange` writes them, `service` keeps connections and deadlines, and
 //! `event_loop` turns. The first three are pure.
 
+mod circumstances;
 mod clock;
 mod completion;
 mod config;
 mod connection;
 mod connections;
 mod deadlines;
+mod dice;
 mod distort;
 mod error;
 mod event_loop;
 mod exchange;
 mod fault;
+mod fault_choice;
 mod frames;
+mod gaps;
 mod http;
+mod metrics;
 mod paced;
+mod pooling;
+mod replay;
 mod response;
 mod route;
 mod script;
@@ -34,10 +42,12 @@ mod stamps;
 mod stats;
 mod timing;
 mod truth;
+mod vectors;
 
-pub use config::{MockConfig, RoleChunk};
+pub use config::{MockConfig, Phase, RoleChunk};
 pub use error::MockError;
 pub use fault::{Dialect, Fault};
+pub use replay::RecordedTimings;
 pub use server::{MockHandle, MockServer, StopSignal, spawn};
 pub use stats::{LatenessSummary, MockStats};
 pub use timing::Timing;

@@ -23,6 +23,9 @@ pub(crate) struct Paced {
     /// Content events in each write but the last.
     events_per_write: u32,
     events_in_last: u32,
+    /// Tokens in the same.
+    tokens_per_write: u32,
+    tokens_in_last: u32,
     role: RolePlace,
 }
 
@@ -79,6 +82,12 @@ impl Paced {
         };
         first.extend_from_slice(if writes > 1 { &middle } else { &last });
         let tokens_per_write = u64::from(per_write) * u64::from(tokens_per_event);
+        let before_last = tokens_per_write.saturating_mul(u64::from(writes) - 1);
+        let tokens_in_last = u64::from(completion.tokens).saturating_sub(before_last);
+        let of_all_choices = |tokens: u64| {
+            let tokens = tokens.saturating_mul(u64::from(completion.choices));
+            u32::try_from(tokens).unwrap_or(u32::MAX)
+        };
         Self {
             opening,
             first,
@@ -99,6 +108,8 @@ impl Paced {
             writes: u64::from(writes),
             events_per_write: per_write.saturating_mul(completion.choices),
             events_in_last: events_in_last.saturating_mul(completion.choices),
+            tokens_per_write: of_all_choices(tokens_per_write),
+            tokens_in_last: of_all_choices(tokens_in_last),
             role,
         }
     }
@@ -140,6 +151,8 @@ impl Paced {
             writes: u64::MAX,
             events_per_write: events,
             events_in_last: 0,
+            tokens_per_write: events.saturating_mul(tokens_per_event),
+            tokens_in_last: 0,
             role,
         }
     }
@@ -150,7 +163,7 @@ impl Paced {
             (Some(opening), 0) => {
                 let marks = Marks {
                     role: self.role == RolePlace::Opening,
-                    events: 0,
+                    ..Marks::default()
                 };
                 return Some(StepView {
                     at: 0,
@@ -170,14 +183,15 @@ impl Paced {
             (_, true) => &self.last,
             (_, false) => &self.middle,
         };
-        let events = if is_last {
-            self.events_in_last
+        let (events, tokens) = if is_last {
+            (self.events_in_last, self.tokens_in_last)
         } else {
-            self.events_per_write
+            (self.events_per_write, self.tokens_per_write)
         };
         let marks = Marks {
             role: write == 0 && self.role == RolePlace::First,
             events,
+            tokens,
         };
         let at = match &self.every {
             Every::Span(span) => self.first_at.saturating_add(span.saturating_mul(write)),
@@ -201,14 +215,14 @@ fn start(
     let mut opening = envelope.stream_head();
     let roles = || chunks(completion.role_frames());
     let first_at = completion.token_at(0);
-    match completion.role_at() {
+    let (opening, mut first, role) = match completion.role_at() {
         // Everything is due at once: one write.
         role_at if first_at == 0 || completion.config.late_head => {
-            if role_at.is_none() {
-                return (None, opening, RolePlace::Nowhere);
+            if role_at.is_some() {
+                opening.extend(roles());
             }
-            opening.extend(roles());
-            (None, opening, RolePlace::First)
+            let place = role_at.map_or(RolePlace::Nowhere, |_| RolePlace::First);
+            (None, opening, place)
         }
         None => (Some(opening), Vec::new(), RolePlace::Nowhere),
         Some(0) => {
@@ -216,7 +230,9 @@ fn start(
             (Some(opening), Vec::new(), RolePlace::Opening)
         }
         Some(_) => (Some(opening), roles(), RolePlace::First),
-    }
+    };
+    first.extend(chunks(completion.call_frames()));
+    (opening, first, role)
 }
 
 fn chunks(frames: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {

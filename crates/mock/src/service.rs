@@ -1,21 +1,24 @@
+use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::connection::Connection;
 use crate::connections::Connections;
 use crate::deadlines::Deadlines;
 use crate::exchange::{Exchange, Progress, Turn};
 use crate::http::{self, Parsed};
-use crate::route::{self, Circumstances};
+use crate::metrics;
+use crate::route::{self, Outcome};
 use crate::script::End;
 use crate::stamps::StampedReader;
 use crate::stats::Lateness;
 use crate::truth::TruthWriter;
-use crate::{Fault, MockConfig, MockError, MockStats, clock};
+use crate::vectors::Vectors;
+use crate::{Fault, MockConfig, MockError, MockStats, Phase, clock};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::collections::VecDeque;
 use std::net::TcpStream;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 // Keys of what is no connection; those of connections are below 2^63.
 pub(crate) const LISTENER: u64 = u64::MAX;
@@ -31,18 +34,26 @@ const WRITES_PER_CONNECTION: u32 = 16;
 /// A connection with a started exchange is in `deadlines`, once, or blocked on a full socket, or
 /// hangs by its script.
 pub(crate) struct Service<'a> {
+    /// What holds now.
     config: &'a MockConfig,
+    /// What holds later, in order.
+    phases: &'a [Phase],
+    vectors: Vectors,
     pub(crate) epoll: Epoll,
     pub(crate) deadlines: Deadlines,
     pub(crate) truth: Option<TruthWriter>,
     reader: StampedReader,
     connections: Connections,
-    /// Started exchanges of completion requests.
+    /// Started exchanges of a model's work.
     serving: u32,
     started: Instant,
     /// Connections whose exchange waits for its turn. Those that are gone are passed over.
     waiting: VecDeque<u64>,
+    /// Those of them that are not gone.
+    waiting_count: u64,
     streams: u64,
+    /// How long the one freeze takes, once it is sure to come.
+    freeze: Option<Duration>,
     stats: MockStats,
     lateness: Lateness,
 }
@@ -50,6 +61,7 @@ pub(crate) struct Service<'a> {
 impl<'a> Service<'a> {
     pub(crate) fn new(
         config: &'a MockConfig,
+        phases: &'a [Phase],
         reader: StampedReader,
         truth: Option<TruthWriter>,
     ) -> Result<Self, MockError> {
@@ -57,6 +69,8 @@ impl<'a> Service<'a> {
             .map_err(MockError::system("epoll_create1"))?;
         Ok(Self {
             config,
+            phases,
+            vectors: Vectors::default(),
             epoll,
             deadlines: Deadlines::new()?,
             truth,
@@ -65,6 +79,8 @@ impl<'a> Service<'a> {
             serving: 0,
             started: Instant::now(),
             waiting: VecDeque::new(),
+            waiting_count: 0,
+            freeze: None,
             streams: 0,
             stats: MockStats::default(),
             lateness: Lateness::new(),
@@ -101,7 +117,10 @@ impl<'a> Service<'a> {
         }
         if ready.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
             match connection.read(&mut self.reader) {
-                Ok(1..) => self.take_request(key),
+                Ok(bytes @ 1..) => {
+                    self.stats.received_bytes += bytes as u64;
+                    self.take_request(key);
+                }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Ok(0) | Err(_) => self.close(key),
             }
@@ -124,7 +143,7 @@ impl<'a> Service<'a> {
         }
         let mut turn = Turn {
             writes: WRITES_PER_CONNECTION,
-            events: &mut self.stats.events,
+            stats: &mut self.stats,
             lateness: &mut self.lateness,
         };
         let progress = exchange.advance(&connection.socket, &mut turn);
@@ -151,7 +170,7 @@ impl<'a> Service<'a> {
 
     /// Stops everything for the span of [`Fault::Freeze`].
     pub(crate) fn freeze(&self) {
-        if let Some(Fault::Freeze { span, .. }) = self.config.fault {
+        if let Some(span) = self.freeze {
             thread::sleep(span);
         }
     }
@@ -178,6 +197,8 @@ impl<'a> Service<'a> {
     /// answered.
     fn take_request(&mut self, key: u64) {
         let sequence = self.stats.requests;
+        let since_start = self.started.elapsed();
+        self.keep_phase(since_start);
         let Some(connection) = self
             .connections
             .get(key)
@@ -190,7 +211,7 @@ impl<'a> Service<'a> {
             earlier_on_connection: connection.requests,
             created: clock::realtime() / 1_000_000_000,
             serving: self.serving,
-            since_start: self.started.elapsed(),
+            since_start,
         };
         let Some(bytes) = connection.unparsed() else {
             return;
@@ -201,32 +222,51 @@ impl<'a> Service<'a> {
                 let id = request
                     .id
                     .map(|id| String::from_utf8_lossy(id).into_owned());
-                (
-                    route::answer(self.config, &request, circumstances),
-                    consumed,
-                    id,
-                )
+                let answer = if request.path == route::METRICS {
+                    let gauges = metrics::Gauges {
+                        running: u64::from(self.serving),
+                        waiting: self.waiting_count,
+                        streams: self.streams,
+                    };
+                    let (model, stats) = (&self.config.model, &self.stats);
+                    route::metrics(&request, || {
+                        metrics::text(model, gauges, stats, &self.lateness)
+                    })
+                } else {
+                    route::answer(self.config, &mut self.vectors, &request, circumstances)
+                };
+                (answer, consumed, id)
             }
             Err(refused) => (route::refuse(&refused), bytes.len(), None),
         };
-        let completion = answer.completion;
-        let log = completion && self.truth.is_some();
+        let served = answer.served;
+        let log = served && self.truth.is_some();
         let id = log.then(|| id.unwrap_or_else(|| format!("mock-{sequence}")));
         let arrival = connection.arrival;
+        if let (Some(Fault::Freeze { span, after }), None) = (&answer.freeze, self.freeze) {
+            self.freeze = Some(*span);
+            self.deadlines
+                .push(arrival.kernel.saturating_add(nanos(*after)), FREEZE);
+        }
         connection.exchange = Some(Exchange::new(answer, arrival, id));
         connection.requests += 1;
         connection.consume(consumed);
-        if completion {
-            self.stats.requests += 1;
-            if let (0, Some(Fault::Freeze { after, .. })) = (sequence, &self.config.fault) {
-                self.deadlines
-                    .push(arrival.kernel.saturating_add(nanos(*after)), FREEZE);
-            }
-        }
-        if completion && self.is_full() {
+        self.stats.requests += u64::from(served);
+        if served && self.is_full() {
             self.waiting.push_back(key);
+            self.waiting_count += 1;
         } else {
             self.start(key, arrival.kernel);
+        }
+    }
+
+    /// Goes on to the phase that has begun, where there is one.
+    fn keep_phase(&mut self, since_start: Duration) {
+        while let Some((next, later)) = self.phases.split_first()
+            && next.from <= since_start
+        {
+            self.config = &next.config;
+            self.phases = later;
         }
     }
 
@@ -236,20 +276,21 @@ impl<'a> Service<'a> {
             .is_some_and(|most| self.serving >= most)
     }
 
-    /// Service of the connection's exchange begins, if it did not yet.
-    fn start(&mut self, key: u64, at: u64) {
+    /// Service of the connection's exchange begins, if it did not yet; whether it does.
+    fn start(&mut self, key: u64, at: u64) -> bool {
         let Some(connection) = self.connections.get(key) else {
-            return;
+            return false;
         };
         let Some(exchange) = connection
             .exchange
             .as_mut()
             .filter(|exchange| !exchange.is_started())
         else {
-            return;
+            return false;
         };
         exchange.start(at);
-        self.serving += u32::from(exchange.is_completion());
+        self.serving += u32::from(exchange.is_served());
+        self.stats.prompt_tokens += exchange.account().prompt_tokens;
         if exchange.is_stream() {
             self.streams += 1;
             self.stats.streams += 1;
@@ -257,6 +298,7 @@ impl<'a> Service<'a> {
                 self.stats.concurrent_streams_peak.max(self.streams);
         }
         connection.schedule(at, key, &mut self.deadlines);
+        true
     }
 
     /// The connection's response is written; another request may be there already.
@@ -282,16 +324,42 @@ impl<'a> Service<'a> {
     fn ended(&mut self, exchange: Option<Exchange>) {
         let Some(exchange) = exchange else { return };
         if exchange.is_started() {
-            self.serving -= u32::from(exchange.is_completion());
+            self.serving -= u32::from(exchange.is_served());
             self.streams -= u64::from(exchange.is_stream());
+        } else {
+            self.waiting_count -= u64::from(exchange.is_served());
         }
+        self.count(&exchange);
         if let (Some(truth), Some(record)) = (&mut self.truth, exchange.into_truth()) {
             truth.push(record);
         }
         while !self.is_full()
             && let Some(key) = self.waiting.pop_front()
         {
-            self.start(key, clock::monotonic());
+            let begun = self.start(key, clock::monotonic());
+            self.waiting_count -= u64::from(begun);
+        }
+    }
+
+    /// How a model's work ended.
+    fn count(&mut self, exchange: &Exchange) {
+        if !exchange.is_served() {
+            return;
+        }
+        let (account, stats) = (exchange.account(), &mut self.stats);
+        match account.outcome {
+            Outcome::Refused => stats.refused += 1,
+            Outcome::Fault => stats.faults += 1,
+            Outcome::Complete if !exchange.is_played() => stats.aborted += 1,
+            Outcome::Complete => {
+                stats.complete += 1;
+                let ended = if account.limited {
+                    &mut stats.limited
+                } else {
+                    &mut stats.stopped
+                };
+                *ended += u64::from(account.choices);
+            }
         }
     }
 }

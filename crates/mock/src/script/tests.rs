@@ -1,4 +1,5 @@
 use super::{Body, End, Marks, Script, StepView};
+use crate::circumstances::Circumstances;
 use crate::completion::Completion;
 use crate::response::Envelope;
 use crate::{Dialect, Fault, MockConfig, RoleChunk};
@@ -30,6 +31,9 @@ fn view() -> RequestView {
         n: 1,
         include_usage: true,
         prompt_words: 3,
+        prompts: 1,
+        tool: None,
+        tools_forbidden: false,
     }
 }
 
@@ -63,8 +67,15 @@ fn script_beside(
         request_id: None,
         close: false,
     };
+    let circumstances = Circumstances {
+        sequence,
+        earlier_on_connection: 0,
+        created: 7,
+        serving,
+        since_start: Duration::ZERO,
+    };
     Script::of(
-        &Completion::new(config, view, style, sequence, serving),
+        &Completion::new(config, view, style, config.fault.as_ref(), circumstances),
         &envelope,
     )
 }
@@ -266,7 +277,7 @@ fn a_cut_write_keeps_its_marks_on_its_last_piece_and_the_time_goes_forward() {
         Marks::default(),
         Marks {
             role: true,
-            events: 0,
+            ..Marks::default()
         },
     );
     assert_eq!(
@@ -277,7 +288,8 @@ fn a_cut_write_keeps_its_marks_on_its_last_piece_and_the_time_goes_forward() {
             nothing,
             Marks {
                 role: false,
-                events: 1
+                events: 1,
+                tokens: 1,
             }
         ]
     );
