@@ -1,6 +1,7 @@
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::gaps::Gaps;
+use crate::replay::RecordedTiming;
 use crate::{Fault, MockConfig, RoleChunk, dice};
 use openai::{ChoiceBody, DONE, Endpoint, FrameStyle, RequestView};
 use rand::{RngExt as _, SeedableRng as _};
@@ -56,7 +57,7 @@ impl<'a> Completion<'a> {
         } = circumstances;
         let replay = config.replay.as_ref();
         let recorded = replay.and_then(|replay| replay.of(sequence));
-        let own = recorded.map_or(config.tokens, |recorded| recorded.tokens());
+        let own = recorded.map_or(config.tokens, RecordedTiming::tokens);
         let limit = view.max_tokens.filter(|&limit| limit <= u64::from(own));
         let tokens = limit
             .and_then(|limit| u32::try_from(limit).ok())

@@ -2,6 +2,9 @@ use crate::{Fault, MockError, RecordedTimings, Timing};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Longest embedding.
+pub(crate) const DIMENSIONS_MAX: u32 = 16_384;
+
 /// What the mock provider answers, and when.
 ///
 /// The token `k` (from 0) of a stream is written at `ttft + k · itl` after the request's last byte
@@ -49,7 +52,7 @@ pub struct MockConfig {
     pub fault_keys: BTreeMap<String, Fault>,
     /// The part of the chat answers that call a function, from 0 to 1.
     pub tool_calls: f64,
-    /// Numbers of an embedding, unless the request asks for others. At least 1.
+    /// Numbers of an embedding, unless the request asks for others: 1 to 16,384.
     pub embedding_dimensions: u32,
     /// Where set, a request without this bearer key is answered 401.
     pub api_key: Option<String>,
@@ -107,11 +110,16 @@ impl Default for MockConfig {
 impl MockConfig {
     pub(crate) fn check(&self) -> Result<(), MockError> {
         let counts = [
-            ("embedding_dimensions", self.embedding_dimensions),
             ("tokens_per_event", self.tokens_per_event),
             ("events_per_write", self.events_per_write),
             ("max_concurrent", self.max_concurrent.unwrap_or(1)),
         ];
+        if !(1..=DIMENSIONS_MAX).contains(&self.embedding_dimensions) {
+            return Err(MockError::Dimensions {
+                dimensions: self.embedding_dimensions,
+                most: DIMENSIONS_MAX,
+            });
+        }
         match counts.into_iter().find(|&(_, count)| count == 0) {
             Some((field, _)) => Err(MockError::ZeroCount { field }),
             None => Ok(()),

@@ -14,6 +14,14 @@ pub enum MockError {
         /// What was given.
         text: String,
     },
+    /// An embedding would have no numbers, or too many.
+    #[error("embeddings cannot have {dimensions} dimensions; 1 to {most} are possible")]
+    Dimensions {
+        /// What was given.
+        dimensions: u32,
+        /// The limit.
+        most: u32,
+    },
     /// A count of the configuration is zero.
     #[error("the mock's `{field}` is 0; it must be at least 1, leave it out for the default")]
     ZeroCount {

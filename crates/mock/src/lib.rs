@@ -10,7 +10,8 @@
 //!
 //! The way of a request: `http` finds it in the bytes, `route` says what to answer, `script` says
 //! which bytes leave when, `exchange` writes them, `service` keeps connections and deadlines, and
-//! `event_loop` turns. The first three are pure.
+//! `event_loop` turns. The first three are pure; vectors that were rendered once are kept, which
+//! changes no answer.
 
 mod circumstances;
 mod clock;

@@ -180,7 +180,9 @@ mod tests {
     #[test]
     fn every_number_has_its_name_and_the_buckets_add_up() {
         let mut lateness = Lateness::new();
-        [800, 1_500, 90_000, 3_000_000_000].map(|nanos| lateness.record(nanos));
+        for nanos in [800, 1_500, 90_000, 3_000_000_000] {
+            lateness.record(nanos);
+        }
         let gauges = Gauges {
             running: 3,
             waiting: 2,

@@ -1,15 +1,13 @@
 //! What a request for embeddings, scores or a ranking gets. Pure, but for vectors that are kept.
 
 use crate::MockConfig;
-use crate::config::nanos;
+use crate::config::{DIMENSIONS_MAX, nanos};
 use crate::vectors::{self, VectorStyle, Vectors};
 use openai::{EmbeddingView, PoolingInput, PoolingStyle, RerankView, ScoreView};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use std::borrow::Cow;
 
-/// Longest vector.
-const DIMENSIONS_MAX: u32 = 16_384;
 /// Numbers in one answer, which is some 200 MB of text.
 const NUMBERS_MAX: u64 = 1 << 24;
 
@@ -91,8 +89,8 @@ fn embeddings(
         dimensions,
         base64: view.base64,
     };
-    // A number takes some 12 bytes, and 6 as base64.
-    let each = if view.base64 { 6 } else { 12 };
+    // A number takes 13 bytes at most, as a rule, and 6 as base64.
+    let each = if view.base64 { 6 } else { 13 };
     let bytes = usize::try_from(numbers).unwrap_or_default() * each;
     let mut out = Vec::with_capacity(bytes + 256 + 64 * view.inputs.len());
     style.embeddings(vectors.of(kind, &view.inputs), &mut out);

@@ -78,7 +78,7 @@ fn scores_are_those_of_the_pairs() {
         let answer = json(&config, Pooling::Score, body);
         let data = answer["data"].as_array().unwrap().clone();
         data.iter()
-            .map(|one| one["score"].as_f64().unwrap())
+            .map(|one| one["score"].as_f64().unwrap().to_bits())
             .collect::<Vec<_>>()
     };
     let both = score(r#"{"text_1":"q","text_2":["a","b"]}"#);

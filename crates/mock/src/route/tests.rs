@@ -56,6 +56,23 @@ fn every_route_has_its_status() {
         (CHAT, key, r#"{"messages":[],"n":0}"#, 400),
         (CHAT, key, r#"{"messages":[],"n":129}"#, 400),
         ("POST /v1/completions", key, r#"{"prompt":"a"}"#, 200),
+        (
+            "POST /v1/completions",
+            key,
+            r#"{"prompt":"a","echo":true,"suffix":"b","n":2}"#,
+            200,
+        ),
+        ("POST /v1/embeddings", key, r#"{"input":"a"}"#, 200),
+        ("POST /v1/embeddings", "", r#"{"input":"a"}"#, 401),
+        ("POST /v1/embeddings", key, r#"{"input":[]}"#, 400),
+        ("GET /v1/embeddings", key, "", 405),
+        ("POST /v1/score", key, r#"{"text_1":"a","text_2":"b"}"#, 200),
+        (
+            "POST /rerank",
+            key,
+            r#"{"query":"a","documents":["b"]}"#,
+            200,
+        ),
         ("GET /v1/completions", key, "", 405),
         ("DELETE /v1/models", key, "", 405),
         ("GET /v1", "", "", 404),
@@ -138,4 +155,47 @@ fn a_requests_header_brings_its_own_fault() {
     let refused = ask("x-mock-fault: nonsense\r\n");
     assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
     assert!(refused.contains("nonsense"), "{refused}");
+}
+
+#[test]
+fn a_key_with_a_fault_always_gets_it_and_is_let_in() {
+    let config = MockConfig {
+        api_key: Some("k".to_owned()),
+        fault_keys: [
+            ("limited".to_owned(), "status:429:7".parse().unwrap()),
+            ("stuck".to_owned(), "never".parse().unwrap()),
+        ]
+        .into(),
+        ..MockConfig::default()
+    };
+    let body = r#"{"messages":[],"input":"a"}"#;
+    let ask = |line, key: &str| {
+        let fields = format!("authorization: Bearer {key}\r\n");
+        ask(&config, line, &fields, body, 0)
+    };
+    for line in [CHAT, "POST /v1/embeddings"] {
+        assert!(text(&ask(line, "k")).starts_with("HTTP/1.1 200"));
+        let limited = ask(line, "limited");
+        assert!(text(&limited).contains("retry-after: 7\r\n"));
+        assert_eq!(limited.account.outcome, Outcome::Fault);
+        assert_eq!(ask(line, "stuck").script.end, End::Hang);
+        assert!(text(&ask(line, "other")).starts_with("HTTP/1.1 401"));
+    }
+}
+
+#[test]
+fn too_many_choices_are_refused_with_the_limit() {
+    let prompts = vec!["\"a\""; 33].join(",");
+    let body = format!(r#"{{"prompt":[{prompts}],"n":128}}"#);
+    let text = text(&ask(
+        &MockConfig::default(),
+        "POST /v1/completions",
+        "",
+        &body,
+        0,
+    ));
+    assert!(
+        text.contains("33 prompts with 128 choices each are 4224 choices; 4096"),
+        "{text}"
+    );
 }

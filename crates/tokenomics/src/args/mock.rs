@@ -1,4 +1,4 @@
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -25,9 +25,7 @@ pub(crate) struct MockArgs {
     /// How much longer the gaps are for each request served beside: 0.1 makes them twice as long beside ten
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub(crate) slowdown: f64,
-    /// Play recorded timings, one line for each request in its turn:
-    /// {"ttft_ms": 12.3, "gaps_ms": [1.0, 2.0]}; they take the place of --ttft-ms, --itl-ms and --tokens
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = REPLAY)]
     pub(crate) replay_timings: Option<PathBuf>,
     /// Send the head of a stream with its first token, not at once
     #[arg(long)]
@@ -54,7 +52,7 @@ pub(crate) struct MockArgs {
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub(crate) tool_calls: f64,
     /// Numbers of an embedding, unless the request asks for others
-    #[arg(long, value_name = "N", default_value_t = 384)]
+    #[arg(long, value_name = "N", default_value_t = 384, value_parser = value_parser!(u32).range(1..=16_384))]
     pub(crate) embedding_dimensions: u32,
     /// The model's name
     #[arg(long, value_name = "NAME", default_value = "mock")]
@@ -80,9 +78,7 @@ pub(crate) struct MockArgs {
     /// Log of when each request came and each token left, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
-    /// TOML file of these flags by their names, and of [[phase]] tables that change them at from_s seconds;
-    /// flags that are typed win
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = SCENARIO)]
     pub(crate) scenario: Option<PathBuf>,
 }
 
@@ -95,6 +91,14 @@ pub(crate) enum RoleChunkArg {
     /// Never
     None,
 }
+
+// Not doc comments: those would have their names and JSON in backticks.
+const REPLAY: &str = "\
+Play recorded timings, one line for each request in its turn: {\"ttft_ms\": 12.3, \"gaps_ms\": [1.0, 2.0]}; \
+they take the place of --ttft-ms, --itl-ms and --tokens";
+const SCENARIO: &str = "\
+TOML file of these flags by their names, and of [[phase]] tables that change them at from_s seconds; flags that are \
+typed win";
 
 const EXAMPLES: &str = "\
 Examples:
