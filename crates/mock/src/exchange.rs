@@ -1,5 +1,6 @@
+use crate::answer::{Account, Answer};
 use crate::clock;
-use crate::route::{Account, Answer};
+
 use crate::script::{End, Script};
 use crate::stamps::Arrival;
 use crate::stats::{Lateness, MockStats};

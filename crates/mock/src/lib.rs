@@ -13,6 +13,7 @@
 //! `event_loop` turns. The first three are pure; vectors that were rendered once are kept, which
 //! changes no answer.
 
+mod answer;
 mod circumstances;
 mod clock;
 mod completion;
@@ -44,6 +45,7 @@ mod stats;
 mod timing;
 mod truth;
 mod vectors;
+mod work;
 
 pub use config::{MockConfig, Phase, RoleChunk};
 pub use error::MockError;

@@ -2,7 +2,7 @@
 
 use crate::MockConfig;
 use crate::config::{DIMENSIONS_MAX, nanos};
-use crate::vectors::{self, VectorStyle, Vectors};
+use crate::vectors::{Query, VectorStyle, Vectors};
 use openai::{EmbeddingView, PoolingInput, PoolingStyle, RerankView, ScoreView};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -104,11 +104,17 @@ fn scores(
     created: u64,
 ) -> Result<(Vec<u8>, u64), String> {
     let view = ScoreView::parse(body).map_err(|refused| refused.to_string())?;
-    let pairs = view.pairs.iter();
-    let prompt_tokens = pairs.clone().map(|(a, b)| a.words() + b.words()).sum();
-    let scores: Vec<f64> = pairs
-        .map(|(first, second)| vectors::score(config.seed, first, second))
-        .collect();
+    let queries = view.first.iter();
+    let queries = queries.map(|first| (Query::new(config.seed, first), first.words()));
+    let queries: Vec<(Query, u64)> = queries.collect();
+    // One text is compared with each of the others.
+    let queries = queries.iter().cycle().take(view.second.len());
+    let mut prompt_tokens = 0;
+    let mut scores = Vec::with_capacity(view.second.len());
+    for ((query, words), second) in queries.zip(&view.second) {
+        prompt_tokens += words + second.words();
+        scores.push(query.score(second));
+    }
     let style = PoolingStyle {
         id: &format!("score-{sequence}"),
         model: view.model.as_deref().unwrap_or(&config.model),
@@ -128,14 +134,15 @@ fn ranking(
 ) -> Result<(Vec<u8>, u64), String> {
     let view = RerankView::parse(body).map_err(|refused| refused.to_string())?;
     let query = PoolingInput::Text(Cow::Borrowed(&*view.query));
+    let words = query.words();
+    let query = Query::new(config.seed, &query);
     // The query is read once with each document.
-    let mut prompt_tokens = query.words() * view.documents.len() as u64;
+    let mut prompt_tokens = words * view.documents.len() as u64;
     let mut ranked = Vec::with_capacity(view.documents.len());
     for (index, document) in view.documents.iter().enumerate() {
         let compared = PoolingInput::Text(Cow::Borrowed(document));
         prompt_tokens += compared.words();
-        let score = vectors::score(config.seed, &query, &compared);
-        ranked.push((index, &**document, score));
+        ranked.push((index, &**document, query.score(&compared)));
     }
     ranked.sort_by(|(_, _, a), (_, _, b)| b.total_cmp(a));
     ranked.truncate(view.top_n.unwrap_or(usize::MAX));

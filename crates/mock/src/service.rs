@@ -1,3 +1,4 @@
+use crate::answer::Outcome;
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::connection::Connection;
@@ -6,7 +7,7 @@ use crate::deadlines::Deadlines;
 use crate::exchange::{Exchange, Progress, Turn};
 use crate::http::{self, Parsed};
 use crate::metrics;
-use crate::route::{self, Outcome};
+use crate::route;
 use crate::script::End;
 use crate::stamps::StampedReader;
 use crate::stats::Lateness;

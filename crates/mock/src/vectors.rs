@@ -94,10 +94,19 @@ fn vector(seed: u64, dimensions: u32, pick: usize) -> Vec<f32> {
         .collect()
 }
 
-/// How well the second fits the first, from 0 to 1.
-pub(crate) fn score(seed: u64, first: &PoolingInput<'_>, second: &PoolingInput<'_>) -> f64 {
-    let both = fingerprint(fingerprint(seed, first), second);
-    (both >> 11) as f64 / (1_u64 << 53) as f64
+/// What others are compared with, read once however many they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query(u64);
+
+impl Query {
+    pub(crate) fn new(seed: u64, input: &PoolingInput<'_>) -> Self {
+        Self(fingerprint(seed, input))
+    }
+
+    /// How well it is answered, from 0 to 1.
+    pub(crate) fn score(self, by: &PoolingInput<'_>) -> f64 {
+        (fingerprint(self.0, by) >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }
 
 /// A number for a text or for token ids, spread evenly.
@@ -129,7 +138,7 @@ fn mix(state: u64, value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{VectorStyle, Vectors, pick, score, vector};
+    use super::{Query, VectorStyle, Vectors, pick, vector};
     use openai::PoolingInput;
     use std::collections::BTreeSet;
 
@@ -200,12 +209,13 @@ mod tests {
         assert_eq!(picks.len(), 64);
         let scores: Vec<f64> = texts
             .iter()
-            .map(|one| score(1, &text("query"), &text(one)))
+            .map(|one| Query::new(1, &text("query")).score(&text(one)))
             .collect();
         assert!(scores.iter().all(|score| (0.0..1.0).contains(score)));
         let mean = scores.iter().sum::<f64>() / 1_000.0;
         assert!((0.45..0.55).contains(&mean), "{mean}");
-        let again = |seed| score(seed, &text("query"), &text("text 3")).to_bits();
+        let query = |seed| Query::new(seed, &text("query"));
+        let again = |seed| query(seed).score(&text("text 3")).to_bits();
         assert_eq!(scores[3].to_bits(), again(1));
         assert_ne!(scores[3].to_bits(), again(2));
     }

@@ -66,31 +66,28 @@ impl<'a> EmbeddingView<'a> {
 pub struct ScoreView<'a> {
     /// `model`, where given.
     pub model: Option<String>,
-    /// What is compared: `text_1` beside `text_2`, one pair for each score.
-    pub pairs: Vec<(PoolingInput<'a>, PoolingInput<'a>)>,
+    /// `text_1`: one, or as many as there are in `text_2`.
+    pub first: Vec<PoolingInput<'a>>,
+    /// `text_2`: at least one, and a score for each.
+    pub second: Vec<PoolingInput<'a>>,
 }
 
 impl<'a> ScoreView<'a> {
-    /// Reads a request body. `text_1` must have one text, or as many as `text_2`.
+    /// Reads a request body. Fields that are not in the view are not checked.
     pub fn parse(body: &'a [u8]) -> Result<Self, RequestError> {
         let wire: WireScore<'a> = read(body)?;
         let first = some("text_1", wire.text_1)?;
         let second = some("text_2", wire.text_2)?;
-        let pairs = match (first.len(), second.len()) {
-            (1, _) => {
-                let pair = |text| (first[0].clone(), text);
-                second.into_iter().map(pair).collect()
-            }
-            (here, there) if here == there => first.into_iter().zip(second).collect(),
-            (here, there) => {
-                return Err(malformed(format!(
-                    "`text_1` has {here} texts and `text_2` has {there}; `text_1` must have one, or as many as `text_2`"
-                )));
-            }
-        };
+        let (here, there) = (first.len(), second.len());
+        if here != 1 && here != there {
+            return Err(malformed(format!(
+                "`text_1` has {here} texts and `text_2` has {there}; `text_1` must have one, or as many as `text_2`"
+            )));
+        }
         Ok(Self {
             model: wire.model,
-            pairs,
+            first,
+            second,
         })
     }
 }

@@ -1,5 +1,6 @@
-use super::{Answer, Outcome, answer};
+use super::{Answer, answer};
 use crate::MockConfig;
+use crate::answer::Outcome;
 use crate::circumstances::Circumstances;
 use crate::fault_choice::EMPTY_GZIP;
 use crate::http::{Parsed, parse};

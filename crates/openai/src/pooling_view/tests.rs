@@ -63,11 +63,12 @@ fn what_is_no_request_for_embeddings_is_refused_with_the_reason() {
 }
 
 #[test]
-fn scores_pair_one_text_with_each_or_each_with_its_own() {
+fn scores_compare_one_text_with_each_or_each_with_its_own() {
     let view = ScoreView::parse(br#"{"text_1":"q","text_2":["a","b"]}"#).unwrap();
-    assert_eq!(view.pairs, [(text("q"), text("a")), (text("q"), text("b"))]);
+    assert_eq!(view.first, [text("q")]);
+    assert_eq!(view.second, [text("a"), text("b")]);
     let view = ScoreView::parse(br#"{"text_1":["p","q"],"text_2":["a","b"]}"#).unwrap();
-    assert_eq!(view.pairs, [(text("p"), text("a")), (text("q"), text("b"))]);
+    assert_eq!(view.first, [text("p"), text("q")]);
     let error = ScoreView::parse(br#"{"text_1":["p","q"],"text_2":"a"}"#).unwrap_err();
     assert!(error.to_string().contains("`text_1` has 2"), "{error}");
 }
