@@ -82,12 +82,3 @@ pub(crate) fn wrong_method(
         envelope,
     )
 }
-
-impl<'a> Envelope<'a> {
-    pub(crate) fn of(request: &Request<'a>) -> Self {
-        Self {
-            request_id: request.id,
-            close: request.close,
-        }
-    }
-}

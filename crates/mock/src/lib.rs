@@ -8,8 +8,8 @@
 //! a small machine, and what an instrument is calibrated against must not be. It needs Linux
 //! (`epoll`, `timerfd`, `SO_TIMESTAMPING`).
 //!
-//! The way of a request: `http` finds it in the bytes, `route` says what to answer, `script` says
-//! which bytes leave when, `exchange` writes them, `service` keeps connections and deadlines, and
+//! The way of a request: `http` finds it in the bytes, `route` and `work` say what to answer, `script`
+//! says which bytes leave when, `exchange` writes them, `service` keeps connections and deadlines, and
 //! `event_loop` turns. The first three are pure; vectors that were rendered once are kept, which
 //! changes no answer.
 
@@ -34,6 +34,7 @@ mod http;
 mod metrics;
 mod paced;
 mod pooling;
+mod provider;
 mod replay;
 mod response;
 mod route;

@@ -24,11 +24,14 @@ const LATENESS_ENDS: [u64; 14] = [
 ];
 
 /// What is being done at the moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gauges {
-    pub(crate) running: u64,
-    pub(crate) waiting: u64,
-    pub(crate) streams: u64,
+    /// Requests being answered.
+    pub(crate) running: u32,
+    /// Requests that wait for their turn.
+    pub(crate) waiting: u32,
+    /// Of those that are answered, the streams.
+    pub(crate) streams: u32,
 }
 
 /// All of them, in text format 0.0.4.

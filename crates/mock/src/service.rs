@@ -1,4 +1,3 @@
-use crate::answer::Outcome;
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::connection::Connection;
@@ -6,13 +5,11 @@ use crate::connections::Connections;
 use crate::deadlines::Deadlines;
 use crate::exchange::{Exchange, Progress, Turn};
 use crate::http::{self, Parsed};
-use crate::metrics;
+use crate::provider::Provider;
 use crate::route;
 use crate::script::End;
 use crate::stamps::StampedReader;
-use crate::stats::Lateness;
 use crate::truth::TruthWriter;
-use crate::vectors::Vectors;
 use crate::{Fault, MockConfig, MockError, MockStats, Phase, clock};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -35,28 +32,17 @@ const WRITES_PER_CONNECTION: u32 = 16;
 /// A connection with a started exchange is in `deadlines`, once, or blocked on a full socket, or
 /// hangs by its script.
 pub(crate) struct Service<'a> {
-    /// What holds now.
-    config: &'a MockConfig,
-    /// What holds later, in order.
-    phases: &'a [Phase],
-    vectors: Vectors,
+    provider: Provider<'a>,
     pub(crate) epoll: Epoll,
     pub(crate) deadlines: Deadlines,
     pub(crate) truth: Option<TruthWriter>,
     reader: StampedReader,
     connections: Connections,
-    /// Started exchanges of a model's work.
-    serving: u32,
     started: Instant,
     /// Connections whose exchange waits for its turn. Those that are gone are passed over.
     waiting: VecDeque<u64>,
-    /// Those of them that are not gone.
-    waiting_count: u64,
-    streams: u64,
     /// How long the one freeze takes, once it is sure to come.
     freeze: Option<Duration>,
-    stats: MockStats,
-    lateness: Lateness,
 }
 
 impl<'a> Service<'a> {
@@ -69,22 +55,15 @@ impl<'a> Service<'a> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(MockError::system("epoll_create1"))?;
         Ok(Self {
-            config,
-            phases,
-            vectors: Vectors::default(),
+            provider: Provider::new(config, phases),
             epoll,
             deadlines: Deadlines::new()?,
             truth,
             reader,
             connections: Connections::default(),
-            serving: 0,
             started: Instant::now(),
             waiting: VecDeque::new(),
-            waiting_count: 0,
             freeze: None,
-            streams: 0,
-            stats: MockStats::default(),
-            lateness: Lateness::new(),
         })
     }
 
@@ -119,7 +98,7 @@ impl<'a> Service<'a> {
         if ready.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
             match connection.read(&mut self.reader) {
                 Ok(bytes @ 1..) => {
-                    self.stats.received_bytes += bytes as u64;
+                    self.provider.stats.received_bytes += bytes as u64;
                     self.take_request(key);
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -144,8 +123,8 @@ impl<'a> Service<'a> {
         }
         let mut turn = Turn {
             writes: WRITES_PER_CONNECTION,
-            stats: &mut self.stats,
-            lateness: &mut self.lateness,
+            stats: &mut self.provider.stats,
+            lateness: &mut self.provider.lateness,
         };
         let progress = exchange.advance(&connection.socket, &mut turn);
         let writes = WRITES_PER_CONNECTION - turn.writes;
@@ -188,18 +167,14 @@ impl<'a> Service<'a> {
                 .for_each(|record| truth.push(record));
             truth.finish()?;
         }
-        Ok(MockStats {
-            lateness: self.lateness.summary(),
-            ..self.stats
-        })
+        Ok(self.provider.into_stats())
     }
 
     /// Begins to answer what the connection has sent, if that is a whole request and none is being
     /// answered.
     fn take_request(&mut self, key: u64) {
-        let sequence = self.stats.requests;
         let since_start = self.started.elapsed();
-        self.keep_phase(since_start);
+        self.provider.keep_phase(since_start);
         let Some(connection) = self
             .connections
             .get(key)
@@ -207,11 +182,12 @@ impl<'a> Service<'a> {
         else {
             return;
         };
+        let sequence = self.provider.stats.requests;
         let circumstances = Circumstances {
             sequence,
             earlier_on_connection: connection.requests,
             created: clock::realtime() / 1_000_000_000,
-            serving: self.serving,
+            serving: self.provider.gauges.running,
             since_start,
         };
         let Some(bytes) = connection.unparsed() else {
@@ -223,19 +199,7 @@ impl<'a> Service<'a> {
                 let id = request
                     .id
                     .map(|id| String::from_utf8_lossy(id).into_owned());
-                let answer = if request.path == route::METRICS {
-                    let gauges = metrics::Gauges {
-                        running: u64::from(self.serving),
-                        waiting: self.waiting_count,
-                        streams: self.streams,
-                    };
-                    let (model, stats) = (&self.config.model, &self.stats);
-                    route::metrics(&request, || {
-                        metrics::text(model, gauges, stats, &self.lateness)
-                    })
-                } else {
-                    route::answer(self.config, &mut self.vectors, &request, circumstances)
-                };
+                let answer = self.provider.answer(&request, circumstances);
                 (answer, consumed, id)
             }
             Err(refused) => (route::refuse(&refused), bytes.len(), None),
@@ -252,29 +216,18 @@ impl<'a> Service<'a> {
         connection.exchange = Some(Exchange::new(answer, arrival, id));
         connection.requests += 1;
         connection.consume(consumed);
-        self.stats.requests += u64::from(served);
+        self.provider.stats.requests += u64::from(served);
         if served && self.is_full() {
             self.waiting.push_back(key);
-            self.waiting_count += 1;
+            self.provider.gauges.waiting += 1;
         } else {
             self.start(key, arrival.kernel);
         }
     }
 
-    /// Goes on to the phase that has begun, where there is one.
-    fn keep_phase(&mut self, since_start: Duration) {
-        while let Some((next, later)) = self.phases.split_first()
-            && next.from <= since_start
-        {
-            self.config = &next.config;
-            self.phases = later;
-        }
-    }
-
     fn is_full(&self) -> bool {
-        self.config
-            .max_concurrent
-            .is_some_and(|most| self.serving >= most)
+        let most = self.provider.config().max_concurrent;
+        most.is_some_and(|most| self.provider.gauges.running >= most)
     }
 
     /// Service of the connection's exchange begins, if it did not yet; whether it does.
@@ -290,14 +243,7 @@ impl<'a> Service<'a> {
             return false;
         };
         exchange.start(at);
-        self.serving += u32::from(exchange.is_served());
-        self.stats.prompt_tokens += exchange.account().prompt_tokens;
-        if exchange.is_stream() {
-            self.streams += 1;
-            self.stats.streams += 1;
-            self.stats.concurrent_streams_peak =
-                self.stats.concurrent_streams_peak.max(self.streams);
-        }
+        self.provider.begin(exchange);
         connection.schedule(at, key, &mut self.deadlines);
         true
     }
@@ -324,13 +270,7 @@ impl<'a> Service<'a> {
 
     fn ended(&mut self, exchange: Option<Exchange>) {
         let Some(exchange) = exchange else { return };
-        if exchange.is_started() {
-            self.serving -= u32::from(exchange.is_served());
-            self.streams -= u64::from(exchange.is_stream());
-        } else {
-            self.waiting_count -= u64::from(exchange.is_served());
-        }
-        self.count(&exchange);
+        self.provider.end(&exchange);
         if let (Some(truth), Some(record)) = (&mut self.truth, exchange.into_truth()) {
             truth.push(record);
         }
@@ -338,29 +278,7 @@ impl<'a> Service<'a> {
             && let Some(key) = self.waiting.pop_front()
         {
             let begun = self.start(key, clock::monotonic());
-            self.waiting_count -= u64::from(begun);
-        }
-    }
-
-    /// How a model's work ended.
-    fn count(&mut self, exchange: &Exchange) {
-        if !exchange.is_served() {
-            return;
-        }
-        let (account, stats) = (exchange.account(), &mut self.stats);
-        match account.outcome {
-            Outcome::Refused => stats.refused += 1,
-            Outcome::Fault => stats.faults += 1,
-            Outcome::Complete if !exchange.is_played() => stats.aborted += 1,
-            Outcome::Complete => {
-                stats.complete += 1;
-                let ended = if account.limited {
-                    &mut stats.limited
-                } else {
-                    &mut stats.stopped
-                };
-                *ended += u64::from(account.choices);
-            }
+            self.provider.gauges.waiting -= u32::from(begun);
         }
     }
 }

@@ -42,12 +42,13 @@ pub(crate) fn serve(
     let fault = fault_choice::of(config, request, circumstances)?;
     let fault = fault.as_deref();
     let outcome = match fault {
-        None | Some(Fault::Freeze { .. }) => Outcome::Complete,
+        // They happen to somebody else: to the server, or to the next request.
+        None | Some(Fault::Freeze { .. } | Fault::Stale) => Outcome::Complete,
         Some(_) => Outcome::Fault,
     };
     let failed = |script| Answer {
         account: Account {
-            outcome,
+            outcome: Outcome::Fault,
             ..Account::default()
         },
         ..Answer::refused(script)
