@@ -14,8 +14,7 @@ const TOKEN: &str = " the";
 const WIDE_TOKEN: &str = "的";
 /// What is called where the request offers no function.
 const FUNCTION: &str = "get_weather";
-/// Around the tokens of a call's arguments, which make them JSON. They come with the first token
-/// and after the last, and count as none.
+/// What makes a call's arguments JSON: the first of its tokens, which comes with the name, and the last.
 const ARGUMENTS: [&str; 2] = ["{\"text\":\"", "\"}"];
 /// Added to the seed, so that who calls a function is not who draws something else.
 const TOOL_CALLS: u64 = 0x746f_6f6c;
@@ -42,6 +41,26 @@ pub(crate) struct Completion<'a> {
     /// The request's own limit ends it.
     pub(crate) limited: bool,
     usage_chunk: bool,
+}
+
+/// Where an event stands among those of its choice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventPlace {
+    pub(crate) is_first: bool,
+    pub(crate) is_last: bool,
+}
+
+impl EventPlace {
+    /// Neither the first nor the last.
+    pub(crate) const MIDDLE: Self = Self {
+        is_first: false,
+        is_last: false,
+    };
+    /// The only one.
+    const WHOLE: Self = Self {
+        is_first: true,
+        is_last: true,
+    };
 }
 
 impl<'a> Completion<'a> {
@@ -139,66 +158,73 @@ impl<'a> Completion<'a> {
         (0..self.choices).map(|choice| self.style.role(choice))
     }
 
-    /// The frames in front of the first token: a call's name, and how its arguments begin.
-    pub(crate) fn call_frames(&self) -> impl Iterator<Item = Vec<u8>> {
-        let function = self.function.into_iter();
-        function.flat_map(move |function| {
-            (0..self.choices).flat_map(move |choice| {
+    /// One event of `tokens` tokens for each choice.
+    pub(crate) fn event_frames(
+        &self,
+        tokens: u32,
+        place: EventPlace,
+    ) -> impl Iterator<Item = Vec<u8>> {
+        let text = match self.function {
+            None => self.text(tokens),
+            Some(_) => self.arguments(tokens, place),
+        };
+        (0..self.choices).map(move |choice| match self.function {
+            None => self.style.content(choice, &text),
+            Some(function) if place.is_first => {
                 let id = call_id(self.sequence, choice);
-                [
-                    self.style.tool_call(choice, &id, function),
-                    self.style.arguments(choice, ARGUMENTS[0]),
-                ]
-            })
+                self.style.tool_call(choice, &id, function, &text)
+            }
+            Some(_) => self.style.arguments(choice, &text),
         })
     }
 
-    /// One event of `tokens` tokens for each choice.
-    pub(crate) fn event_frames(&self, tokens: u32) -> impl Iterator<Item = Vec<u8>> {
-        let text = self.text(tokens);
-        let call = self.function.is_some();
-        (0..self.choices).map(move |choice| {
-            if call {
-                self.style.arguments(choice, &text)
-            } else {
-                self.style.content(choice, &text)
-            }
-        })
+    /// Whether the first and the last event differ from the others.
+    pub(crate) fn is_call(&self) -> bool {
+        self.function.is_some()
+    }
+
+    /// The piece of a call's arguments that an event of `tokens` tokens has.
+    fn arguments(&self, tokens: u32, place: EventPlace) -> String {
+        let (first, last) = (place.is_first, place.is_last);
+        let within = tokens.saturating_sub(u32::from(first) + u32::from(last));
+        let text = self.text(within);
+        match (first, last) {
+            (true, true) => [ARGUMENTS[0], &text, ARGUMENTS[1]].concat(),
+            (true, false) => [ARGUMENTS[0], &text].concat(),
+            (false, true) => [&text, ARGUMENTS[1]].concat(),
+            (false, false) => text,
+        }
     }
 
     /// What follows the last token: the choices' ends, usage where asked for, `[DONE]`.
     pub(crate) fn closing_frames(&self) -> impl Iterator<Item = Vec<u8>> {
-        let calls = if self.function.is_some() {
-            self.choices
-        } else {
-            0
-        };
-        let arguments = (0..calls).map(|choice| self.style.arguments(choice, ARGUMENTS[1]));
         let reason = self.finish_reason();
         let ends = (0..self.choices).map(move |choice| self.style.finish(choice, reason));
         let usage = self.usage_chunk.then(|| {
             self.style
                 .usage(self.prompt_tokens, self.completion_tokens())
         });
-        arguments.chain(ends).chain(usage).chain([DONE.to_vec()])
+        ends.chain(usage).chain([DONE.to_vec()])
     }
 
     /// The body of a response that is not a stream.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let text = self.text(self.tokens);
         let ids: Vec<String>;
-        let arguments;
+        let text = match self.function {
+            None => self.text(self.tokens),
+            Some(_) => self.arguments(self.tokens, EventPlace::WHOLE),
+        };
         let choices: Vec<ChoiceBody<'_>> = match self.function {
             None => vec![ChoiceBody::Text(&text); self.choices as usize],
             Some(function) => {
-                arguments = [ARGUMENTS[0], &text, ARGUMENTS[1]].concat();
-                ids = (0..self.choices)
+                let choices = 0..self.choices;
+                ids = choices
                     .map(|choice| call_id(self.sequence, choice))
                     .collect();
                 let call = |id| ChoiceBody::ToolCall {
                     id,
                     function,
-                    arguments: &arguments,
+                    arguments: &text,
                 };
                 ids.iter().map(|id| call(id)).collect()
             }

@@ -45,11 +45,16 @@ pub(crate) fn frames(fault: &Fault, completion: &Completion<'_>, frames: Vec<Fra
         }),
         Fault::InvalidUtf8(event) => with_event(event, frames, |frame| {
             let text = completion.text(1);
-            let at = frame
-                .windows(text.len())
-                .position(|window| window == text.as_bytes());
+            // The first piece of a tool call may have no text, but its arguments begin.
+            let places = [text.as_bytes(), b"\"arguments\":\"{"];
+            let found = places.into_iter().find_map(|place| {
+                let at = frame.windows(place.len()).position(|part| part == place);
+                at.map(|at| at + place.len() - 1)
+            });
             // 0xFF occurs nowhere in UTF-8.
-            frame[at.expect("a content frame carries the text") + 1] = 0xff;
+            if let Some(byte) = found.and_then(|at| frame.get_mut(at)) {
+                *byte = 0xff;
+            }
         }),
         Fault::Reasoning(events) => reasoning(events, completion, frames),
         Fault::Pings => between(frames, |index| match index % 2 {
@@ -115,7 +120,7 @@ fn cut_after(events: u32, mut frames: Vec<Frame>) -> Vec<Frame> {
 fn kept_after(events: u32, frames: &[Frame]) -> usize {
     let mut left = events;
     let kept = frames.iter().take_while(|frame| match frame.kind {
-        FrameKind::Role | FrameKind::Call => true,
+        FrameKind::Role => true,
         FrameKind::Other => false,
         FrameKind::Content => {
             let kept = left > 0;

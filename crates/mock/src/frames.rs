@@ -1,4 +1,4 @@
-use crate::completion::Completion;
+use crate::completion::{Completion, EventPlace};
 
 /// A server-sent event before it is a chunk of HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,6 @@ pub(crate) struct Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameKind {
     Role,
-    /// The beginning of a tool call, without a token.
-    Call,
     /// Carries tokens.
     Content,
     Other,
@@ -29,15 +27,17 @@ pub(crate) fn all(completion: &Completion<'_>) -> Vec<Frame> {
     }
     let mut first_token = 0;
     let mut at = completion.token_at(0);
-    let call = completion.call_frames();
-    frames.extend(frames_at(at, FrameKind::Call, 0, call));
     for tokens in completion.event_sizes() {
+        let place = EventPlace {
+            is_first: first_token == 0,
+            is_last: first_token + tokens == completion.tokens,
+        };
         at = completion.token_at(first_token);
         frames.extend(frames_at(
             at,
             FrameKind::Content,
             tokens,
-            completion.event_frames(tokens),
+            completion.event_frames(tokens, place),
         ));
         first_token += tokens;
     }

@@ -3,7 +3,7 @@ use crate::circumstances::Circumstances;
 use crate::completion::Completion;
 use crate::response::Envelope;
 use crate::{Dialect, Fault, MockConfig, RoleChunk};
-use openai::{Endpoint, FrameStyle, RequestView};
+use openai::{Endpoint, EventKind, FrameStyle, RequestView};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -585,6 +585,31 @@ fn a_stall_halves_a_body_that_is_no_stream() {
     assert_eq!(for_ever.end, End::Hang);
 }
 
+#[test]
+fn a_client_counts_as_many_token_events_in_a_tool_call_as_there_are_tokens() {
+    for tokens in 0..6 {
+        for tokens_per_event in 1..4_u32 {
+            let config = MockConfig {
+                tokens,
+                tokens_per_event,
+                ..calling(None)
+            };
+            let script = script(&config, &view(), Endpoint::ChatCompletions);
+            let mut decoder = openai::StreamDecoder::new(1);
+            decoder.push(&body(&bytes(&script)).0, ()).unwrap();
+            let mut events = decoder.take_events();
+            let end = decoder.finish();
+            events.extend(end.events);
+            let calls = events
+                .iter()
+                .filter(|event| event.kind == EventKind::ToolCall);
+            assert_eq!(calls.count(), tokens.div_ceil(tokens_per_event) as usize);
+            let usage = end.usage.unwrap();
+            assert_eq!(usage.completion_tokens, Some(u64::from(tokens)));
+        }
+    }
+}
+
 fn calling(fault: Option<Fault>) -> MockConfig {
     MockConfig {
         tool_calls: 1.0,
@@ -622,7 +647,7 @@ fn a_tool_call_is_streamed_as_its_name_and_pieces_that_make_json() {
     for (name, arguments) in calls {
         assert_eq!(name, "find \"it\"");
         let arguments: serde_json::Value = serde_json::from_str(&arguments).unwrap();
-        assert_eq!(arguments["text"], " the the the the the");
+        assert_eq!(arguments["text"], " the the the", "of five tokens");
     }
     assert_eq!(reasons, ["tool_calls", "tool_calls"]);
 }
@@ -644,6 +669,32 @@ fn a_tool_call_that_is_no_stream_has_no_content() {
     let arguments = function["arguments"].as_str().unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(arguments).is_ok());
     assert_eq!(body["choices"][0]["finish_reason"], "tool_calls");
+}
+
+#[test]
+fn every_fault_can_be_played_on_a_tool_call() {
+    for fault in [
+        "invalid_utf8:1",
+        "malformed:1",
+        "reasoning:4",
+        "utf8_split",
+        "ragged:3",
+        "stall:1:2s",
+        "error_event:1",
+        "endless_tokens",
+    ] {
+        let config = calling(Some(fault.parse().unwrap()));
+        let script = script(&config, &view(), Endpoint::ChatCompletions);
+        let first: Vec<u8> = steps(&script)
+            .take(4)
+            .flat_map(|step| step.bytes.to_vec())
+            .collect();
+        let text = String::from_utf8_lossy(&first).into_owned();
+        assert!(text.contains("tool_calls"), "{fault}: {text}");
+        if fault == "invalid_utf8:1" {
+            assert!(std::str::from_utf8(&first).is_err(), "{text}");
+        }
+    }
 }
 
 #[test]
