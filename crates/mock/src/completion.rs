@@ -1,8 +1,9 @@
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
+use crate::dice::Dice;
 use crate::gaps::Gaps;
 use crate::replay::RecordedTiming;
-use crate::{Fault, MockConfig, RoleChunk, dice};
+use crate::{Fault, MockConfig, RoleChunk};
 use openai::{ChoiceBody, DONE, Endpoint, FrameStyle, RequestView};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -81,12 +82,11 @@ impl<'a> Completion<'a> {
         let tokens = limit
             .and_then(|limit| u32::try_from(limit).ok())
             .unwrap_or(own);
-        let mut random = ChaCha8Rng::seed_from_u64(config.seed);
-        random.set_stream(sequence);
+        let mut dice = Dice::new(config.seed, sequence);
         let prefill = nanos(config.prefill).saturating_mul(view.prompt_words);
         let ttft = match recorded {
             Some(recorded) => recorded.ttft,
-            None => config.ttft.draw(&mut random),
+            None => dice.span(config.ttft),
         };
         let sums = recorded.map(|recorded| &recorded.sums[..]);
         Self {
@@ -95,7 +95,7 @@ impl<'a> Completion<'a> {
             style,
             sequence,
             first_at: ttft.saturating_add(prefill),
-            gaps: Gaps::of(config, sums, tokens, serving, &mut random),
+            gaps: Gaps::of(config, sums, tokens, serving, &mut dice),
             stream: view.stream,
             choices: view.n.saturating_mul(view.prompts),
             tokens,
@@ -256,7 +256,7 @@ fn calls(config: &MockConfig, view: &RequestView, endpoint: Endpoint, sequence: 
     config.tool_calls > 0.0
         && endpoint == Endpoint::ChatCompletions
         && !view.tools_forbidden
-        && dice::part(config.seed.wrapping_add(TOOL_CALLS), sequence) < config.tool_calls
+        && Dice::new(config.seed.wrapping_add(TOOL_CALLS), sequence).part() < config.tool_calls
 }
 
 fn call_id(sequence: u64, choice: u32) -> String {

@@ -1,9 +1,10 @@
 //! Which fault happens to a request, and what then takes the place of its answer. Pure.
 
 use crate::circumstances::Circumstances;
+use crate::dice::Dice;
 use crate::http::Request;
 use crate::response::Envelope;
-use crate::{Fault, MockConfig, MockError, dice};
+use crate::{Fault, MockConfig, MockError};
 use openai::error_body;
 use std::borrow::Cow;
 
@@ -48,7 +49,7 @@ fn happens(config: &MockConfig, circumstances: Circumstances) -> bool {
         .fault_window
         .is_none_or(|(from, to)| (from..to).contains(&circumstances.since_start));
     // Another seed than that of the timings.
-    let drawn = || dice::part(!config.seed, circumstances.sequence);
+    let drawn = || Dice::new(!config.seed, circumstances.sequence).part();
     in_window && (config.fault_rate >= 1.0 || drawn() < config.fault_rate)
 }
 

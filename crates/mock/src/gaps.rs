@@ -1,5 +1,5 @@
 use crate::MockConfig;
-use rand_chacha::ChaCha8Rng;
+use crate::dice::Dice;
 
 /// From one token to the next, in nanoseconds.
 pub(crate) enum Gaps {
@@ -17,7 +17,7 @@ impl Gaps {
         recorded: Option<&[u64]>,
         tokens: u32,
         serving: u32,
-        random: &mut ChaCha8Rng,
+        dice: &mut Dice,
     ) -> Self {
         let factor = 1.0 + config.slowdown * f64::from(serving);
         #[allow(
@@ -43,7 +43,7 @@ impl Gaps {
         let mut sums = Vec::with_capacity(tokens as usize);
         for _ in 0..tokens {
             sums.push(at);
-            at = at.saturating_add(slowed(config.itl.draw(random)));
+            at = at.saturating_add(slowed(dice.span(config.itl)));
         }
         Gaps::Sums(sums)
     }

@@ -2,10 +2,9 @@
 
 use crate::MockConfig;
 use crate::config::{DIMENSIONS_MAX, nanos};
+use crate::dice::Dice;
 use crate::vectors::{Query, VectorStyle, Vectors};
 use openai::{EmbeddingView, PoolingInput, PoolingStyle, RerankView, ScoreView};
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
 use std::borrow::Cow;
 
 /// Numbers in one answer, which is some 200 MB of text.
@@ -43,11 +42,7 @@ pub(crate) fn answer(
     };
     let recorded = config.replay.as_ref().and_then(|all| all.of(sequence));
     let ttft = recorded.map_or_else(
-        || {
-            let mut random = ChaCha8Rng::seed_from_u64(config.seed);
-            random.set_stream(sequence);
-            config.ttft.draw(&mut random)
-        },
+        || Dice::new(config.seed, sequence).span(config.ttft),
         |recorded| recorded.ttft,
     );
     Ok(Pooled {
