@@ -20,6 +20,9 @@ pub(crate) struct BareArgs {
     max_tokens: u32,
     #[arg(long)]
     stream: bool,
+    /// Ask for the embedding of a text, in this format, in place of a chat
+    #[arg(long, value_name = "FORMAT", conflicts_with = "stream")]
+    embeddings: Option<String>,
 }
 
 struct Connection {
@@ -82,12 +85,23 @@ pub(crate) fn run(args: &BareArgs) -> Result<()> {
 }
 
 fn request(args: &BareArgs) -> Vec<u8> {
-    let body = format!(
-        r#"{{"model":"mock","messages":[{{"role":"user","content":"hi"}}],"max_tokens":{},"stream":{}}}"#,
-        args.max_tokens, args.stream
-    );
+    let (path, body) = match &args.embeddings {
+        Some(format) => (
+            "/v1/embeddings",
+            format!(
+                r#"{{"model":"mock","input":"how fast is this server","encoding_format":"{format}"}}"#
+            ),
+        ),
+        None => (
+            "/v1/chat/completions",
+            format!(
+                r#"{{"model":"mock","messages":[{{"role":"user","content":"hi"}}],"max_tokens":{},"stream":{}}}"#,
+                args.max_tokens, args.stream
+            ),
+        ),
+    };
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         args.address,
         body.len()

@@ -1,6 +1,10 @@
+use crate::circumstances::Circumstances;
 use crate::config::nanos;
+use crate::dice::Dice;
+use crate::gaps::Gaps;
+use crate::replay::RecordedTiming;
 use crate::{Fault, MockConfig, RoleChunk};
-use openai::{DONE, Endpoint, FrameStyle, RequestView};
+use openai::{ChoiceBody, DONE, Endpoint, FrameStyle, RequestView};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,15 +13,22 @@ use rand_chacha::ChaCha8Rng;
 const TOKEN: &str = " the";
 /// Three bytes a character.
 const WIDE_TOKEN: &str = "的";
+/// What is called where the request offers no function.
+const FUNCTION: &str = "get_weather";
+/// What makes a call's arguments JSON: the first of its tokens, which comes with the name, and the last.
+const ARGUMENTS: [&str; 2] = ["{\"text\":\"", "\"}"];
+/// Added to the seed, so that who calls a function is not who draws something else.
+const TOOL_CALLS: u64 = 0x746f_6f6c;
 
 /// What is generated for one request: which tokens in which events, and when each is due.
 ///
 /// Times are nanoseconds from the start of the request's service.
 pub(crate) struct Completion<'a> {
     pub(crate) config: &'a MockConfig,
+    pub(crate) fault: Option<&'a Fault>,
     pub(crate) style: FrameStyle<'a>,
-    /// Draws the sizes of [`Fault::Ragged`] events.
-    pub(crate) seed: u64,
+    /// Of the request: draws the sizes of [`Fault::Ragged`] events.
+    sequence: u64,
     /// When the first token is due.
     first_at: u64,
     gaps: Gaps,
@@ -26,67 +37,86 @@ pub(crate) struct Completion<'a> {
     /// Per choice.
     pub(crate) tokens: u32,
     pub(crate) prompt_tokens: u64,
-    finish_reason: &'static str,
+    /// The function that the answer calls, where it is a call.
+    function: Option<&'a str>,
+    /// The request's own limit ends it.
+    pub(crate) limited: bool,
     usage_chunk: bool,
 }
 
-/// From one token to the next.
-enum Gaps {
-    Even(u64),
-    /// From the first token to each one.
-    Drawn(Vec<u64>),
+/// Where an event stands among those of its choice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventPlace {
+    pub(crate) is_first: bool,
+    pub(crate) is_last: bool,
+}
+
+impl EventPlace {
+    /// Neither the first nor the last.
+    pub(crate) const MIDDLE: Self = Self {
+        is_first: false,
+        is_last: false,
+    };
+    /// The only one.
+    const WHOLE: Self = Self {
+        is_first: true,
+        is_last: true,
+    };
 }
 
 impl<'a> Completion<'a> {
-    /// `serving` requests are being answered beside it.
     pub(crate) fn new(
         config: &'a MockConfig,
-        view: &RequestView,
+        view: &'a RequestView,
         style: FrameStyle<'a>,
-        seed: u64,
-        serving: u32,
+        fault: Option<&'a Fault>,
+        circumstances: Circumstances,
     ) -> Self {
-        let limit = view
-            .max_tokens
-            .filter(|&limit| limit <= u64::from(config.tokens));
+        let Circumstances {
+            sequence, serving, ..
+        } = circumstances;
+        let replay = config.replay.as_ref();
+        let recorded = replay.and_then(|replay| replay.of(sequence));
+        let own = recorded.map_or(config.tokens, RecordedTiming::tokens);
+        let limit = view.max_tokens.filter(|&limit| limit <= u64::from(own));
         let tokens = limit
             .and_then(|limit| u32::try_from(limit).ok())
-            .unwrap_or(config.tokens);
-        let mut random = ChaCha8Rng::seed_from_u64(config.seed);
-        random.set_stream(seed);
+            .unwrap_or(own);
+        let mut dice = Dice::new(config.seed, sequence);
         let prefill = nanos(config.prefill).saturating_mul(view.prompt_words);
+        let ttft = match recorded {
+            Some(recorded) => recorded.ttft,
+            None => dice.span(config.ttft),
+        };
+        let sums = recorded.map(|recorded| &recorded.sums[..]);
         Self {
             config,
+            fault,
             style,
-            seed,
-            first_at: config.ttft.draw(&mut random).saturating_add(prefill),
-            gaps: Gaps::of(config, tokens, serving, &mut random),
+            sequence,
+            first_at: ttft.saturating_add(prefill),
+            gaps: Gaps::of(config, sums, tokens, serving, &mut dice),
             stream: view.stream,
-            choices: view.n,
+            choices: view.n.saturating_mul(view.prompts),
             tokens,
             prompt_tokens: view.prompt_words,
-            finish_reason: if limit.is_some() { "length" } else { "stop" },
+            function: calls(config, view, style.endpoint, sequence)
+                .then(|| view.tool.as_deref().unwrap_or(FUNCTION)),
+            limited: limit.is_some(),
             usage_chunk: config.usage && view.include_usage,
         }
     }
 
     /// When token `index` of each choice is due.
     pub(crate) fn token_at(&self, index: u32) -> u64 {
-        let gaps = match &self.gaps {
-            Gaps::Even(gap) => gap.saturating_mul(u64::from(index)),
-            Gaps::Drawn(sums) => {
-                let sum = sums.get(index as usize).or(sums.last());
-                sum.copied().unwrap_or(0)
-            }
-        };
-        self.first_at.saturating_add(gaps)
+        self.first_at.saturating_add(self.gaps.before(index))
     }
 
     /// The span between tokens, where it is always the same.
     pub(crate) fn even_gap(&self) -> Option<u64> {
         match self.gaps {
             Gaps::Even(gap) => Some(gap),
-            Gaps::Drawn(_) => None,
+            Gaps::Sums(_) => None,
         }
     }
 
@@ -101,12 +131,12 @@ impl<'a> Completion<'a> {
 
     /// Tokens of each event of a choice, in order; they add up to `tokens`.
     pub(crate) fn event_sizes(&self) -> Vec<u32> {
-        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut random = ChaCha8Rng::seed_from_u64(self.sequence);
         let mut sizes = Vec::new();
         let mut left = self.tokens;
         while left > 0 {
-            let size = match self.config.fault {
-                Some(Fault::Ragged(most)) => random.random_range(1..=most),
+            let size = match self.fault {
+                Some(Fault::Ragged(most)) => random.random_range(1..=*most),
                 _ => self.config.tokens_per_event,
             };
             sizes.push(size.min(left));
@@ -116,7 +146,7 @@ impl<'a> Completion<'a> {
     }
 
     pub(crate) fn text(&self, tokens: u32) -> String {
-        let token = match self.config.fault {
+        let token = match self.fault {
             Some(Fault::Utf8Split) => WIDE_TOKEN,
             _ => TOKEN,
         };
@@ -129,14 +159,47 @@ impl<'a> Completion<'a> {
     }
 
     /// One event of `tokens` tokens for each choice.
-    pub(crate) fn event_frames(&self, tokens: u32) -> impl Iterator<Item = Vec<u8>> {
-        let text = self.text(tokens);
-        (0..self.choices).map(move |choice| self.style.content(choice, &text))
+    pub(crate) fn event_frames(
+        &self,
+        tokens: u32,
+        place: EventPlace,
+    ) -> impl Iterator<Item = Vec<u8>> {
+        let text = match self.function {
+            None => self.text(tokens),
+            Some(_) => self.arguments(tokens, place),
+        };
+        (0..self.choices).map(move |choice| match self.function {
+            None => self.style.content(choice, &text),
+            Some(function) if place.is_first => {
+                let id = call_id(self.sequence, choice);
+                self.style.tool_call(choice, &id, function, &text)
+            }
+            Some(_) => self.style.arguments(choice, &text),
+        })
+    }
+
+    /// Whether the first and the last event differ from the others.
+    pub(crate) fn is_call(&self) -> bool {
+        self.function.is_some()
+    }
+
+    /// The piece of a call's arguments that an event of `tokens` tokens has.
+    fn arguments(&self, tokens: u32, place: EventPlace) -> String {
+        let (first, last) = (place.is_first, place.is_last);
+        let within = tokens.saturating_sub(u32::from(first) + u32::from(last));
+        let text = self.text(within);
+        match (first, last) {
+            (true, true) => [ARGUMENTS[0], &text, ARGUMENTS[1]].concat(),
+            (true, false) => [ARGUMENTS[0], &text].concat(),
+            (false, true) => [&text, ARGUMENTS[1]].concat(),
+            (false, false) => text,
+        }
     }
 
     /// What follows the last token: the choices' ends, usage where asked for, `[DONE]`.
     pub(crate) fn closing_frames(&self) -> impl Iterator<Item = Vec<u8>> {
-        let ends = (0..self.choices).map(|choice| self.style.finish(choice, self.finish_reason));
+        let reason = self.finish_reason();
+        let ends = (0..self.choices).map(move |choice| self.style.finish(choice, reason));
         let usage = self.usage_chunk.then(|| {
             self.style
                 .usage(self.prompt_tokens, self.completion_tokens())
@@ -146,14 +209,41 @@ impl<'a> Completion<'a> {
 
     /// The body of a response that is not a stream.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let texts = vec![self.text(self.tokens); self.choices as usize];
+        let ids: Vec<String>;
+        let text = match self.function {
+            None => self.text(self.tokens),
+            Some(_) => self.arguments(self.tokens, EventPlace::WHOLE),
+        };
+        let choices: Vec<ChoiceBody<'_>> = match self.function {
+            None => vec![ChoiceBody::Text(&text); self.choices as usize],
+            Some(function) => {
+                let choices = 0..self.choices;
+                ids = choices
+                    .map(|choice| call_id(self.sequence, choice))
+                    .collect();
+                let call = |id| ChoiceBody::ToolCall {
+                    id,
+                    function,
+                    arguments: &text,
+                };
+                ids.iter().map(|id| call(id)).collect()
+            }
+        };
         openai::completion_body(
             &self.style,
-            &texts,
-            self.finish_reason,
+            &choices,
+            self.finish_reason(),
             self.prompt_tokens,
             self.completion_tokens(),
         )
+    }
+
+    fn finish_reason(&self) -> &'static str {
+        match (self.function, self.limited) {
+            (Some(_), _) => "tool_calls",
+            (None, true) => "length",
+            (None, false) => "stop",
+        }
     }
 
     fn completion_tokens(&self) -> u64 {
@@ -161,30 +251,14 @@ impl<'a> Completion<'a> {
     }
 }
 
-impl Gaps {
-    fn of(config: &MockConfig, tokens: u32, serving: u32, random: &mut ChaCha8Rng) -> Self {
-        let factor = 1.0 + config.slowdown * f64::from(serving);
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a few hours at most"
-        )]
-        let slowed = |gap: u64| {
-            if serving == 0 || config.slowdown <= 0.0 {
-                gap
-            } else {
-                (gap as f64 * factor) as u64
-            }
-        };
-        if let Some(gap) = config.itl.constant() {
-            return Gaps::Even(slowed(gap));
-        }
-        let mut at = 0_u64;
-        let mut sums = Vec::with_capacity(tokens as usize);
-        for _ in 0..tokens {
-            sums.push(at);
-            at = at.saturating_add(slowed(config.itl.draw(random)));
-        }
-        Gaps::Drawn(sums)
-    }
+/// Whether the answer is a call of a function.
+fn calls(config: &MockConfig, view: &RequestView, endpoint: Endpoint, sequence: u64) -> bool {
+    config.tool_calls > 0.0
+        && endpoint == Endpoint::ChatCompletions
+        && !view.tools_forbidden
+        && Dice::new(config.seed.wrapping_add(TOOL_CALLS), sequence).part() < config.tool_calls
+}
+
+fn call_id(sequence: u64, choice: u32) -> String {
+    format!("call_{sequence}_{choice}")
 }

@@ -1,5 +1,9 @@
-use crate::{Fault, MockError, Timing};
+use crate::{Fault, MockError, RecordedTimings, Timing};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Longest embedding.
+pub(crate) const DIMENSIONS_MAX: u32 = 16_384;
 
 /// What the mock provider answers, and when.
 ///
@@ -19,6 +23,8 @@ pub struct MockConfig {
     pub slowdown: f64,
     /// Draws timings and faults: the same seed and the same requests in the same order give the same answers.
     pub seed: u64,
+    /// Recorded timings take the place of `ttft`, `itl` and `tokens`, one for each request in its turn.
+    pub replay: Option<RecordedTimings>,
     /// The head of a stream leaves with its first token, not at once.
     pub late_head: bool,
     /// Tokens per choice, unless the request's `max_tokens` is smaller.
@@ -42,8 +48,23 @@ pub struct MockConfig {
     pub fault_rate: f64,
     /// It happens only from the first to the second span after the start.
     pub fault_window: Option<(Duration, Duration)>,
+    /// What happens to every request with that bearer key, whatever `fault` is. Such a key is let in.
+    pub fault_keys: BTreeMap<String, Fault>,
+    /// The part of the chat answers that call a function, from 0 to 1.
+    pub tool_calls: f64,
+    /// Numbers of an embedding, unless the request asks for others: 1 to 16,384.
+    pub embedding_dimensions: u32,
     /// Where set, a request without this bearer key is answered 401.
     pub api_key: Option<String>,
+}
+
+/// What a mock that serves already does from some time on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    /// Counted from when it began to serve.
+    pub from: Duration,
+    /// What holds then.
+    pub config: MockConfig,
 }
 
 /// When the role-only chunk of a chat stream leaves. A legacy completion has none.
@@ -66,6 +87,7 @@ impl Default for MockConfig {
             itl: Duration::ZERO.into(),
             slowdown: 0.0,
             seed: 0,
+            replay: None,
             late_head: false,
             tokens: 64,
             tokens_per_event: 1,
@@ -77,6 +99,9 @@ impl Default for MockConfig {
             fault: None,
             fault_rate: 1.0,
             fault_window: None,
+            fault_keys: BTreeMap::new(),
+            tool_calls: 0.0,
+            embedding_dimensions: 384,
             api_key: None,
         }
     }
@@ -89,6 +114,12 @@ impl MockConfig {
             ("events_per_write", self.events_per_write),
             ("max_concurrent", self.max_concurrent.unwrap_or(1)),
         ];
+        if !(1..=DIMENSIONS_MAX).contains(&self.embedding_dimensions) {
+            return Err(MockError::Dimensions {
+                dimensions: self.embedding_dimensions,
+                most: DIMENSIONS_MAX,
+            });
+        }
         match counts.into_iter().find(|&(_, count)| count == 0) {
             Some((field, _)) => Err(MockError::ZeroCount { field }),
             None => Ok(()),

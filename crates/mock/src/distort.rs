@@ -17,6 +17,19 @@ pub(crate) fn frames(fault: &Fault, completion: &Completion<'_>, frames: Vec<Fra
         Fault::Reset(events) | Fault::Fin(events) | Fault::Truncate(events) => {
             cut_after(events, frames)
         }
+        Fault::Stall { after, span: None } => cut_after(after, frames),
+        Fault::Stall {
+            after,
+            span: Some(span),
+        } => {
+            let kept = kept_after(after, &frames);
+            let span = nanos(span);
+            let mut frames = frames;
+            for frame in &mut frames[kept..] {
+                frame.at = frame.at.saturating_add(span);
+            }
+            frames
+        }
         Fault::ErrorEvent(events) => {
             let mut frames = cut_after(events, frames);
             let at = frames
@@ -32,11 +45,16 @@ pub(crate) fn frames(fault: &Fault, completion: &Completion<'_>, frames: Vec<Fra
         }),
         Fault::InvalidUtf8(event) => with_event(event, frames, |frame| {
             let text = completion.text(1);
-            let at = frame
-                .windows(text.len())
-                .position(|window| window == text.as_bytes());
+            // The first piece of a tool call may have no text, but its arguments begin.
+            let places = [text.as_bytes(), b"\"arguments\":\"{"];
+            let found = places.into_iter().find_map(|place| {
+                let at = frame.windows(place.len()).position(|part| part == place);
+                at.map(|at| at + place.len() - 1)
+            });
             // 0xFF occurs nowhere in UTF-8.
-            frame[at.expect("a content frame carries the text") + 1] = 0xff;
+            if let Some(byte) = found.and_then(|at| frame.get_mut(at)) {
+                *byte = 0xff;
+            }
         }),
         Fault::Reasoning(events) => reasoning(events, completion, frames),
         Fault::Pings => between(frames, |index| match index % 2 {
@@ -88,13 +106,20 @@ fn other(at: u64, bytes: Vec<u8>) -> Frame {
         at,
         bytes,
         kind: FrameKind::Other,
+        tokens: 0,
     }
 }
 
 /// Everything up to the content event number `events`, and nothing after it.
-fn cut_after(events: u32, frames: Vec<Frame>) -> Vec<Frame> {
+fn cut_after(events: u32, mut frames: Vec<Frame>) -> Vec<Frame> {
+    frames.truncate(kept_after(events, &frames));
+    frames
+}
+
+/// How many frames there are up to the content event number `events`.
+fn kept_after(events: u32, frames: &[Frame]) -> usize {
     let mut left = events;
-    let keep = frames.iter().take_while(|frame| match frame.kind {
+    let kept = frames.iter().take_while(|frame| match frame.kind {
         FrameKind::Role => true,
         FrameKind::Other => false,
         FrameKind::Content => {
@@ -103,10 +128,7 @@ fn cut_after(events: u32, frames: Vec<Frame>) -> Vec<Frame> {
             kept
         }
     });
-    let keep = keep.count();
-    let mut frames = frames;
-    frames.truncate(keep);
-    frames
+    kept.count()
 }
 
 /// Changes the content event number `event`, from 1.

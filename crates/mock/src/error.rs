@@ -14,12 +14,36 @@ pub enum MockError {
         /// What was given.
         text: String,
     },
+    /// An embedding would have no numbers, or too many.
+    #[error("embeddings cannot have {dimensions} dimensions; 1 to {most} are possible")]
+    Dimensions {
+        /// What was given.
+        dimensions: u32,
+        /// The limit.
+        most: u32,
+    },
     /// A count of the configuration is zero.
     #[error("the mock's `{field}` is 0; it must be at least 1, leave it out for the default")]
     ZeroCount {
         /// Name of the field in [`crate::MockConfig`].
         field: &'static str,
     },
+    /// A line of a file of recorded timings is none.
+    #[error(
+        "line {line} is no recorded timing: {reason}; write it like {{\"ttft_ms\": 12.3, \"gaps_ms\": [1.0, 2.0]}}"
+    )]
+    RecordedTiming {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of recorded timings holds none.
+    #[error(
+        "no line holds a recorded timing; one for each request is written like \
+         {{\"ttft_ms\": 12.3, \"gaps_ms\": [1.0, 2.0]}}"
+    )]
+    NoRecordedTiming,
     /// No fault of that name, or not with that argument.
     #[error(
         "`{given}` is not a fault the mock can play: {reason}; known are {}",

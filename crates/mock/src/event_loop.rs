@@ -1,7 +1,7 @@
 use crate::service::{FREEZE, LISTENER, STOP, Service, TIMER};
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;
-use crate::{MockConfig, MockError, MockStats, StopSignal, clock};
+use crate::{MockConfig, MockError, MockStats, Phase, StopSignal, clock};
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 use std::io;
@@ -25,13 +25,13 @@ pub(crate) struct EventLoop<'a> {
 
 impl<'a> EventLoop<'a> {
     pub(crate) fn new(
-        config: &'a MockConfig,
+        (config, phases): (&'a MockConfig, &'a [Phase]),
         listener: &'a TcpListener,
         reader: StampedReader,
         truth: Option<TruthWriter>,
         stop: &StopSignal,
     ) -> Result<Self, MockError> {
-        let service = Service::new(config, reader, truth)?;
+        let service = Service::new(config, phases, reader, truth)?;
         // Edges only of the timer, so that it needs no reading; the stop signal stays ready for
         // ever.
         let edge = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER);

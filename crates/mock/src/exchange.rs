@@ -1,8 +1,9 @@
+use crate::answer::{Account, Answer};
 use crate::clock;
-use crate::route::Answer;
+
 use crate::script::{End, Script};
 use crate::stamps::Arrival;
-use crate::stats::Lateness;
+use crate::stats::{Lateness, MockStats};
 use crate::truth::TruthRecord;
 use std::io::{ErrorKind, Write as _};
 use std::net::TcpStream;
@@ -18,8 +19,11 @@ pub(crate) struct Exchange {
     offset: usize,
     /// Deadlines count from here; none while it waits for its turn.
     start: Option<u64>,
-    completion: bool,
+    served: bool,
     stream: bool,
+    account: Account,
+    /// Its last write was done.
+    played: bool,
     /// What the truth log will say, where there is one.
     truth: Option<TruthRecord>,
 }
@@ -41,7 +45,7 @@ pub(crate) enum Progress {
 pub(crate) struct Turn<'a> {
     /// Writes left.
     pub(crate) writes: u32,
-    pub(crate) events: &'a mut u64,
+    pub(crate) stats: &'a mut MockStats,
     pub(crate) lateness: &'a mut Lateness,
 }
 
@@ -62,8 +66,10 @@ impl Exchange {
             index: 0,
             offset: 0,
             start: None,
-            completion: answer.completion,
+            served: answer.served,
             stream: answer.stream,
+            account: answer.account,
+            played: false,
             truth,
         }
     }
@@ -77,8 +83,17 @@ impl Exchange {
         self.start.is_some()
     }
 
-    pub(crate) fn is_completion(&self) -> bool {
-        self.completion
+    /// Whether it is one of a model's work.
+    pub(crate) fn is_served(&self) -> bool {
+        self.served
+    }
+
+    pub(crate) fn account(&self) -> Account {
+        self.account
+    }
+
+    pub(crate) fn is_played(&self) -> bool {
+        self.played
     }
 
     pub(crate) fn is_stream(&self) -> bool {
@@ -93,6 +108,7 @@ impl Exchange {
             .expect("an exchange that waits for its turn has no deadline");
         loop {
             let Some(step) = self.script.step(self.index) else {
+                self.played = true;
                 return Progress::Played(self.script.end);
             };
             let due = start.saturating_add(step.at);
@@ -103,17 +119,22 @@ impl Exchange {
             turn.writes -= 1;
             match socket.write(&step.bytes[self.offset..]) {
                 Ok(written) if self.offset + written == step.bytes.len() => {
+                    turn.stats.sent_bytes += written as u64;
                     if step.at > 0 {
                         turn.lateness.record(now - due);
                     }
-                    *turn.events += u64::from(step.marks.events);
+                    turn.stats.events += u64::from(step.marks.events);
+                    turn.stats.tokens += u64::from(step.marks.tokens);
                     if let Some(truth) = &mut self.truth {
                         truth.wrote(step.marks, now);
                     }
                     self.index += 1;
                     self.offset = 0;
                 }
-                Ok(written) => self.offset += written,
+                Ok(written) => {
+                    turn.stats.sent_bytes += written as u64;
+                    self.offset += written;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Blocked,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Progress::Gone,

@@ -18,6 +18,14 @@ pub enum Fault {
     /// `truncate:N`: the HTTP body ends well after N events, with no `finish_reason` and no
     /// `[DONE]`.
     Truncate(u32),
+    /// `stall:N` or `stall:N:SPAN`: nothing more comes after N events, or half of a whole body, for
+    /// SPAN, or for ever where SPAN is left out.
+    Stall {
+        /// Events before it.
+        after: u32,
+        /// How long.
+        span: Option<Duration>,
+    },
     /// `never`: the request is received and never answered.
     Never,
     /// `drip:SPAN`: one byte per write, SPAN apart.
@@ -96,10 +104,11 @@ pub enum Dialect {
 }
 
 /// Every fault as it is spelled, with its argument's default.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 28] = [
     "reset:3",
     "fin:3",
     "truncate:3",
+    "stall:3[:SPAN]",
     "never",
     "drip:20us",
     "split:1",
@@ -153,6 +162,7 @@ fn parse(given: &str) -> Result<Fault, String> {
         "reset" => Fault::Reset(count(argument, 3, 0)?),
         "fin" => Fault::Fin(count(argument, 3, 0)?),
         "truncate" => Fault::Truncate(count(argument, 3, 0)?),
+        "stall" => stall(argument)?,
         "drip" => Fault::Drip(span(argument, Duration::from_micros(20))?),
         "split" => Fault::Split(count(argument, 1, 1)?),
         "coalesce" => Fault::Coalesce(count(argument, 64, 1)?),
@@ -262,6 +272,19 @@ fn redirect(argument: Option<&str>) -> Result<String, String> {
     }
 }
 
+fn stall(argument: Option<&str>) -> Result<Fault, String> {
+    let (after, length) = match argument.and_then(|argument| argument.split_once(':')) {
+        Some((after, length)) => (Some(after), Some(length)),
+        None => (argument, None),
+    };
+    Ok(Fault::Stall {
+        after: count(after, 3, 0)?,
+        span: length
+            .map(|length| span(Some(length), Duration::ZERO))
+            .transpose()?,
+    })
+}
+
 fn freeze(argument: Option<&str>) -> Result<Fault, String> {
     let (first, second) = match argument.and_then(|argument| argument.split_once(':')) {
         Some((first, second)) => (Some(first), Some(second)),
@@ -285,7 +308,8 @@ mod tests {
                 .replace("cr|crlf|bom|multiline|nospace", "crlf")
                 .replace("CODE[:SECONDS]", "503")
                 .replace("URL", "http://elsewhere/")
-                .replace("[:1s]", ":1s");
+                .replace("[:1s]", ":1s")
+                .replace("[:SPAN]", "");
             let with_argument: Fault = given.parse().unwrap();
             let (name, argument) = given.split_once(':').unwrap_or((&given, ""));
             if !matches!(name, "dialect" | "status" | "redirect") && !argument.is_empty() {
@@ -316,6 +340,11 @@ mod tests {
             "redirect:http://127.0.0.1:9/v1".parse::<Fault>().unwrap(),
             Fault::Redirect("http://127.0.0.1:9/v1".to_owned())
         );
+        let stall = Fault::Stall {
+            after: 0,
+            span: Some(Duration::from_secs(2)),
+        };
+        assert_eq!("stall:0:2s".parse::<Fault>().unwrap(), stall);
         let freeze = Fault::Freeze {
             span: Duration::from_millis(1_500),
             after: Duration::from_micros(300),
@@ -342,6 +371,8 @@ mod tests {
             "dialect",
             "dialect:lf",
             "freeze:1h",
+            "stall:3:2",
+            "stall:x",
             "drip:999999999999999999s",
         ] {
             let error = given.parse::<Fault>().unwrap_err().to_string();

@@ -26,6 +26,13 @@ pub(crate) struct Request<'a> {
     pub(crate) body: Cow<'a, [u8]>,
 }
 
+impl Request<'_> {
+    /// The bearer key, where there is one.
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.authorization?.strip_prefix(b"Bearer ")
+    }
+}
+
 /// What the bytes hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {

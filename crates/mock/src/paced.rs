@@ -1,6 +1,7 @@
-use crate::completion::Completion;
+use crate::completion::{Completion, EventPlace};
 use crate::response::{Envelope, LAST_CHUNK, push_chunk};
 use crate::script::{Marks, StepView};
+use std::borrow::Cow;
 
 /// Bytes of an endless line in one write.
 const LINE_BYTES: usize = 16 * 1024;
@@ -23,6 +24,9 @@ pub(crate) struct Paced {
     /// Content events in each write but the last.
     events_per_write: u32,
     events_in_last: u32,
+    /// Tokens in the same.
+    tokens_per_write: u32,
+    tokens_in_last: u32,
     role: RolePlace,
 }
 
@@ -62,23 +66,43 @@ impl Paced {
         let writes = events.div_ceil(per_write).max(1);
         let events_in_last = events - (writes - 1) * per_write;
 
-        let event = chunks(completion.event_frames(tokens_per_event));
-        let mut last = event.repeat(events_in_last.saturating_sub(1) as usize);
+        let event = chunks(completion.event_frames(tokens_per_event, EventPlace::MIDDLE));
+        let mut last = Vec::new();
         if let Some(whole_events) = events.checked_sub(1) {
+            let is_first = whole_events == 0;
+            let before = events_in_last - 1;
+            if writes == 1 && !is_first {
+                last.extend_from_slice(&first_event(completion, &event));
+                last.extend(event.repeat(before as usize - 1));
+            } else {
+                last.extend(event.repeat(before as usize));
+            }
             let rest = completion.tokens - whole_events * tokens_per_event;
-            last.extend(chunks(completion.event_frames(rest)));
+            let place = EventPlace {
+                is_first,
+                is_last: true,
+            };
+            last.extend(chunks(completion.event_frames(rest, place)));
         }
         last.extend(chunks(completion.closing_frames()));
         last.extend_from_slice(LAST_CHUNK);
 
         let (opening, mut first, role) = start(completion, envelope);
-        let middle = if writes > 1 {
-            event.repeat(per_write as usize)
+        let mut middle = Vec::new();
+        if writes > 1 {
+            middle = event.repeat(per_write as usize);
+            first.extend_from_slice(&first_event(completion, &event));
+            first.extend_from_slice(&middle[event.len()..]);
         } else {
-            Vec::new()
-        };
-        first.extend_from_slice(if writes > 1 { &middle } else { &last });
+            first.extend_from_slice(&last);
+        }
         let tokens_per_write = u64::from(per_write) * u64::from(tokens_per_event);
+        let before_last = tokens_per_write.saturating_mul(u64::from(writes) - 1);
+        let tokens_in_last = u64::from(completion.tokens).saturating_sub(before_last);
+        let of_all_choices = |tokens: u64| {
+            let tokens = tokens.saturating_mul(u64::from(completion.choices));
+            u32::try_from(tokens).unwrap_or(u32::MAX)
+        };
         Self {
             opening,
             first,
@@ -99,6 +123,8 @@ impl Paced {
             writes: u64::from(writes),
             events_per_write: per_write.saturating_mul(completion.choices),
             events_in_last: events_in_last.saturating_mul(completion.choices),
+            tokens_per_write: of_all_choices(tokens_per_write),
+            tokens_in_last: of_all_choices(tokens_in_last),
             role,
         }
     }
@@ -115,7 +141,7 @@ impl Paced {
         let tokens_per_event = completion.config.tokens_per_event;
         let (middle, every, events) = match what {
             Endless::Tokens => (
-                chunks(completion.event_frames(tokens_per_event)),
+                chunks(completion.event_frames(tokens_per_event, EventPlace::MIDDLE)),
                 itl.saturating_mul(u64::from(tokens_per_event)),
                 completion.choices,
             ),
@@ -129,7 +155,10 @@ impl Paced {
                 (chunks([vec![b'a'; LINE_BYTES]].into_iter()), itl, 0)
             }
         };
-        first.extend_from_slice(&middle);
+        match what {
+            Endless::Tokens => first.extend_from_slice(&first_event(completion, &middle)),
+            Endless::Pings | Endless::Line => first.extend_from_slice(&middle),
+        }
         Self {
             opening,
             first,
@@ -140,6 +169,8 @@ impl Paced {
             writes: u64::MAX,
             events_per_write: events,
             events_in_last: 0,
+            tokens_per_write: events.saturating_mul(tokens_per_event),
+            tokens_in_last: 0,
             role,
         }
     }
@@ -150,7 +181,7 @@ impl Paced {
             (Some(opening), 0) => {
                 let marks = Marks {
                     role: self.role == RolePlace::Opening,
-                    events: 0,
+                    ..Marks::default()
                 };
                 return Some(StepView {
                     at: 0,
@@ -170,14 +201,15 @@ impl Paced {
             (_, true) => &self.last,
             (_, false) => &self.middle,
         };
-        let events = if is_last {
-            self.events_in_last
+        let (events, tokens) = if is_last {
+            (self.events_in_last, self.tokens_in_last)
         } else {
-            self.events_per_write
+            (self.events_per_write, self.tokens_per_write)
         };
         let marks = Marks {
             role: write == 0 && self.role == RolePlace::First,
             events,
+            tokens,
         };
         let at = match &self.every {
             Every::Span(span) => self.first_at.saturating_add(span.saturating_mul(write)),
@@ -204,11 +236,11 @@ fn start(
     match completion.role_at() {
         // Everything is due at once: one write.
         role_at if first_at == 0 || completion.config.late_head => {
-            if role_at.is_none() {
-                return (None, opening, RolePlace::Nowhere);
+            if role_at.is_some() {
+                opening.extend(roles());
             }
-            opening.extend(roles());
-            (None, opening, RolePlace::First)
+            let place = role_at.map_or(RolePlace::Nowhere, |_| RolePlace::First);
+            (None, opening, place)
         }
         None => (Some(opening), Vec::new(), RolePlace::Nowhere),
         Some(0) => {
@@ -217,6 +249,20 @@ fn start(
         }
         Some(_) => (Some(opening), roles(), RolePlace::First),
     }
+}
+
+/// The first of several events: as the others, unless it names what is called.
+fn first_event<'e>(completion: &Completion<'_>, other: &'e [u8]) -> Cow<'e, [u8]> {
+    if !completion.is_call() {
+        return Cow::Borrowed(other);
+    }
+    let place = EventPlace {
+        is_first: true,
+        is_last: false,
+    };
+    Cow::Owned(chunks(
+        completion.event_frames(completion.config.tokens_per_event, place),
+    ))
 }
 
 fn chunks(frames: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! HTTP/1.1 responses as bytes.
 
+use crate::http::Request;
 use std::io::Write as _;
 
 /// Ends a chunked body.
@@ -12,6 +13,16 @@ pub(crate) struct Envelope<'a> {
     pub(crate) request_id: Option<&'a [u8]>,
     /// The connection ends with this response.
     pub(crate) close: bool,
+}
+
+impl<'a> Envelope<'a> {
+    /// What the responses to this request have in common.
+    pub(crate) fn of(request: &Request<'a>) -> Self {
+        Self {
+            request_id: request.id,
+            close: request.close,
+        }
+    }
 }
 
 impl Envelope<'_> {

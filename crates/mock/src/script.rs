@@ -49,6 +49,8 @@ pub(crate) struct Marks {
     pub(crate) role: bool,
     /// Content events.
     pub(crate) events: u32,
+    /// Tokens, in events or in a whole body.
+    pub(crate) tokens: u32,
 }
 
 /// A [`Step`] by reference.
@@ -93,7 +95,7 @@ impl Script {
 
     /// The answer to a completion request, faults of the stream included.
     pub(crate) fn of(completion: &Completion<'_>, envelope: &Envelope<'_>) -> Self {
-        match (&completion.config.fault, completion.stream) {
+        match (completion.fault, completion.stream) {
             (Some(Fault::Never), _) => Self::silent(End::Hang),
             (None | Some(Fault::Freeze { .. } | Fault::Stale), true) => {
                 let per_write = completion.config.events_per_write;
@@ -113,7 +115,11 @@ impl Script {
             }
             (Some(Fault::EndlessLine), true) => Self::endless(completion, envelope, Endless::Line),
             (Some(fault), true) => Self::faulty_stream(completion, envelope, fault),
-            (fault, false) => Self::not_streamed(completion, envelope, fault.as_ref()),
+            (fault, false) => {
+                let at = completion.token_at(completion.tokens.saturating_sub(1));
+                let tokens = completion.tokens.saturating_mul(completion.choices);
+                Self::in_one(at, &completion.body(), tokens, envelope, fault)
+            }
         }
     }
 
@@ -134,6 +140,7 @@ impl Script {
         let end = match fault {
             Fault::Reset(_) => End::Reset,
             Fault::Fin(_) => End::Close,
+            Fault::Stall { span: None, .. } => End::Hang,
             _ => envelope.end(),
         };
         let head_at = if completion.config.late_head {
@@ -152,12 +159,12 @@ impl Script {
                 marks: Marks {
                     role: frame.kind == FrameKind::Role,
                     events,
+                    tokens: frame.tokens,
                 },
             }
         }));
-        if !matches!(fault, Fault::Reset(_) | Fault::Fin(_))
-            && let Some(last) = steps.last_mut()
-        {
+        let unfinished = matches!(fault, Fault::Reset(_) | Fault::Fin(_)) || end == End::Hang;
+        if !unfinished && let Some(last) = steps.last_mut() {
             last.bytes.extend_from_slice(LAST_CHUNK);
         }
         Self {
@@ -166,32 +173,48 @@ impl Script {
         }
     }
 
-    fn not_streamed(
-        completion: &Completion<'_>,
+    /// A body that is no stream, due at `at`, with `tokens` generated; faults included.
+    pub(crate) fn in_one(
+        at: u64,
+        body: &[u8],
+        tokens: u32,
         envelope: &Envelope<'_>,
         fault: Option<&Fault>,
     ) -> Self {
-        let mut bytes = envelope.whole(200, "application/json", &[], &completion.body());
-        let end = match fault {
-            Some(Fault::Reset(_)) => End::Reset,
-            Some(Fault::Fin(_)) => End::Close,
-            _ => envelope.end(),
+        let mut bytes = envelope.whole(200, "application/json", &[], body);
+        let at = match fault {
+            Some(Fault::AckComb(span)) => at.next_multiple_of(nanos(*span)),
+            _ => at,
         };
-        if matches!(fault, Some(Fault::Reset(_) | Fault::Fin(_))) {
-            bytes.truncate(bytes.len() / 2);
+        let half = bytes.len() / 2;
+        let (end, rest) = match fault {
+            Some(Fault::Never) => return Self::silent(End::Hang),
+            Some(Fault::Reset(_)) => (Some(End::Reset), None),
+            Some(Fault::Fin(_)) => (Some(End::Close), None),
+            Some(Fault::Stall { span: None, .. }) => (Some(End::Hang), None),
+            Some(Fault::Stall {
+                span: Some(span), ..
+            }) => {
+                let later = at.saturating_add(nanos(*span));
+                (None, Some(step(later, bytes.split_off(half))))
+            }
+            _ => (None, None),
+        };
+        if end.is_some() {
+            bytes.truncate(half);
         }
-        let mut at = completion.token_at(completion.tokens.saturating_sub(1));
-        if let Some(Fault::AckComb(span)) = fault {
-            at = at.next_multiple_of(nanos(*span));
+        let mut steps = vec![step(at, bytes)];
+        steps.extend(rest);
+        if let (None, Some(last)) = (end, steps.last_mut()) {
+            last.marks.tokens = tokens;
         }
-        let steps = vec![step(at, bytes)];
         let steps = match fault {
             Some(fault) => distort::writes(fault, steps),
             None => steps,
         };
         Self {
             body: Body::Steps(steps),
-            end,
+            end: end.unwrap_or_else(|| envelope.end()),
         }
     }
 }

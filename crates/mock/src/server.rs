@@ -1,7 +1,7 @@
 use crate::event_loop::EventLoop;
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;
-use crate::{MockConfig, MockError, MockStats};
+use crate::{MockConfig, MockError, MockStats, Phase};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{Backlog, listen, setsockopt, sockopt};
 use std::ffi::OsString;
@@ -40,6 +40,7 @@ pub struct MockServer {
     reader: StampedReader,
     addr: SocketAddr,
     config: MockConfig,
+    phases: Vec<Phase>,
     truth: Option<Box<dyn Write + Send>>,
 }
 
@@ -70,8 +71,18 @@ impl MockServer {
             reader,
             addr,
             config,
+            phases: Vec::new(),
             truth,
         })
+    }
+
+    /// Other configurations take the place of the first, each from its time on and for the requests
+    /// that arrive then.
+    pub fn with_phases(mut self, mut phases: Vec<Phase>) -> Result<Self, MockError> {
+        phases.iter().try_for_each(|phase| phase.config.check())?;
+        phases.sort_by_key(|phase| phase.from);
+        self.phases = phases;
+        Ok(self)
     }
 
     /// The address it listens on.
@@ -82,7 +93,8 @@ impl MockServer {
     /// Serves on this thread until `stop`; connections that are open then are dropped.
     pub fn serve(self, stop: &StopSignal) -> Result<MockStats, MockError> {
         let truth = self.truth.map(TruthWriter::new).transpose()?;
-        EventLoop::new(&self.config, &self.listener, self.reader, truth, stop)?.run()
+        let configs = (&self.config, &self.phases[..]);
+        EventLoop::new(configs, &self.listener, self.reader, truth, stop)?.run()
     }
 }
 

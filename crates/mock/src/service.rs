@@ -1,21 +1,22 @@
+use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::connection::Connection;
 use crate::connections::Connections;
 use crate::deadlines::Deadlines;
 use crate::exchange::{Exchange, Progress, Turn};
 use crate::http::{self, Parsed};
-use crate::route::{self, Circumstances};
+use crate::provider::Provider;
+use crate::route;
 use crate::script::End;
 use crate::stamps::StampedReader;
-use crate::stats::Lateness;
 use crate::truth::TruthWriter;
-use crate::{Fault, MockConfig, MockError, MockStats, clock};
+use crate::{Fault, MockConfig, MockError, MockStats, Phase, clock};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::collections::VecDeque;
 use std::net::TcpStream;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 // Keys of what is no connection; those of connections are below 2^63.
 pub(crate) const LISTENER: u64 = u64::MAX;
@@ -31,43 +32,38 @@ const WRITES_PER_CONNECTION: u32 = 16;
 /// A connection with a started exchange is in `deadlines`, once, or blocked on a full socket, or
 /// hangs by its script.
 pub(crate) struct Service<'a> {
-    config: &'a MockConfig,
+    provider: Provider<'a>,
     pub(crate) epoll: Epoll,
     pub(crate) deadlines: Deadlines,
     pub(crate) truth: Option<TruthWriter>,
     reader: StampedReader,
     connections: Connections,
-    /// Started exchanges of completion requests.
-    serving: u32,
     started: Instant,
     /// Connections whose exchange waits for its turn. Those that are gone are passed over.
     waiting: VecDeque<u64>,
-    streams: u64,
-    stats: MockStats,
-    lateness: Lateness,
+    /// How long the one freeze takes, once it is sure to come.
+    freeze: Option<Duration>,
 }
 
 impl<'a> Service<'a> {
     pub(crate) fn new(
         config: &'a MockConfig,
+        phases: &'a [Phase],
         reader: StampedReader,
         truth: Option<TruthWriter>,
     ) -> Result<Self, MockError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(MockError::system("epoll_create1"))?;
         Ok(Self {
-            config,
+            provider: Provider::new(config, phases),
             epoll,
             deadlines: Deadlines::new()?,
             truth,
             reader,
             connections: Connections::default(),
-            serving: 0,
             started: Instant::now(),
             waiting: VecDeque::new(),
-            streams: 0,
-            stats: MockStats::default(),
-            lateness: Lateness::new(),
+            freeze: None,
         })
     }
 
@@ -101,7 +97,10 @@ impl<'a> Service<'a> {
         }
         if ready.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
             match connection.read(&mut self.reader) {
-                Ok(1..) => self.take_request(key),
+                Ok(bytes @ 1..) => {
+                    self.provider.stats.received_bytes += bytes as u64;
+                    self.take_request(key);
+                }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Ok(0) | Err(_) => self.close(key),
             }
@@ -124,8 +123,8 @@ impl<'a> Service<'a> {
         }
         let mut turn = Turn {
             writes: WRITES_PER_CONNECTION,
-            events: &mut self.stats.events,
-            lateness: &mut self.lateness,
+            stats: &mut self.provider.stats,
+            lateness: &mut self.provider.lateness,
         };
         let progress = exchange.advance(&connection.socket, &mut turn);
         let writes = WRITES_PER_CONNECTION - turn.writes;
@@ -151,7 +150,7 @@ impl<'a> Service<'a> {
 
     /// Stops everything for the span of [`Fault::Freeze`].
     pub(crate) fn freeze(&self) {
-        if let Some(Fault::Freeze { span, .. }) = self.config.fault {
+        if let Some(span) = self.freeze {
             thread::sleep(span);
         }
     }
@@ -168,16 +167,14 @@ impl<'a> Service<'a> {
                 .for_each(|record| truth.push(record));
             truth.finish()?;
         }
-        Ok(MockStats {
-            lateness: self.lateness.summary(),
-            ..self.stats
-        })
+        Ok(self.provider.into_stats())
     }
 
     /// Begins to answer what the connection has sent, if that is a whole request and none is being
     /// answered.
     fn take_request(&mut self, key: u64) {
-        let sequence = self.stats.requests;
+        let since_start = self.started.elapsed();
+        self.provider.keep_phase(since_start);
         let Some(connection) = self
             .connections
             .get(key)
@@ -185,12 +182,13 @@ impl<'a> Service<'a> {
         else {
             return;
         };
+        let sequence = self.provider.stats.requests;
         let circumstances = Circumstances {
             sequence,
             earlier_on_connection: connection.requests,
             created: clock::realtime() / 1_000_000_000,
-            serving: self.serving,
-            since_start: self.started.elapsed(),
+            serving: self.provider.gauges.running,
+            since_start,
         };
         let Some(bytes) = connection.unparsed() else {
             return;
@@ -201,62 +199,53 @@ impl<'a> Service<'a> {
                 let id = request
                     .id
                     .map(|id| String::from_utf8_lossy(id).into_owned());
-                (
-                    route::answer(self.config, &request, circumstances),
-                    consumed,
-                    id,
-                )
+                let answer = self.provider.answer(&request, circumstances);
+                (answer, consumed, id)
             }
             Err(refused) => (route::refuse(&refused), bytes.len(), None),
         };
-        let completion = answer.completion;
-        let log = completion && self.truth.is_some();
+        let served = answer.served;
+        let log = served && self.truth.is_some();
         let id = log.then(|| id.unwrap_or_else(|| format!("mock-{sequence}")));
         let arrival = connection.arrival;
+        if let (Some(Fault::Freeze { span, after }), None) = (&answer.freeze, self.freeze) {
+            self.freeze = Some(*span);
+            self.deadlines
+                .push(arrival.kernel.saturating_add(nanos(*after)), FREEZE);
+        }
         connection.exchange = Some(Exchange::new(answer, arrival, id));
         connection.requests += 1;
         connection.consume(consumed);
-        if completion {
-            self.stats.requests += 1;
-            if let (0, Some(Fault::Freeze { after, .. })) = (sequence, &self.config.fault) {
-                self.deadlines
-                    .push(arrival.kernel.saturating_add(nanos(*after)), FREEZE);
-            }
-        }
-        if completion && self.is_full() {
+        self.provider.stats.requests += u64::from(served);
+        if served && self.is_full() {
             self.waiting.push_back(key);
+            self.provider.gauges.waiting += 1;
         } else {
             self.start(key, arrival.kernel);
         }
     }
 
     fn is_full(&self) -> bool {
-        self.config
-            .max_concurrent
-            .is_some_and(|most| self.serving >= most)
+        let most = self.provider.config().max_concurrent;
+        most.is_some_and(|most| self.provider.gauges.running >= most)
     }
 
-    /// Service of the connection's exchange begins, if it did not yet.
-    fn start(&mut self, key: u64, at: u64) {
+    /// Service of the connection's exchange begins, if it did not yet; whether it does.
+    fn start(&mut self, key: u64, at: u64) -> bool {
         let Some(connection) = self.connections.get(key) else {
-            return;
+            return false;
         };
         let Some(exchange) = connection
             .exchange
             .as_mut()
             .filter(|exchange| !exchange.is_started())
         else {
-            return;
+            return false;
         };
         exchange.start(at);
-        self.serving += u32::from(exchange.is_completion());
-        if exchange.is_stream() {
-            self.streams += 1;
-            self.stats.streams += 1;
-            self.stats.concurrent_streams_peak =
-                self.stats.concurrent_streams_peak.max(self.streams);
-        }
+        self.provider.begin(exchange);
         connection.schedule(at, key, &mut self.deadlines);
+        true
     }
 
     /// The connection's response is written; another request may be there already.
@@ -281,17 +270,15 @@ impl<'a> Service<'a> {
 
     fn ended(&mut self, exchange: Option<Exchange>) {
         let Some(exchange) = exchange else { return };
-        if exchange.is_started() {
-            self.serving -= u32::from(exchange.is_completion());
-            self.streams -= u64::from(exchange.is_stream());
-        }
+        self.provider.end(&exchange);
         if let (Some(truth), Some(record)) = (&mut self.truth, exchange.into_truth()) {
             truth.push(record);
         }
         while !self.is_full()
             && let Some(key) = self.waiting.pop_front()
         {
-            self.start(key, clock::monotonic());
+            let begun = self.start(key, clock::monotonic());
+            self.provider.gauges.waiting -= u32::from(begun);
         }
     }
 }

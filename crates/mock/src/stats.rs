@@ -4,12 +4,32 @@ use std::time::Duration;
 /// What a server did, from its start to its stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MockStats {
-    /// Requests to the completion routes.
+    /// Requests to the routes that do a model's work: completions, embeddings, scores, rankings.
     pub requests: u64,
+    /// Of them, those that were answered to the end as they should be.
+    pub complete: u64,
+    /// Those that were no valid requests, or had no right to be one.
+    pub refused: u64,
+    /// Those that a fault happened to.
+    pub faults: u64,
+    /// Those whose client went away before the end.
+    pub aborted: u64,
+    /// Choices, embeddings and the like that ended by themselves.
+    pub stopped: u64,
+    /// Choices that ended at the request's own limit.
+    pub limited: u64,
     /// Streams begun.
     pub streams: u64,
     /// Content events written, whole.
     pub events: u64,
+    /// Words of prompts, of requests whose service began.
+    pub prompt_tokens: u64,
+    /// Tokens written, whole.
+    pub tokens: u64,
+    /// Bytes of all requests.
+    pub received_bytes: u64,
+    /// Bytes of all responses.
+    pub sent_bytes: u64,
     /// Most streams served at once.
     pub concurrent_streams_peak: u64,
     /// How late paced writes were against their deadlines; absent where none was paced.
@@ -39,6 +59,20 @@ impl Lateness {
     pub(crate) fn record(&mut self, nanos: u64) {
         // It grows with what it is given; nothing that fits into 64 bits is refused.
         let _ = self.0.record(nanos);
+    }
+
+    /// Writes that were late by so much at most, one count for each of `ends`.
+    pub(crate) fn counts<const N: usize>(&self, ends: [u64; N]) -> [u64; N] {
+        ends.map(|end| self.0.count_between(0, end))
+    }
+
+    /// How many there were, and how late all together.
+    pub(crate) fn count_and_sum(&self) -> (u64, u64) {
+        let sum = self.0.iter_recorded().map(|step| {
+            let times = step.count_at_value();
+            step.value_iterated_to().saturating_mul(times)
+        });
+        (self.0.len(), sum.fold(0, u64::saturating_add))
     }
 
     pub(crate) fn summary(&self) -> Option<LatenessSummary> {

@@ -1,6 +1,6 @@
 //! The server over real sockets, asked by a client that knows no more of HTTP than it must.
 
-use mock::{MockConfig, MockHandle, TruthRecord, read_truth, spawn};
+use mock::{MockConfig, MockHandle, MockServer, Phase, StopSignal, TruthRecord, read_truth, spawn};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -36,10 +36,14 @@ fn request(id: &str, stream: bool, max_tokens: u32) -> Vec<u8> {
     let body = format!(
         r#"{{"messages":[{{"role":"user","content":"a b c"}}],"stream":{stream},"max_tokens":{max_tokens}}}"#
     );
+    post("/v1/chat/completions", id, "none", &body)
+}
+
+fn post(path: &str, id: &str, key: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: mock\r\nx-request-id: {id}\r\n\
-         content-length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: mock\r\nx-request-id: {id}\r\n\
+         authorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }
@@ -316,4 +320,171 @@ fn stopping_ends_streams_that_have_no_end_and_keeps_their_truth() {
     };
     assert_eq!(record.writes.len() as u64, stats.events);
     assert!(stats.events > 50);
+}
+
+#[test]
+fn embeddings_keep_their_time_and_are_in_the_truth_log() {
+    let (mock, log) = start(paced());
+    let mut socket = connect(&mock);
+    let body = r#"{"input":["a b","c"],"encoding_format":"base64"}"#;
+    let mut bodies = Vec::new();
+    for id in ["a", "b"] {
+        socket
+            .write_all(&post("/v1/embeddings", id, "none", body))
+            .unwrap();
+        let (head, body) = response(&mut socket);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        bodies.push(body);
+    }
+    assert_eq!(bodies[0], bodies[1]);
+    assert!(bodies[0].contains(r#""prompt_tokens":3"#));
+    let stats = mock.stop().unwrap();
+    assert_eq!((stats.requests, stats.complete, stats.tokens), (2, 2, 0));
+    for record in truth(log) {
+        assert!(record.done >= record.received + 4_000_000, "{record:?}");
+    }
+}
+
+#[test]
+fn a_key_has_its_fault_and_the_others_have_none() {
+    let (mock, _log) = start(MockConfig {
+        fault_keys: [("stuck".to_owned(), "stall:2".parse().unwrap())].into(),
+        ..paced()
+    });
+    let body = r#"{"messages":[],"stream":true,"max_tokens":5}"#;
+    let path = "/v1/chat/completions";
+    let mut stuck = connect(&mock);
+    stuck.write_all(&post(path, "s", "stuck", body)).unwrap();
+    let mut well = connect(&mock);
+    well.write_all(&post(path, "w", "other", body)).unwrap();
+    assert!(response(&mut well).1.ends_with("data: [DONE]\n\n"));
+    stuck
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    let mut bytes = Vec::new();
+    assert!(stuck.read_to_end(&mut bytes).is_err(), "it is kept open");
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(text.matches(" the").count(), 2);
+    drop(stuck);
+    let mut last = connect(&mock);
+    last.write_all(&post(path, "l", "other", body)).unwrap();
+    response(&mut last);
+    let stats = mock.stop().unwrap();
+    assert_eq!((stats.complete, stats.faults), (2, 1));
+}
+
+#[test]
+fn metrics_say_what_was_done_and_what_goes_on() {
+    let (mock, _log) = start(MockConfig {
+        max_concurrent: Some(1),
+        fault_keys: [("stuck".to_owned(), "never".parse().unwrap())].into(),
+        ..paced()
+    });
+    let mut socket = connect(&mock);
+    socket.write_all(&request("a", true, 3)).unwrap();
+    response(&mut socket);
+    let (mut stuck, mut waiting) = (connect(&mock), connect(&mock));
+    let path = "/v1/completions";
+    stuck
+        .write_all(&post(path, "b", "stuck", r#"{"prompt":"a b"}"#))
+        .unwrap();
+    let get = b"GET /metrics HTTP/1.1\r\nhost: mock\r\n\r\n";
+    let mut metrics = |wanted: &str| {
+        let mut text = String::new();
+        for _ in 0..200 {
+            socket.write_all(get).unwrap();
+            text = response(&mut socket).1;
+            if text.lines().any(|line| line == wanted) {
+                return text;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("no line {wanted}: {text}");
+    };
+    metrics(r#"vllm:num_requests_running{model_name="mock"} 1"#);
+    waiting
+        .write_all(&post(path, "c", "none", r#"{"prompt":"a"}"#))
+        .unwrap();
+    let text = metrics(r#"vllm:num_requests_waiting{model_name="mock"} 1"#);
+    for line in [
+        r#"vllm:prompt_tokens_total{model_name="mock"} 5"#,
+        r#"vllm:generation_tokens_total{model_name="mock"} 3"#,
+        r#"vllm:request_success_total{finished_reason="length",model_name="mock"} 1"#,
+        r#"tokenomics:mock_requests_total{outcome="complete",model_name="mock"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    drop(waiting);
+    let text = metrics(r#"vllm:num_requests_waiting{model_name="mock"} 0"#);
+    let aborted = r#"tokenomics:mock_requests_total{outcome="aborted",model_name="mock"} 1"#;
+    assert!(text.contains(aborted), "{text}");
+}
+
+#[test]
+fn a_phase_holds_from_its_time_on() {
+    let addr = "127.0.0.1:0".parse().unwrap();
+    let phase = |milliseconds, tokens| Phase {
+        from: Duration::from_millis(milliseconds),
+        config: MockConfig {
+            tokens,
+            ..MockConfig::default()
+        },
+    };
+    // Out of order, and one that does not come.
+    let server = MockServer::bind(addr, MockConfig::default(), None)
+        .unwrap()
+        .with_phases(vec![phase(3_600_000, 9), phase(1_000, 2)])
+        .unwrap();
+    let (addr, stop) = (server.local_addr(), StopSignal::new().unwrap());
+    let signal = stop.clone();
+    let thread = std::thread::spawn(move || server.serve(&signal));
+    let mut socket = TcpStream::connect(addr).unwrap();
+    let mut tokens = || {
+        socket.write_all(&request("a", false, 99)).unwrap();
+        response(&mut socket).1.matches(" the").count()
+    };
+    assert_eq!(tokens(), 64);
+    let begun = std::time::Instant::now();
+    while tokens() != 2 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never began");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stop.stop();
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_phase_is_checked_before_it_begins() {
+    let addr = "127.0.0.1:0".parse().unwrap();
+    let phase = Phase {
+        from: Duration::ZERO,
+        config: MockConfig {
+            embedding_dimensions: 0,
+            ..MockConfig::default()
+        },
+    };
+    let server = MockServer::bind(addr, MockConfig::default(), None).unwrap();
+    let error = server.with_phases(vec![phase]).err().unwrap().to_string();
+    assert!(error.contains("0 dimensions; 1 to 16384"), "{error}");
+}
+
+#[test]
+fn fault_28_a_freeze_by_header_comes_once() {
+    let (mock, _log) = start(MockConfig::default());
+    let mut socket = connect(&mock);
+    let frozen = request("f", false, 1);
+    let frozen = String::from_utf8(frozen)
+        .unwrap()
+        .replace("host: mock", "x-mock-fault: freeze:700ms:1us");
+    socket.write_all(frozen.as_bytes()).unwrap();
+    response(&mut socket);
+    let begun = std::time::Instant::now();
+    socket.write_all(&request("g", false, 1)).unwrap();
+    response(&mut socket);
+    socket.write_all(frozen.as_bytes()).unwrap();
+    response(&mut socket);
+    socket.write_all(&request("h", false, 1)).unwrap();
+    response(&mut socket);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(1_350), "{took:?}");
 }

@@ -3,45 +3,49 @@
 use crate::json::push_json;
 use crate::{Endpoint, FrameStyle};
 
-/// The body of a response that is not a stream. `texts` has one entry per choice, and every choice
-/// ends with `finish_reason`.
+/// What one choice of a response that is not a stream says.
+#[derive(Clone, Copy, Debug)]
+pub enum ChoiceBody<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A call of a function, which only a chat can have; of a completion its arguments are the text.
+    ToolCall {
+        /// Of the call.
+        id: &'a str,
+        /// Its name.
+        function: &'a str,
+        /// JSON, as text.
+        arguments: &'a str,
+    },
+}
+
+/// The body of a response that is not a stream. Every choice ends with `finish_reason`.
 pub fn completion_body(
     style: &FrameStyle<'_>,
-    texts: &[String],
+    choices: &[ChoiceBody<'_>],
     finish_reason: &str,
     prompt_tokens: u64,
     completion_tokens: u64,
 ) -> Vec<u8> {
-    let text_bytes: usize = texts.iter().map(|text| text.len() + 112).sum();
+    let text_bytes: usize = choices.iter().map(ChoiceBody::bytes).sum();
     let mut out = Vec::with_capacity(256 + text_bytes);
     out.extend_from_slice(br#"{"id":"#);
     push_json(&mut out, style.id);
-    let (object, before, after): (&[u8], &[u8], &[u8]) = match style.endpoint {
-        Endpoint::ChatCompletions => (
-            br#","object":"chat.completion","created":"#,
-            br#","message":{"role":"assistant","content":"#,
-            b"}",
-        ),
-        Endpoint::Completions => (
-            br#","object":"text_completion","created":"#,
-            br#","text":"#,
-            b"",
-        ),
-    };
-    out.extend_from_slice(object);
+    out.extend_from_slice(match style.endpoint {
+        Endpoint::ChatCompletions => br#","object":"chat.completion","created":"#,
+        Endpoint::Completions => br#","object":"text_completion","created":"#,
+    });
     push_json(&mut out, &style.created);
     out.extend_from_slice(br#","model":"#);
     push_json(&mut out, style.model);
     out.extend_from_slice(br#","choices":["#);
-    for (index, text) in texts.iter().enumerate() {
+    for (index, choice) in choices.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         out.extend_from_slice(br#"{"index":"#);
         push_json(&mut out, &index);
-        out.extend_from_slice(before);
-        push_json(&mut out, text);
-        out.extend_from_slice(after);
+        choice.push(style.endpoint, &mut out);
         out.extend_from_slice(br#","logprobs":null,"finish_reason":"#);
         push_json(&mut out, finish_reason);
         out.push(b'}');
@@ -50,6 +54,58 @@ pub fn completion_body(
     push_usage(&mut out, prompt_tokens, completion_tokens);
     out.push(b'}');
     out
+}
+
+impl ChoiceBody<'_> {
+    /// About how long it is.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len() + 112,
+            Self::ToolCall {
+                id,
+                function,
+                arguments,
+            } => id.len() + function.len() + 2 * arguments.len() + 224,
+        }
+    }
+
+    fn push(&self, endpoint: Endpoint, out: &mut Vec<u8>) {
+        match (endpoint, *self) {
+            (Endpoint::ChatCompletions, Self::Text(text)) => {
+                out.extend_from_slice(br#","message":{"role":"assistant","content":"#);
+                push_json(out, text);
+                out.push(b'}');
+            }
+            (
+                Endpoint::ChatCompletions,
+                Self::ToolCall {
+                    id,
+                    function,
+                    arguments,
+                },
+            ) => {
+                out.extend_from_slice(
+                    br#","message":{"role":"assistant","content":null,"tool_calls":[{"id":"#,
+                );
+                push_json(out, id);
+                out.extend_from_slice(br#","type":"function","function":{"name":"#);
+                push_json(out, function);
+                out.extend_from_slice(br#","arguments":"#);
+                push_json(out, arguments);
+                out.extend_from_slice(b"}}]}");
+            }
+            (
+                Endpoint::Completions,
+                Self::Text(text)
+                | Self::ToolCall {
+                    arguments: text, ..
+                },
+            ) => {
+                out.extend_from_slice(br#","text":"#);
+                push_json(out, text);
+            }
+        }
+    }
 }
 
 /// An error in the shape of the OpenAI API: `kind` is its `type`, `code` the HTTP status.
@@ -92,7 +148,7 @@ pub(crate) fn push_usage(out: &mut Vec<u8>, prompt_tokens: u64, completion_token
 
 #[cfg(test)]
 mod tests {
-    use super::{completion_body, error_body, models_body};
+    use super::{ChoiceBody, completion_body, error_body, models_body};
     use crate::{Endpoint, FrameStyle};
 
     fn text_of(body: Vec<u8>) -> String {
@@ -111,10 +167,16 @@ mod tests {
             endpoint: Endpoint::Completions,
             ..chat
         };
-        let texts = ["one \"1\"".to_owned(), String::new()];
+        let texts = [ChoiceBody::Text("one \"1\""), ChoiceBody::Text("")];
+        let call = ChoiceBody::ToolCall {
+            id: "call-1",
+            function: "f",
+            arguments: r#"{"a":"b"}"#,
+        };
         let bodies = [
             text_of(completion_body(&chat, &texts, "stop", 7, 2)),
             text_of(completion_body(&completion, &texts, "length", 0, 0)),
+            text_of(completion_body(&chat, &[call], "tool_calls", 7, 2)),
             text_of(error_body("no such model `x`", "NotFoundError", 404)),
             text_of(models_body(&["a", "b\"c"])),
         ];

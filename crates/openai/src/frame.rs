@@ -47,6 +47,28 @@ impl FrameStyle<'_> {
         }
     }
 
+    /// The frame that opens a chat choice's call of a function: its id and name, and how its
+    /// arguments begin. `id` is that of the call.
+    pub fn tool_call(&self, choice: u32, id: &str, function: &str, arguments: &str) -> Vec<u8> {
+        let mut delta = br#"{"tool_calls":[{"index":0,"id":"#.to_vec();
+        push_json(&mut delta, id);
+        delta.extend_from_slice(br#","type":"function","function":{"name":"#);
+        push_json(&mut delta, function);
+        delta.extend_from_slice(br#","arguments":"#);
+        push_json(&mut delta, arguments);
+        delta.extend_from_slice(b"}}]}");
+        self.chat_frame(choice, &delta, None)
+    }
+
+    /// A piece of the arguments of a chat choice's call.
+    pub fn arguments(&self, choice: u32, piece: &str) -> Vec<u8> {
+        let mut delta = Vec::with_capacity(piece.len() + 64);
+        delta.extend_from_slice(br#"{"tool_calls":[{"index":0,"function":{"arguments":"#);
+        push_json(&mut delta, piece);
+        delta.extend_from_slice(b"}}]}");
+        self.chat_frame(choice, &delta, None)
+    }
+
     /// The frame that ends a choice: a finish reason and no text.
     pub fn finish(&self, choice: u32, reason: &str) -> Vec<u8> {
         match self.endpoint {
@@ -140,6 +162,8 @@ mod tests {
         let frames = [
             CHAT.role(0),
             CHAT.content(1, "a \"b\"\n"),
+            CHAT.tool_call(0, "call-1", "get \"it\"", ""),
+            CHAT.arguments(0, "{\"a\":"),
             CHAT.finish(0, "length"),
             CHAT.usage(7, 3),
             error_frame("out of \"memory\""),

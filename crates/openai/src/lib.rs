@@ -19,6 +19,8 @@ mod json;
 mod json_tree;
 mod messages;
 mod models;
+mod pooling_body;
+mod pooling_view;
 mod reply;
 mod request;
 mod request_view;
@@ -30,7 +32,7 @@ mod stream;
 mod usage;
 
 pub use api_error::ApiError;
-pub use body::{completion_body, error_body, models_body};
+pub use body::{ChoiceBody, completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
@@ -44,6 +46,8 @@ pub use frame::{DONE, FrameStyle, error_frame};
 pub use json_tree::{DEPTH_MAX, Json, JsonError};
 pub use messages::{Message, messages};
 pub use models::model_ids;
+pub use pooling_body::{PoolingStyle, base64_vector, float_vector};
+pub use pooling_view::{EmbeddingView, PoolingInput, RerankView, ScoreView};
 pub use reply::{LogprobEntry, Piece, ReplyWriter, TokenCounts};
 pub use request::{RequestOptions, RequestTemplate};
 pub use request_view::RequestView;

@@ -19,6 +19,12 @@ pub struct RequestView {
     pub include_usage: bool,
     /// Whitespace-separated words in all messages or the prompt; of a prompt of token ids, the ids.
     pub prompt_words: u64,
+    /// Prompts of a completion: each gets its own choices. 1 for a chat.
+    pub prompts: u32,
+    /// Name of the first function among `tools`, where there is one.
+    pub tool: Option<String>,
+    /// Whether `tool_choice` is `none`.
+    pub tools_forbidden: bool,
 }
 
 impl RequestView {
@@ -33,6 +39,10 @@ impl RequestView {
             Endpoint::Completions => (wire.prompt, "prompt"),
         };
         let prompt = prompt.ok_or(RequestError::MissingPrompt { field, endpoint })?;
+        let prompts = match endpoint {
+            Endpoint::ChatCompletions => 1,
+            Endpoint::Completions => prompt.texts.max(1),
+        };
         Ok(Self {
             model: wire.model.map(Cow::into_owned),
             stream: wire.stream.unwrap_or(false),
@@ -42,7 +52,10 @@ impl RequestView {
                 .stream_options
                 .and_then(|options| options.include_usage)
                 .unwrap_or(false),
-            prompt_words: prompt.0,
+            prompt_words: prompt.words,
+            prompts,
+            tool: wire.tools.and_then(|tools| tools.0),
+            tools_forbidden: matches!(wire.tool_choice, Some(ToolChoice::Word(ref word)) if word == "none"),
         })
     }
 }
@@ -57,6 +70,8 @@ struct WireRequest<'a> {
     max_tokens: Option<u64>,
     max_completion_tokens: Option<u64>,
     n: Option<u32>,
+    tools: Option<FirstTool>,
+    tool_choice: Option<ToolChoice<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -64,10 +79,48 @@ struct WireStreamOptions {
     include_usage: Option<bool>,
 }
 
+/// A word, or the object that names a function.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ToolChoice<'a> {
+    Word(Cow<'a, str>),
+    Function(IgnoredAny),
+}
+
+/// The name of the first function of a list of tools.
+struct FirstTool(Option<String>);
+
+impl<'de> Deserialize<'de> for FirstTool {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Tool {
+            function: Option<Function>,
+        }
+        #[derive(Deserialize)]
+        struct Function {
+            name: Option<String>,
+        }
+        let tools = Vec::<Tool>::deserialize(deserializer)?;
+        let mut functions = tools.into_iter().filter_map(|tool| tool.function);
+        Ok(FirstTool(functions.find_map(|function| function.name)))
+    }
+}
+
 /// The words of a prompt in any of its shapes: text, a list of texts or token ids, messages, and
 /// messages whose content is a list of parts. Counted while parsing, so that no text is copied.
-#[derive(Clone, Copy)]
-struct Words(u64);
+#[derive(Clone, Copy, Default)]
+struct Words {
+    words: u64,
+    /// Texts and lists of token ids.
+    texts: u32,
+}
+
+impl Words {
+    fn add(&mut self, other: Words) {
+        self.words += other.words;
+        self.texts = self.texts.saturating_add(other.texts);
+    }
+}
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -85,35 +138,40 @@ impl<'de> Visitor<'de> for WordsVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Words, E> {
-        Ok(Words(text.split_whitespace().count() as u64))
+        Ok(Words {
+            words: text.split_whitespace().count() as u64,
+            texts: 1,
+        })
     }
 
     fn visit_u64<E>(self, _token_id: u64) -> Result<Words, E> {
-        Ok(Words(1))
+        Ok(Words { words: 1, texts: 0 })
     }
 
     fn visit_unit<E>(self) -> Result<Words, E> {
-        Ok(Words(0))
+        Ok(Words::default())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Words, A::Error> {
-        let mut words = 0;
-        while let Some(Words(count)) = items.next_element()? {
-            words += count;
+        let mut sum = Words::default();
+        while let Some(item) = items.next_element()? {
+            sum.add(item);
         }
-        Ok(Words(words))
+        // A list of token ids is one prompt.
+        sum.texts = sum.texts.max(1);
+        Ok(sum)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Words, A::Error> {
-        let mut words = 0;
+        let mut sum = Words::default();
         while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
             if matches!(&*name, "content" | "text") {
-                words += fields.next_value::<Words>()?.0;
+                sum.add(fields.next_value()?);
             } else {
                 fields.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(Words(words))
+        Ok(sum)
     }
 }
 
@@ -140,6 +198,9 @@ mod tests {
             n: 2,
             include_usage: true,
             prompt_words: 5,
+            prompts: 1,
+            tool: None,
+            tools_forbidden: false,
         };
         assert_eq!(view.unwrap(), expected);
     }
@@ -165,11 +226,35 @@ mod tests {
 
     #[test]
     fn a_prompt_may_be_text_texts_or_token_ids() {
-        for (prompt, words) in [(r#""a b c""#, 3), (r#"["a b","c"]"#, 3), ("[1,2,3,4]", 4)] {
+        for (prompt, words, prompts) in [
+            (r#""a b c""#, 3, 1),
+            (r#"["a b","c"]"#, 3, 2),
+            ("[1,2,3,4]", 4, 1),
+            ("[[1,2],[3]]", 3, 2),
+            ("[]", 0, 1),
+        ] {
             let body = format!(r#"{{"prompt":{prompt}}}"#);
             let view = RequestView::parse(body.as_bytes(), Endpoint::Completions).unwrap();
             assert_eq!(view.prompt_words, words, "{prompt}");
+            assert_eq!(view.prompts, prompts, "{prompt}");
         }
+    }
+
+    #[test]
+    fn the_first_function_is_the_one_to_call_unless_none_may_be() {
+        let view = chat(
+            r#"{"messages":[],"tools":[{"type":"other"},{"type":"function","function":{"name":"f",
+            "parameters":{}}},{"function":{"name":"g"}}],"tool_choice":"auto"}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (view.tool.as_deref(), view.tools_forbidden),
+            (Some("f"), false)
+        );
+        let view = chat(r#"{"messages":[],"tools":null,"tool_choice":"none"}"#).unwrap();
+        assert_eq!((view.tool, view.tools_forbidden), (None, true));
+        let view = chat(r#"{"messages":[],"tool_choice":{"type":"function"}}"#).unwrap();
+        assert!(!view.tools_forbidden);
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub fn error_message(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Completion, error_message};
-    use crate::{Endpoint, FrameStyle, StreamError, completion_body, error_body};
+    use crate::{ChoiceBody, Endpoint, FrameStyle, StreamError, completion_body, error_body};
     use proptest::prelude::*;
 
     fn message(body: &str) -> Option<String> {
@@ -139,7 +139,8 @@ mod tests {
         ) {
             let endpoint = if chat { Endpoint::ChatCompletions } else { Endpoint::Completions };
             let style = FrameStyle { endpoint, id: "x", model: "m", created: 1 };
-            let body = completion_body(&style, &texts, "stop", prompt_tokens, completion_tokens);
+            let choices: Vec<_> = texts.iter().map(|text| ChoiceBody::Text(text)).collect();
+            let body = completion_body(&style, &choices, "stop", prompt_tokens, completion_tokens);
             let completion = Completion::parse(&body).unwrap();
             let usage = completion.usage.unwrap();
             prop_assert_eq!(usage.prompt_tokens, Some(prompt_tokens));

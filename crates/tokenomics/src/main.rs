@@ -12,6 +12,7 @@ mod experiment;
 mod failure;
 mod interrupt;
 mod launching;
+mod mocking;
 mod model;
 mod output;
 mod prompts;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 fn run() -> Result<Exit, Failure> {
     let typed = args::with_dashes(std::env::args_os());
     let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
+    let (typed, phases) = args::with_scenario(typed, |path| std::fs::read_to_string(path))?;
     match Args::parse_from(typed).verb {
         Verb::Chat(args) => experiment::chat(*args),
         Verb::Gateway(args) => experiment::gateway(*args),
@@ -44,7 +46,7 @@ fn run() -> Result<Exit, Failure> {
         Verb::Guard(args) => verb::guard(args),
         Verb::Scheduler(args) => experiment::scheduler(*args),
         Verb::Serve(args) => serving::serve(&args),
-        Verb::Mock(args) => verb::mock(&args),
+        Verb::Mock(args) => mocking::mock(&args, phases),
         Verb::Plot(args) => verb::plot(&args),
         Verb::Report(args) => verb::report(&args),
         Verb::Completions { shell } => verb::completions(shell),

@@ -1,8 +1,9 @@
 use super::{Body, End, Marks, Script, StepView};
+use crate::circumstances::Circumstances;
 use crate::completion::Completion;
 use crate::response::Envelope;
 use crate::{Dialect, Fault, MockConfig, RoleChunk};
-use openai::{Endpoint, FrameStyle, RequestView};
+use openai::{Endpoint, EventKind, FrameStyle, RequestView};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ fn view() -> RequestView {
         n: 1,
         include_usage: true,
         prompt_words: 3,
+        prompts: 1,
+        tool: None,
+        tools_forbidden: false,
     }
 }
 
@@ -63,8 +67,15 @@ fn script_beside(
         request_id: None,
         close: false,
     };
+    let circumstances = Circumstances {
+        sequence,
+        earlier_on_connection: 0,
+        created: 7,
+        serving,
+        since_start: Duration::ZERO,
+    };
     Script::of(
-        &Completion::new(config, view, style, sequence, serving),
+        &Completion::new(config, view, style, config.fault.as_ref(), circumstances),
         &envelope,
     )
 }
@@ -266,7 +277,7 @@ fn a_cut_write_keeps_its_marks_on_its_last_piece_and_the_time_goes_forward() {
         Marks::default(),
         Marks {
             role: true,
-            events: 0,
+            ..Marks::default()
         },
     );
     assert_eq!(
@@ -277,7 +288,8 @@ fn a_cut_write_keeps_its_marks_on_its_last_piece_and_the_time_goes_forward() {
             nothing,
             Marks {
                 role: false,
-                events: 1
+                events: 1,
+                tokens: 1,
             }
         ]
     );
@@ -444,12 +456,15 @@ proptest! {
         itl in 0_u64..3,
         role in 0_usize..3,
         chat: bool,
+        call: bool,
     ) {
         let role_chunk = [RoleChunk::WithFirstToken, RoleChunk::Early, RoleChunk::None][role];
         let endpoint = if chat { Endpoint::ChatCompletions } else { Endpoint::Completions };
         let (ttft, itl) = (Duration::from_millis(ttft).into(), Duration::from_millis(itl).into());
         let config = MockConfig {
-            ttft, itl, tokens, tokens_per_event, events_per_write, role_chunk, ..MockConfig::default()
+            ttft, itl, tokens, tokens_per_event, events_per_write, role_chunk,
+            tool_calls: if call { 1.0 } else { 0.0 },
+            ..MockConfig::default()
         };
         // A split beyond every write alters nothing, and has every frame a write of its own.
         let untouched = MockConfig { fault: Some(Fault::Split(u32::MAX)), ..config.clone() };
@@ -461,6 +476,10 @@ proptest! {
         prop_assert!(steps(&paced).all(|step| !step.bytes.is_empty()));
         let (paced_at, framed_at) = (content_at(&paced), content_at(&framed));
         prop_assert_eq!(paced_at.len(), framed_at.len());
+        for script in [&paced, &framed] {
+            let written: u32 = steps(script).map(|step| step.marks.tokens).sum();
+            prop_assert_eq!(written, tokens * n);
+        }
         prop_assert_eq!(
             steps(&paced).filter(|step| step.marks.role).map(|step| step.at).collect::<Vec<_>>(),
             steps(&framed).filter(|step| step.marks.role).map(|step| step.at).take(1).collect::<Vec<_>>()
@@ -512,4 +531,231 @@ fn a_prompt_costs_its_words_and_company_stretches_the_gaps() {
     // Three words; the head leaves with the first token.
     assert_eq!(at(0), [11_500, 15_500, 19_500]);
     assert_eq!(at(2), [11_500, 19_500, 27_500]);
+}
+
+#[test]
+fn a_stall_holds_what_follows_back_or_ends_all_writing() {
+    let plain = content_at(&chat(None));
+    let short = chat(Some(Fault::Stall {
+        after: 2,
+        span: Some(Duration::from_secs(1)),
+    }));
+    let at = content_at(&short);
+    assert_eq!(at[..2], plain[..2]);
+    let later: Vec<u64> = plain[2..].iter().map(|at| at + 1_000 * MS).collect();
+    assert_eq!(at[2..], later);
+    assert_eq!(bytes(&short), bytes(&chat(None)));
+    assert_eq!(short.end, End::KeepAlive);
+
+    let for_ever = chat(Some(Fault::Stall {
+        after: 2,
+        span: None,
+    }));
+    assert_eq!(content_at(&for_ever), plain[..2]);
+    assert_eq!(
+        (body(&bytes(&for_ever)).1, for_ever.end),
+        (false, End::Hang)
+    );
+}
+
+#[test]
+fn a_stall_halves_a_body_that_is_no_stream() {
+    let view = RequestView {
+        stream: false,
+        ..view()
+    };
+    let of = |fault| script(&config(fault), &view, Endpoint::ChatCompletions);
+    let whole = bytes(&of(None));
+    let span = Some(Duration::from_secs(1));
+    let short = of(Some(Fault::Stall { after: 2, span }));
+    let at: Vec<u64> = steps(&short).map(|step| step.at).collect();
+    assert_eq!(at, [90 * MS, 1_090 * MS]);
+    assert_eq!(bytes(&short), whole);
+    assert_eq!(
+        steps(&short)
+            .map(|step| step.marks.tokens)
+            .collect::<Vec<_>>(),
+        [0, 5]
+    );
+    let for_ever = of(Some(Fault::Stall {
+        after: 2,
+        span: None,
+    }));
+    assert_eq!(bytes(&for_ever), whole[..whole.len() / 2]);
+    assert_eq!(for_ever.end, End::Hang);
+}
+
+#[test]
+fn a_client_counts_as_many_token_events_in_a_tool_call_as_there_are_tokens() {
+    for tokens in 0..6 {
+        for tokens_per_event in 1..4_u32 {
+            let config = MockConfig {
+                tokens,
+                tokens_per_event,
+                ..calling(None)
+            };
+            let script = script(&config, &view(), Endpoint::ChatCompletions);
+            let mut decoder = openai::StreamDecoder::new(1);
+            decoder.push(&body(&bytes(&script)).0, ()).unwrap();
+            let mut events = decoder.take_events();
+            let end = decoder.finish();
+            events.extend(end.events);
+            let calls = events
+                .iter()
+                .filter(|event| event.kind == EventKind::ToolCall);
+            assert_eq!(calls.count(), tokens.div_ceil(tokens_per_event) as usize);
+            let usage = end.usage.unwrap();
+            assert_eq!(usage.completion_tokens, Some(u64::from(tokens)));
+        }
+    }
+}
+
+fn calling(fault: Option<Fault>) -> MockConfig {
+    MockConfig {
+        tool_calls: 1.0,
+        ..config(fault)
+    }
+}
+
+#[test]
+fn a_tool_call_is_streamed_as_its_name_and_pieces_that_make_json() {
+    let view = RequestView {
+        n: 2,
+        tool: Some("find \"it\"".to_owned()),
+        ..view()
+    };
+    let script = script(&calling(None), &view, Endpoint::ChatCompletions);
+    assert_eq!(content_at(&script).len(), 10, "five tokens of two choices");
+    let mut calls = [(String::new(), String::new()), Default::default()];
+    let mut reasons = Vec::new();
+    for chunk in json(&data(&script)) {
+        let Some(choice) = chunk["choices"].get(0) else {
+            continue;
+        };
+        let call = &choice["delta"]["tool_calls"][0];
+        let index = usize::try_from(choice["index"].as_u64().unwrap()).unwrap();
+        if let Some(name) = call["function"]["name"].as_str() {
+            assert!(call["id"].as_str().is_some() && call["type"] == "function");
+            calls[index].0.push_str(name);
+        }
+        if let Some(piece) = call["function"]["arguments"].as_str() {
+            assert_eq!(call["index"], 0);
+            calls[index].1.push_str(piece);
+        }
+        reasons.extend(choice["finish_reason"].as_str().map(str::to_owned));
+    }
+    for (name, arguments) in calls {
+        assert_eq!(name, "find \"it\"");
+        let arguments: serde_json::Value = serde_json::from_str(&arguments).unwrap();
+        assert_eq!(arguments["text"], " the the the", "of five tokens");
+    }
+    assert_eq!(reasons, ["tool_calls", "tool_calls"]);
+}
+
+#[test]
+fn a_tool_call_that_is_no_stream_has_no_content() {
+    let view = RequestView {
+        stream: false,
+        ..view()
+    };
+    let script = script(&calling(None), &view, Endpoint::ChatCompletions);
+    let text = String::from_utf8(bytes(&script)).unwrap();
+    let (_, body) = text.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let message = &body["choices"][0]["message"];
+    assert_eq!(message["content"], serde_json::Value::Null);
+    let function = &message["tool_calls"][0]["function"];
+    assert_eq!(function["name"], "get_weather");
+    let arguments = function["arguments"].as_str().unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(arguments).is_ok());
+    assert_eq!(body["choices"][0]["finish_reason"], "tool_calls");
+}
+
+#[test]
+fn every_fault_can_be_played_on_a_tool_call() {
+    for fault in [
+        "invalid_utf8:1",
+        "malformed:1",
+        "reasoning:4",
+        "utf8_split",
+        "ragged:3",
+        "stall:1:2s",
+        "error_event:1",
+        "endless_tokens",
+    ] {
+        let config = calling(Some(fault.parse().unwrap()));
+        let script = script(&config, &view(), Endpoint::ChatCompletions);
+        let first: Vec<u8> = steps(&script)
+            .take(4)
+            .flat_map(|step| step.bytes.to_vec())
+            .collect();
+        let text = String::from_utf8_lossy(&first).into_owned();
+        assert!(text.contains("tool_calls"), "{fault}: {text}");
+        if fault == "invalid_utf8:1" {
+            assert!(std::str::from_utf8(&first).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn only_the_asked_share_of_chats_calls_and_none_where_it_is_forbidden() {
+    let config = MockConfig {
+        tool_calls: 0.25,
+        seed: 5,
+        ..config(None)
+    };
+    let calls = |config: &MockConfig, view: &RequestView, endpoint| {
+        let is_call = |sequence: &u64| {
+            let script = script_beside(config, view, endpoint, (*sequence, 0));
+            data(&script).join("").contains("tool_calls")
+        };
+        (0..400).filter(is_call).count()
+    };
+    let share = calls(&config, &view(), Endpoint::ChatCompletions);
+    assert!((75..125).contains(&share), "{share} of 400");
+    assert_eq!(calls(&config, &view(), Endpoint::Completions), 0);
+    let forbidden = RequestView {
+        tools_forbidden: true,
+        ..view()
+    };
+    assert_eq!(calls(&config, &forbidden, Endpoint::ChatCompletions), 0);
+}
+
+#[test]
+fn every_prompt_of_a_completion_gets_its_choices() {
+    let view = RequestView {
+        stream: false,
+        n: 2,
+        prompts: 3,
+        ..view()
+    };
+    let script = script(&config(None), &view, Endpoint::Completions);
+    let text = String::from_utf8(bytes(&script)).unwrap();
+    assert_eq!(text.matches(" the the the the the\"").count(), 6);
+    assert!(text.contains(r#""index":5,"#) && text.contains(r#""completion_tokens":30"#));
+}
+
+#[test]
+fn recorded_timings_are_played_token_by_token_in_the_order_of_requests() {
+    let text = b"{\"ttft_ms\":5,\"gaps_ms\":[1,2,3]}\n{\"ttft_ms\":7,\"gaps_ms\":[]}";
+    let config = MockConfig {
+        replay: Some(crate::RecordedTimings::parse(text).unwrap()),
+        slowdown: 1.0,
+        ..config(None)
+    };
+    let at = |sequence, serving| {
+        let at = content_at(&script_of(&config, sequence, serving));
+        at.iter().map(|at| at / MS).collect::<Vec<_>>()
+    };
+    assert_eq!(at(0, 0), [5, 6, 8, 11]);
+    assert_eq!(at(1, 0), [7]);
+    assert_eq!(at(2, 0), at(0, 0), "from the beginning again");
+    assert_eq!(at(0, 1), [5, 7, 11, 17], "the slow-down is on top");
+    let few = RequestView {
+        max_tokens: Some(2),
+        ..view()
+    };
+    let limited = script_beside(&config, &few, Endpoint::ChatCompletions, (0, 0));
+    assert_eq!(content_at(&limited).len(), 2);
+    assert!(data(&limited).join("").contains("\"length\""));
 }

@@ -11,7 +11,7 @@ pub(crate) fn with_config_file(
     arguments: Vec<OsString>,
     read: impl Fn(&Path) -> std::io::Result<String>,
 ) -> Result<Vec<OsString>, Failure> {
-    let Some(path) = config_path(&arguments) else {
+    let Some(path) = flag_value(&arguments, "--config") else {
         return Ok(arguments);
     };
     let path = Path::new(&path);
@@ -61,28 +61,30 @@ fn is_replaced(name: &str, typed: &[OsString]) -> bool {
         .any(|flags| flags.iter().any(is_typed))
 }
 
-fn config_path(arguments: &[OsString]) -> Option<OsString> {
+/// The value of a flag as it was typed first.
+pub(super) fn flag_value(arguments: &[OsString], flag: &str) -> Option<OsString> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         if argument == "--" {
             // What follows is somebody else's.
             return None;
         }
-        if argument == "--config" {
+        if argument == flag {
             return rest.next().cloned();
         }
         let text = argument.to_str();
-        if let Some(path) = text.and_then(|text| text.strip_prefix("--config=")) {
-            return Some(path.into());
+        let value = text.and_then(|text| text.strip_prefix(flag)?.strip_prefix('='));
+        if let Some(value) = value {
+            return Some(value.into());
         }
     }
     None
 }
 
 /// Flags of which each value is typed on its own; the values of others are joined by commas.
-const TYPED_SEVERAL_TIMES: [&str; 2] = ["--header", "--goodput"];
+const TYPED_SEVERAL_TIMES: [&str; 3] = ["--header", "--goodput", "--fault-key"];
 
-fn push_flag(flags: &mut Vec<OsString>, name: &str, value: Value) -> Result<(), String> {
+pub(super) fn push_flag(flags: &mut Vec<OsString>, name: &str, value: Value) -> Result<(), String> {
     let flag = format!("--{}", name.replace('_', "-"));
     match value {
         Value::Boolean(true) => flags.push(flag.into()),

@@ -1,4 +1,4 @@
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -25,6 +25,8 @@ pub(crate) struct MockArgs {
     /// How much longer the gaps are for each request served beside: 0.1 makes them twice as long beside ten
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub(crate) slowdown: f64,
+    #[arg(long, value_name = "FILE", help = REPLAY)]
+    pub(crate) replay_timings: Option<PathBuf>,
     /// Send the head of a stream with its first token, not at once
     #[arg(long)]
     pub(crate) late_head: bool,
@@ -46,6 +48,12 @@ pub(crate) struct MockArgs {
     /// Send no usage chunk
     #[arg(long)]
     pub(crate) no_usage: bool,
+    /// The part of the chat answers that call a function, from 0 to 1
+    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    pub(crate) tool_calls: f64,
+    /// Numbers of an embedding, unless the request asks for others
+    #[arg(long, value_name = "N", default_value_t = 384, value_parser = value_parser!(u32).range(1..=16_384))]
+    pub(crate) embedding_dimensions: u32,
     /// The model's name
     #[arg(long, value_name = "NAME", default_value = "mock")]
     pub(crate) model: String,
@@ -61,12 +69,17 @@ pub(crate) struct MockArgs {
     /// Seconds after the start between which it happens, such as 10:20
     #[arg(long, value_name = "FROM:TO", requires = "fault")]
     pub(crate) fault_window: Option<String>,
+    /// What happens to every request with this bearer key; once for each key
+    #[arg(long, value_name = "KEY=FAULT")]
+    pub(crate) fault_key: Vec<String>,
     /// Answer 401 without this key
     #[arg(long, value_name = "KEY")]
     pub(crate) api_key: Option<String>,
     /// Log of when each request came and each token left, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = SCENARIO)]
+    pub(crate) scenario: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,9 +92,19 @@ pub(crate) enum RoleChunkArg {
     None,
 }
 
+// Not doc comments: those would have their names and JSON in backticks.
+const REPLAY: &str = "\
+Play recorded timings, one line for each request in its turn: {\"ttft_ms\": 12.3, \"gaps_ms\": [1.0, 2.0]}; \
+they take the place of --ttft-ms, --itl-ms and --tokens";
+const SCENARIO: &str = "\
+TOML file of these flags by their names, and of [[phase]] tables that change them at from_s seconds; flags that are \
+typed win";
+
 const EXAMPLES: &str = "\
 Examples:
   tokenomics mock --port 8099 --ttft-ms 50 --itl-ms 10 --tokens 64
   tokenomics mock --port 0 --truth truth.jsonl
   tokenomics mock --ttft-ms lognormal:300:0.6 --itl-ms gamma:12:4 --slowdown 0.02
-  tokenomics mock --fault status:429:7 --fault-rate 0.05 --fault-window 30:60";
+  tokenomics mock --fault status:429:7 --fault-rate 0.05 --fault-window 30:60
+  tokenomics mock --fault-key sk-limited=status:429:2 --fault-key sk-stuck=stall:3
+  tokenomics mock --scenario bad-day.toml --replay-timings timings.jsonl";

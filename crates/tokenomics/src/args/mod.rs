@@ -7,6 +7,7 @@ mod gateway;
 mod launch;
 mod mock;
 mod report;
+mod scenario;
 mod scheduler;
 
 pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
@@ -16,6 +17,7 @@ pub(crate) use gateway::{GatewayArgs, GuardArgs};
 pub(crate) use launch::{LaunchArgs, LaunchLine};
 pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
+pub(crate) use scenario::{ScenarioPhase, with_scenario};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
 
 use clap::{Parser, Subcommand};
@@ -47,7 +49,7 @@ pub(crate) enum Verb {
     /// Run the built-in engine as an OpenAI-compatible server
     Serve(Box<ServeArgs>),
     /// Run the mock provider: an OpenAI-compatible server with exact timing
-    Mock(MockArgs),
+    Mock(Box<MockArgs>),
     /// Draw result files as PNG or SVG
     Plot(PlotArgs),
     /// Recompute every number from saved records

@@ -6,6 +6,7 @@ mod chat;
 mod config_file;
 mod help;
 mod hub;
+mod mock_provider;
 mod records;
 mod scheduler;
 mod secret;
