@@ -22,6 +22,18 @@ pub enum WorkloadError {
         /// As given: the shape of the gamma distribution.
         burstiness: f64,
     },
+    /// A parameter of an arrival process whose rate changes.
+    #[error("`{parameter}` of `{process}` arrivals must be {expected}, got `{value}`.")]
+    ArrivalParameter {
+        /// The process, as plans name it.
+        process: &'static str,
+        /// The parameter, as plans name it.
+        parameter: &'static str,
+        /// As given.
+        value: f64,
+        /// The range it must be in, with its unit.
+        expected: &'static str,
+    },
     /// Nothing may be in flight.
     #[error(
         "`--max-concurrency` must be at least 1 request in flight, got `0`; give 1 to send one request after \

@@ -4,7 +4,7 @@
 //! bytes of a data set → rows ─┐
 //!                             ├→ PromptSource ─┐
 //! built-in maths problems ────┘                ├→ build_plan → trace::Plan
-//! rate, burstiness → Arrival → due times ──────┘
+//! Arrival → due times ────────────────────────┘
 //! ```
 //!
 //! Never reads a file, a clock or the environment: the same configuration and seed give the same
@@ -22,7 +22,7 @@ mod plan;
 mod sampling;
 mod seed;
 
-pub use arrival::{arrival_for, due_times};
+pub use arrival::{arrival_for, due_times, expected_arrivals};
 pub use dataset::{Format, PROMPT_BYTES_MAX, parse_rows};
 pub use description::{WordCounts, WorkloadDescription, describe};
 pub use error::WorkloadError;
