@@ -201,25 +201,23 @@ fn a_deadline_ends_every_process() {
         every: seconds(2.0),
         gaps: Gaps::Exponential,
     };
-    for (arrival, count) in [
-        (ramp(Gaps::Exponential), 308 + 200),
-        (steps(Gaps::Exponential), 20 * 4),
-        (on_off(Gaps::Exponential), 5 * 39 + 30 * 13 / 10),
+    for (arrival, end, count) in [
+        (ramp(Gaps::Exponential), 20.0, 15.0 * 20.5 + 5.0 * 40.0),
+        (
+            steps(Gaps::Exponential),
+            10.0,
+            4.0 * 24.0 + 4.0 * 19.0 + 2.0 * 14.0,
+        ),
+        (on_off(Gaps::Exponential), 20.0, 30.0 * (5.0 * 1.3 + 1.3)),
         // The burst at the end itself is after it.
-        (bursts, 60 + 90),
+        (bursts, 20.0, 60.0 + 90.0),
     ] {
-        let end = match arrival {
-            Arrival::Steps { .. } => seconds(3.0),
-            _ => SECOND,
-        };
-        let end = Nanos(end.0 * 20);
-        let plan = plan_until(arrival, end, 5).unwrap();
+        let end = seconds(end);
         let expected = expected_arrivals(arrival, end).unwrap();
-        assert!((plan.requests.len() as f64 - expected).abs() <= 1.0);
+        assert!((expected - count).abs() < 1e-9, "{expected}: {arrival:?}");
+        let plan = plan_until(arrival, end, 5).unwrap();
+        assert!((plan.requests.len() as f64 - count).abs() <= 0.5);
         assert!(plan.requests.iter().all(|request| request.due < end));
-        if !matches!(arrival, Arrival::Steps { .. }) {
-            assert!(plan.requests.len().abs_diff(count) <= 1, "{arrival:?}");
-        }
     }
 }
 
@@ -258,12 +256,13 @@ fn absurd_rates_and_spans_end_in_a_sentence_or_a_plan() {
             let dues = due_times(arrival, 1_000, 0).unwrap();
             assert_eq!(dues.len(), 1_000);
             assert!(dues.is_sorted(), "{arrival:?}");
-            let plan = plan_until(arrival, SECOND, 0);
-            assert!(
-                plan.is_ok_and(|plan| plan.requests.len() <= 1_000_000)
-                    || rate > 1.0
-                    || rate < 1e-9
-            );
+            match plan_until(arrival, SECOND, 0) {
+                Ok(plan) => assert!(plan.requests.is_sorted_by_key(|request| request.due)),
+                Err(error) => assert!(matches!(
+                    error,
+                    WorkloadError::TooManyRequests { .. } | WorkloadError::NothingArrives { .. }
+                )),
+            }
         }
     }
 }
@@ -400,6 +399,5 @@ proptest! {
     fn the_same_seed_gives_the_same_times(arrival in any_arrival(), seed: u64) {
         let dues = due_times(arrival, 300, seed).unwrap();
         prop_assert_eq!(&dues, &due_times(arrival, 300, seed).unwrap());
-        prop_assert!(dues.starts_with(&[dues[0]]));
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn check(arrival: Arrival) -> Result<(), WorkloadError> {
             from, to, duration, ..
         } => {
             let of = Parameters { process: "ramp" };
-            of.from_zero("from", from)?;
+            of.zero_or_more("from", from)?;
             of.above_zero("to", to)?;
             of.span("duration", duration)
         }
@@ -48,7 +48,7 @@ pub(super) fn check(arrival: Arrival) -> Result<(), WorkloadError> {
             rate, size, every, ..
         } => {
             let of = Parameters { process: "bursts" };
-            of.from_zero("rate", rate)?;
+            of.zero_or_more("rate", rate)?;
             if size == 0 {
                 return Err(of.refusal("size", 0.0, "at least 1 request"));
             }
@@ -97,7 +97,7 @@ impl Parameters {
         Err(self.refusal(parameter, rate, expected))
     }
 
-    fn from_zero(&self, parameter: &'static str, rate: f64) -> Result<(), WorkloadError> {
+    fn zero_or_more(&self, parameter: &'static str, rate: f64) -> Result<(), WorkloadError> {
         if rate.is_finite() && rate >= 0.0 {
             return Ok(());
         }
