@@ -5,7 +5,7 @@ mod json;
 mod table;
 
 use crate::WorkloadError;
-use column::printable;
+use crate::printable::printable;
 use std::sync::Arc;
 
 /// The longest prompt that is taken from a data set: 8 MiB, some two million tokens.

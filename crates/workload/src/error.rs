@@ -77,6 +77,31 @@ pub enum WorkloadError {
     #[error("`--max-tokens` must be at least 1, got `0`; give at least 1 token.")]
     MaxTokens,
 
+    /// A length scenario that does not parse, or asks for too much or too little.
+    #[error(
+        "`{scenario}` is not a length scenario: at {place} there must be {expected}. Write \
+         D(100,50), N(480,240)/(300,150), U(50,150)/(20,80) or L(480,240)/(300,150)."
+    )]
+    LengthScenario {
+        /// As given, without control characters.
+        scenario: String,
+        /// `character N`, or `its end`.
+        place: String,
+        /// What must stand there.
+        expected: String,
+    },
+    /// A mix of classes that does not parse, or has no sense.
+    #[error(
+        "`{mix}` is not a mix of classes: {reason}. Write names with weights above 0, such as \
+         chat=0.7,summarise=0.2,code=0.1."
+    )]
+    Mix {
+        /// As given, without control characters.
+        mix: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+
     /// A file name that names no format.
     #[error(
         "`{extension}` is not a data set format that is read here; convert the file to .txt, \

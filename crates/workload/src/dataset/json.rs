@@ -2,6 +2,7 @@
 
 use super::{column, filled_lines, prompt};
 use crate::WorkloadError;
+use crate::printable::{printable, quoted};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ fn wrapped(mut object: serde_json::Map<String, Value>) -> Result<Vec<Value>, Wor
     }
     let keys: Vec<&str> = object.keys().map(String::as_str).collect();
     Err(WorkloadError::NotRows {
-        found: format!("an object with {}", column::quoted(&keys)),
+        found: format!("an object with {}", quoted(&keys)),
     })
 }
 
@@ -78,7 +79,7 @@ impl<'a> RowReader<'a> {
         match (value, self.asked) {
             (Value::String(_), Some(asked)) => Err(WorkloadError::NoColumns {
                 row,
-                column: column::printable(asked),
+                column: printable(asked),
             }),
             (Value::String(text), None) => prompt(row, text),
             (Value::Object(object), _) => self.read_object(row, object),
@@ -104,7 +105,7 @@ impl<'a> RowReader<'a> {
             Some(Value::String(text)) => prompt(row, text),
             Some(other) => Err(WorkloadError::NotText {
                 row,
-                place: format!(" in column `{}`", column::printable(column)),
+                place: format!(" in column `{}`", printable(column)),
                 found: type_name(other),
             }),
             None => Err(column::missing(row, column, &names())),
