@@ -13,8 +13,11 @@
 
 pub mod aime;
 mod arrival;
+pub mod code;
+mod content;
 mod dataset;
 mod description;
+mod draw;
 mod error;
 mod fingerprint;
 mod lengths;
@@ -22,10 +25,12 @@ pub mod math;
 mod mix;
 mod plan;
 mod printable;
+pub mod prose;
 mod sampling;
 mod seed;
 
 pub use arrival::{arrival_for, due_times, expected_arrivals};
+pub use content::Content;
 pub use dataset::{Format, PROMPT_BYTES_MAX, parse_rows};
 pub use description::{WordCounts, WorkloadDescription, describe};
 pub use error::WorkloadError;
