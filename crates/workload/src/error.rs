@@ -90,6 +90,34 @@ pub enum WorkloadError {
         /// What must stand there.
         expected: String,
     },
+    /// What a prompt cannot do without has its tokens already.
+    #[error(
+        "a prompt of {budget} tokens has no room: without any text of its own it takes {taken} for the \
+         chat template and what must stand first; ask for more than {taken}."
+    )]
+    TokenBudgetTaken {
+        /// As asked for, in tokens.
+        budget: usize,
+        /// In tokens.
+        taken: usize,
+    },
+    /// No text has that length.
+    #[error(
+        "no text was found with which the prompt has exactly {budget} tokens; the nearest \
+         has {nearest}. Ask for {nearest}, or for another length."
+    )]
+    TokenBudgetMissed {
+        /// As asked for, in tokens.
+        budget: usize,
+        /// In tokens.
+        nearest: usize,
+    },
+    /// The caller's tokenizer does not take a text, or gives none.
+    #[error("the tokenizer failed on a built-in text: {reason}.")]
+    Tokenizer {
+        /// What it says, without a full stop.
+        reason: String,
+    },
     /// A mix of classes that does not parse, or has no sense.
     #[error(
         "`{mix}` is not a mix of classes: {reason}. Write names with weights above 0, such as \
