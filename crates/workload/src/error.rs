@@ -143,13 +143,13 @@ pub enum WorkloadError {
     #[error("the data set has no prompts; it needs at least 1.")]
     EmptyDataSet,
     /// Bytes that are not text.
-    #[error("line {line} of the data set is not valid UTF-8; convert the file to UTF-8.")]
+    #[error("line {line} of the file is not valid UTF-8; convert the file to UTF-8.")]
     NotUtf8 {
         /// Of the file, from 1.
         line: usize,
     },
     /// JSON or CSV that does not parse.
-    #[error("the data set is not valid {format}: {place}{reason}.")]
+    #[error("the file is not valid {format}: {place}{reason}.")]
     Malformed {
         /// The format's name.
         format: &'static str,
@@ -233,5 +233,82 @@ pub enum WorkloadError {
         bytes: usize,
         /// [`crate::PROMPT_BYTES_MAX`].
         limit: usize,
+    },
+
+    /// A column of a trace or of a named data set is not there.
+    #[error(
+        "row {row} of the {kind} has no column `{column}`, which its format needs; it has {available}."
+    )]
+    MissingField {
+        /// `trace`, or the name of the data set's format.
+        kind: &'static str,
+        /// From 1.
+        row: usize,
+        /// As the format names it.
+        column: String,
+        /// The columns there are, quoted.
+        available: String,
+    },
+    /// A field of a trace or of a named data set is not what it must be.
+    #[error("row {row} of the {kind} has {found}{place}; there must be {expected}.")]
+    WrongField {
+        /// `trace`, or the name of the data set's format.
+        kind: &'static str,
+        /// From 1.
+        row: usize,
+        /// ` in column …` with the place within it, or empty where it is the row itself.
+        place: String,
+        /// The field, or its type.
+        found: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A name that is not on the list.
+    #[error("`{name}` is not a {what} that is read here; give one of {known}.")]
+    UnknownName {
+        /// What the name should have been of.
+        what: &'static str,
+        /// As given, without control characters.
+        name: String,
+        /// The names there are, quoted.
+        known: String,
+    },
+    /// No requests.
+    #[error("the trace has no requests; it needs at least 1 with a prompt and an answer.")]
+    EmptyTrace,
+    /// A trace that goes back in time.
+    #[error(
+        "row {row} of the trace goes back in time, by {} s in column `{column}`; sort the rows by that \
+         column.",
+        .back.seconds()
+    )]
+    TraceOrder {
+        /// From 1.
+        row: usize,
+        /// The column of the times.
+        column: &'static str,
+        /// By how much.
+        back: Nanos,
+    },
+    /// A part of a trace in which nothing happens.
+    #[error(
+        "no request of the trace is due from {} s on and before {} s; the last is due at {} s.",
+        .begin.seconds(), .end.seconds(), .last.seconds()
+    )]
+    TraceWindow {
+        /// As asked for.
+        begin: Nanos,
+        /// As asked for.
+        end: Nanos,
+        /// Of the trace.
+        last: Nanos,
+    },
+    /// A factor that is not a positive number.
+    #[error("the {name} of a trace must be above 0 and finite, got `{value}`; leave it out for 1.")]
+    NotPositive {
+        /// What it is.
+        name: &'static str,
+        /// As given.
+        value: f64,
     },
 }

@@ -29,6 +29,7 @@ mod printable;
 pub mod prose;
 mod sampling;
 mod seed;
+mod traces;
 
 pub use arrival::{arrival_for, due_times, expected_arrivals};
 pub use content::Content;
@@ -42,3 +43,4 @@ pub use mix::{Class, Mix};
 pub use plan::{REQUESTS_MAX, WorkloadConfig, build_plan};
 pub use sampling::PromptSource;
 pub use seed::seed_for;
+pub use traces::{HashedPrompts, Trace, TraceFormat, TraceRow, parse_trace};

@@ -34,3 +34,26 @@ pub(crate) fn quoted(names: &[&str]) -> String {
         list
     }
 }
+
+/// The JSON type of a value, with its article.
+pub(crate) fn type_name(value: &serde_json::Value) -> &'static str {
+    use serde_json::Value;
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A value where it is short, and otherwise what it is.
+pub(crate) fn shown_value(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Number(number) => format!("`{number}`"),
+        Value::String(text) => format!("the text `{}`", printable(text)),
+        other => type_name(other).to_owned(),
+    }
+}
