@@ -8,7 +8,7 @@ use crate::WorkloadError;
 use crate::printable::printable;
 use std::sync::Arc;
 
-pub(crate) use json::json_line;
+pub(crate) use json::{elements, json_line};
 pub(crate) use table::malformed_csv;
 
 /// The longest prompt that is taken from a data set: 8 MiB, some two million tokens.

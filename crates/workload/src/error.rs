@@ -273,6 +273,17 @@ pub enum WorkloadError {
         /// The names there are, quoted.
         known: String,
     },
+    /// Columns that are those of no format that has a name.
+    #[error(
+        "the data set's columns are {available}, which is none of the formats {known}; name the column \
+         of the prompts with `--dataset-column`."
+    )]
+    UnknownDataset {
+        /// The columns there are, quoted.
+        available: String,
+        /// The formats there are, quoted.
+        known: String,
+    },
     /// No requests.
     #[error("the trace has no requests; it needs at least 1 with a prompt and an answer.")]
     EmptyTrace,

@@ -16,6 +16,7 @@ mod arrival;
 pub mod code;
 mod content;
 mod dataset;
+mod datasets;
 mod description;
 mod draw;
 mod error;
@@ -34,6 +35,9 @@ mod traces;
 pub use arrival::{arrival_for, due_times, expected_arrivals};
 pub use content::Content;
 pub use dataset::{Format, PROMPT_BYTES_MAX, parse_rows};
+pub use datasets::{
+    Dataset, DatasetColumns, DatasetFormat, DatasetReader, DatasetRow, DatasetTurn, parse_dataset,
+};
 pub use description::{WordCounts, WorkloadDescription, describe};
 pub use error::WorkloadError;
 pub use exact::{TokenBudget, Tokenizer};

@@ -19,7 +19,7 @@ pub(super) fn array_rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>
 }
 
 /// The rows of a JSON file.
-pub(super) fn elements(text: &str) -> Result<Vec<Value>, WorkloadError> {
+pub(crate) fn elements(text: &str) -> Result<Vec<Value>, WorkloadError> {
     if text.trim().is_empty() {
         return Err(WorkloadError::EmptyDataSet);
     }
