@@ -90,6 +90,36 @@ pub enum WorkloadError {
         /// What must stand there.
         expected: String,
     },
+    /// A number of turns that no session can have.
+    #[error(
+        "sessions must have from 1 to {limit} turns, the most not below the fewest, got {min} to \
+         {max}."
+    )]
+    SessionTurns {
+        /// As given.
+        min: u32,
+        /// As given.
+        max: u32,
+        /// [`crate::TURNS_MAX`].
+        limit: u32,
+    },
+    /// A log-normal think time without a mean.
+    #[error(
+        "the mean of log-normal think times must be above 0 seconds, got `0`; take a constant think \
+         time of 0 instead."
+    )]
+    ThinkTime,
+    /// Groups of shared system prompts that do not parse.
+    #[error(
+        "`{text}` is not a number of system prompts and their tokens; write both from 1 to {limit}, with \
+         an x between them, such as 4x2000."
+    )]
+    PrefixGroups {
+        /// As given, without control characters.
+        text: String,
+        /// [`crate::TOKENS_MAX`].
+        limit: u32,
+    },
     /// What a prompt cannot do without has its tokens already.
     #[error(
         "a prompt of {budget} tokens has no room: without any text of its own it takes {taken} for the \
