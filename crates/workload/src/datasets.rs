@@ -175,7 +175,15 @@ pub fn parse_dataset(
     format: Format,
     reader: &DatasetReader,
 ) -> Result<Dataset, WorkloadError> {
-    let records = records(decode(bytes)?, format)?;
+    read_dataset(&records(decode(bytes)?, format)?, reader)
+}
+
+/// Reads a data set whose file was taken apart elsewhere, such as Parquet: its rows as objects, with
+/// the numbers by which errors name them.
+pub fn read_dataset(
+    records: &[(usize, serde_json::Map<String, serde_json::Value>)],
+    reader: &DatasetReader,
+) -> Result<Dataset, WorkloadError> {
     let Some((_, first)) = records.first() else {
         return Err(WorkloadError::EmptyDataSet);
     };
@@ -185,7 +193,7 @@ pub fn parse_dataset(
         DatasetReader::Columns(_) => None,
     };
     let (mut rows, mut left_out) = (Vec::with_capacity(records.len()), 0);
-    for (number, fields) in &records {
+    for (number, fields) in records {
         let record = Record::new(named.map_or("data set", kind), *number, fields);
         let row = match (named, reader) {
             (Some(format), _) => read(&record, format)?,

@@ -48,6 +48,7 @@ pub use content::Content;
 pub use dataset::{Format, PROMPT_BYTES_MAX, parse_rows};
 pub use datasets::{
     Dataset, DatasetColumns, DatasetFormat, DatasetReader, DatasetRow, DatasetTurn, parse_dataset,
+    read_dataset,
 };
 pub use description::{WordCounts, WorkloadDescription, describe};
 pub use error::WorkloadError;

@@ -283,13 +283,13 @@ fn columns_that_the_user_names_are_read() {
     };
     assert_eq!(
         refusal(file, "question"),
-        "row 1 of the data set has no column `question`, which its format needs; it has `ask`, `role`, \
-         `gold`, `limit`."
+        "row 1 of the data set has no column `question`; it has `ask`, `role`, \
+         `gold`, `limit`. Name one of them with `--dataset-column`."
     );
     assert_eq!(
         refusal(&file.replace("gold", "silver"), "ask"),
-        "row 1 of the data set has no column `gold`, which its format needs; it has `ask`, `role`, \
-         `silver`, `limit`."
+        "row 1 of the data set has no column `gold`; it has `ask`, `role`, \
+         `silver`, `limit`. Name one of them with `--dataset-column`."
     );
     assert_eq!(
         refusal(&file.replace("20", "0"), "ask"),

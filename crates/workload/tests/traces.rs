@@ -3,12 +3,15 @@
 mod toy;
 
 use proptest::prelude::*;
+use std::sync::LazyLock;
 use toy::{BytePairs, Greedy};
 use trace::Nanos;
 use workload::{HashedPrompts, Tokenizer, Trace, TraceFormat, TraceRow, parse_trace};
 
 const MOONCAKE: &str = include_str!("data/mooncake.jsonl");
 const BURST_GPT: &str = include_str!("data/burstgpt.csv");
+
+static PAIRS: LazyLock<BytePairs> = LazyLock::new(|| BytePairs::new(0, 150, true));
 
 fn mooncake() -> Trace {
     parse_trace(MOONCAKE.as_bytes(), TraceFormat::Mooncake).unwrap()
@@ -302,7 +305,7 @@ proptest! {
 
     #[test]
     fn prompts_share_the_text_and_the_tokens_of_their_blocks(seed: u64, rows in rows()) {
-        check(&BytePairs::new(0, 150, true), seed, &rows)?;
+        check(&*PAIRS, seed, &rows)?;
     }
 }
 

@@ -93,6 +93,16 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// A column that the user named is not there.
+    pub(super) fn not_there(&self, column: &str) -> WorkloadError {
+        let names: Vec<&str> = self.fields.keys().map(String::as_str).collect();
+        WorkloadError::MissingColumn {
+            row: self.row,
+            column: printable(column),
+            available: quoted(&names),
+        }
+    }
+
     pub(super) fn wrong(
         &self,
         column: &str,

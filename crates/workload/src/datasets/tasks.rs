@@ -35,9 +35,9 @@ pub(super) fn columns(
     columns: &DatasetColumns,
 ) -> Result<DatasetRow, WorkloadError> {
     let optional = [&columns.system, &columns.reference, &columns.max_tokens];
-    for column in optional.into_iter().flatten() {
+    for column in optional.into_iter().flatten().chain([&columns.prompt]) {
         if !record.has(column) {
-            return Err(record.missing(column));
+            return Err(record.not_there(column));
         }
     }
     let text = |column: &Option<String>| match column {
