@@ -2,14 +2,16 @@
 //!
 //! Every other crate speaks these types. They are plain data: no clock, no socket, no file, no thread.
 
+mod arrival;
 mod facts;
 mod nanos;
 mod plan;
 mod record;
 
+pub use arrival::{Arrival, Gaps};
 pub use facts::{Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource};
 pub use nanos::Nanos;
-pub use plan::{Arrival, Pacing, Plan, PlannedRequest, Prompt, Stop};
+pub use plan::{Pacing, Plan, PlannedRequest, Prompt, Stop};
 pub use record::{Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage, request_id};
 
 /// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].

@@ -1,4 +1,4 @@
-use crate::Nanos;
+use crate::{Arrival, Nanos};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -61,40 +61,6 @@ pub enum Pacing {
         /// their wait shows as issue lag.
         max_concurrency: Option<u32>,
     },
-}
-
-/// How the due times of an open plan were drawn. Rates are requests per second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "process")]
-pub enum Arrival {
-    /// Equal gaps of 1 / rate.
-    Constant {
-        /// Requests per second.
-        rate: f64,
-    },
-    /// Exponential gaps.
-    Poisson {
-        /// Requests per second.
-        rate: f64,
-    },
-    /// Gamma-distributed gaps of mean 1 / rate.
-    Gamma {
-        /// Requests per second.
-        rate: f64,
-        /// The shape, vLLM's "burstiness": 1 is Poisson, smaller is burstier.
-        shape: f64,
-    },
-}
-
-impl Arrival {
-    /// The mean rate, in requests per second.
-    pub fn rate(&self) -> f64 {
-        match *self {
-            Arrival::Constant { rate }
-            | Arrival::Poisson { rate }
-            | Arrival::Gamma { rate, .. } => rate,
-        }
-    }
 }
 
 /// When a run stops releasing requests.

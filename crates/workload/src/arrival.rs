@@ -1,9 +1,15 @@
 //! When the requests of an open loop are due.
 
+mod bursts;
+mod check;
+mod intensity;
+
 use crate::WorkloadError;
 use crate::seed::{ARRIVALS, stream};
+use bursts::Bursts;
+use check::check;
 use rand_distr::{Distribution, Gamma};
-use trace::{Arrival, Nanos};
+use trace::{Arrival, Gaps, Nanos};
 
 /// The arrival process of a rate (requests per second) and vLLM's `--burstiness`.
 ///
@@ -26,23 +32,30 @@ pub fn arrival_for(rate: f64, burstiness: f64) -> Result<Arrival, WorkloadError>
 
 /// The due times of `count` requests, from the start of the run, never falling.
 ///
-/// `count` requests arrive in exactly `count / rate` seconds, so that every run has the rate that was
-/// asked for and two runs differ in their gaps alone. Constant arrivals are at 0, 1/rate, 2/rate, ….
-/// Of the random processes one gap more is drawn than there are requests, and all are stretched by
-/// one factor to fill the span: for Poisson that is the process itself, given that `count` arrive.
-/// `vllm bench serve` stretches too, but to the last request.
+/// `count` requests arrive in exactly the time in which that many are expected (`count / rate` where
+/// the rate is constant), so that every run has the rate that was asked for and two runs differ in
+/// their gaps alone. Constant arrivals are at 0, 1/rate, 2/rate, …. Of the random processes one gap
+/// more is drawn than there are requests, and all are stretched by one factor to fill the span: for
+/// Poisson that is the process itself, given that `count` arrive. `vllm bench serve` stretches too,
+/// but to the last request. Where the rate changes with time, a process of rate 1 is drawn in this
+/// way, and its times are mapped through the inverse of the expected number of arrivals.
 pub fn due_times(arrival: Arrival, count: usize, seed: u64) -> Result<Vec<Nanos>, WorkloadError> {
     check(arrival)?;
-    let span = count as f64 / arrival.rate();
-    Ok(arrivals(arrival, count, span, seed))
+    Ok(match Bursts::of(arrival) {
+        Some(bursts) => bursts.due_times(count, seed),
+        None => arrivals(arrival, count, count as f64, seed),
+    })
+}
+
+/// How many requests of an arrival process are expected before `until`.
+pub fn expected_arrivals(arrival: Arrival, until: Nanos) -> Result<f64, WorkloadError> {
+    check(arrival)?;
+    let of_rate = intensity::expected(arrival, until.seconds());
+    let of_bursts = Bursts::of(arrival).map_or(0.0, |bursts| bursts.requests_before(until));
+    Ok(of_rate + of_bursts)
 }
 
 /// The due times before `end`, as many as the rate gives; at most `limit` of them.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a checked rate times a span is positive, and `as` saturates"
-)]
 pub(crate) fn due_times_before(
     end: Nanos,
     limit: usize,
@@ -50,48 +63,72 @@ pub(crate) fn due_times_before(
     seed: u64,
 ) -> Result<Vec<Nanos>, WorkloadError> {
     check(arrival)?;
-    let count = (arrival.rate() * end.seconds()).round() as usize;
-    Ok(arrivals(arrival, count.min(limit), end.seconds(), seed))
+    if let Some(bursts) = Bursts::of(arrival) {
+        return Ok(bursts.due_times_before(end, limit, seed));
+    }
+    let expected = intensity::expected(arrival, end.seconds());
+    Ok(arrivals(
+        arrival,
+        rounded(expected).min(limit),
+        expected,
+        seed,
+    ))
 }
 
-fn check(arrival: Arrival) -> Result<(), WorkloadError> {
-    let rate = arrival.rate();
-    if !(rate.is_finite() && rate > 0.0) {
-        return Err(WorkloadError::Rate { rate });
-    }
-    match arrival {
-        // An infinite shape is a constant gap, and has a variant of its own.
-        Arrival::Gamma { shape, .. } if !(shape.is_finite() && shape > 0.0) => {
-            Err(WorkloadError::Burstiness { burstiness: shape })
-        }
-        _ => Ok(()),
-    }
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an expected number is not negative, and `as` saturates"
+)]
+fn rounded(expected: f64) -> usize {
+    expected.round() as usize
 }
 
-/// `count` arrivals of a checked process in a span of seconds.
-fn arrivals(arrival: Arrival, count: usize, span: f64, seed: u64) -> Vec<Nanos> {
-    let shape = match arrival {
-        Arrival::Constant { rate } => {
-            // From the count, because a sum of rounded gaps drifts.
-            let due = |number| Nanos::from_seconds(number as f64 / rate);
-            return (0..count).map(due).collect();
-        }
-        Arrival::Poisson { .. } => 1.0,
-        Arrival::Gamma { shape, .. } => shape,
+/// `count` arrivals of a checked process in the time in which `expected` are expected.
+fn arrivals(arrival: Arrival, count: usize, expected: f64, seed: u64) -> Vec<Nanos> {
+    let mut times = unit_times(arrival, count, expected, seed);
+    for time in &mut times {
+        *time = intensity::reached(arrival, *time);
+    }
+    times.into_iter().map(Nanos::from_seconds).collect()
+}
+
+/// `count` arrivals of the process at the rate of 1, before `end`.
+fn unit_times(arrival: Arrival, count: usize, end: f64, seed: u64) -> Vec<f64> {
+    let Some(shape) = gap_shape(arrival) else {
+        // From the count, because a sum of rounded gaps drifts.
+        return (0..count).map(|number| number as f64).collect();
     };
     let gaps = Gamma::new(shape, 1.0).expect("the shape was checked");
     let mut rng = stream(seed, ARRIVALS);
     let mut elapsed = 0.0;
-    let ends: Vec<f64> = (0..=count)
+    let mut times: Vec<f64> = (0..=count)
         .map(|_| {
             elapsed += gaps.sample(&mut rng) / shape;
             elapsed
         })
         .collect();
-    ends[..count]
-        .iter()
-        .map(|end| Nanos::from_seconds(end / elapsed * span))
-        .collect()
+    times.truncate(count);
+    for time in &mut times {
+        *time = *time / elapsed * end;
+    }
+    times
+}
+
+/// The shape of the gamma distribution of the gaps; `None` where they are equal.
+fn gap_shape(arrival: Arrival) -> Option<f64> {
+    match arrival {
+        Arrival::Constant { .. } => None,
+        Arrival::Poisson { .. } => Some(1.0),
+        Arrival::Gamma { shape, .. } => Some(shape),
+        Arrival::Ramp { gaps, .. }
+        | Arrival::Steps { gaps, .. }
+        | Arrival::Bursts { gaps, .. }
+        | Arrival::OnOff { gaps, .. } => match gaps {
+            Gaps::Exponential => Some(1.0),
+            Gaps::Equal => None,
+        },
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,11 @@ mod json;
 mod table;
 
 use crate::WorkloadError;
-use column::printable;
+use crate::printable::printable;
 use std::sync::Arc;
+
+pub(crate) use json::{elements, json_line};
+pub(crate) use table::malformed_csv;
 
 /// The longest prompt that is taken from a data set: 8 MiB, some two million tokens.
 pub const PROMPT_BYTES_MAX: usize = 8 << 20;
@@ -64,7 +67,7 @@ pub fn parse_rows(
 }
 
 /// The bytes as text, without the byte-order mark that some editors put first.
-fn decode(bytes: &[u8]) -> Result<&str, WorkloadError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, WorkloadError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let lines_begun = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n');
         WorkloadError::NotUtf8 {
@@ -87,7 +90,7 @@ fn lines(text: &str, column: Option<&str>) -> Result<Vec<Arc<str>>, WorkloadErro
 }
 
 /// The lines that are not blank, with their number from 1.
-fn filled_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn filled_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..)
         .zip(text.lines())
         .filter(|(_, line)| !line.trim().is_empty())

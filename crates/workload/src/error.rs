@@ -22,6 +22,18 @@ pub enum WorkloadError {
         /// As given: the shape of the gamma distribution.
         burstiness: f64,
     },
+    /// A parameter of an arrival process whose rate changes.
+    #[error("`{parameter}` of `{process}` arrivals must be {expected}, got `{value}`.")]
+    ArrivalParameter {
+        /// The process, as plans name it.
+        process: &'static str,
+        /// The parameter, as plans name it.
+        parameter: &'static str,
+        /// As given.
+        value: f64,
+        /// The range it must be in, with its unit.
+        expected: &'static str,
+    },
     /// Nothing may be in flight.
     #[error(
         "`--max-concurrency` must be at least 1 request in flight, got `0`; give 1 to send one request after \
@@ -65,6 +77,89 @@ pub enum WorkloadError {
     #[error("`--max-tokens` must be at least 1, got `0`; give at least 1 token.")]
     MaxTokens,
 
+    /// A length scenario that does not parse, or asks for too much or too little.
+    #[error(
+        "`{scenario}` is not a length scenario: at {place} there must be {expected}. Write \
+         D(100,50), N(480,240)/(300,150), U(50,150)/(20,80) or L(480,240)/(300,150)."
+    )]
+    LengthScenario {
+        /// As given, without control characters.
+        scenario: String,
+        /// `character N`, or `its end`.
+        place: String,
+        /// What must stand there.
+        expected: String,
+    },
+    /// A number of turns that no session can have.
+    #[error(
+        "sessions must have from 1 to {limit} turns, the most not below the fewest, got {min} to \
+         {max}."
+    )]
+    SessionTurns {
+        /// As given.
+        min: u32,
+        /// As given.
+        max: u32,
+        /// [`crate::TURNS_MAX`].
+        limit: u32,
+    },
+    /// A log-normal think time without a mean.
+    #[error(
+        "the mean of log-normal think times must be above 0 seconds, got `0`; take a constant think \
+         time of 0 instead."
+    )]
+    ThinkTime,
+    /// Groups of shared system prompts that do not parse.
+    #[error(
+        "`{text}` is not a number of system prompts and their tokens; write both from 1 to {limit}, with \
+         an x between them, such as 4x2000."
+    )]
+    PrefixGroups {
+        /// As given, without control characters.
+        text: String,
+        /// [`crate::TOKENS_MAX`].
+        limit: u32,
+    },
+    /// What a prompt cannot do without has its tokens already.
+    #[error(
+        "a prompt of {budget} tokens has no room: without any text of its own it takes {taken} for the \
+         chat template and what must stand first; ask for more than {taken}."
+    )]
+    TokenBudgetTaken {
+        /// As asked for, in tokens.
+        budget: usize,
+        /// In tokens.
+        taken: usize,
+    },
+    /// No text has that length.
+    #[error(
+        "no text was found with which the prompt has exactly {budget} tokens; the nearest \
+         has {nearest}. Ask for {nearest}, or for another length."
+    )]
+    TokenBudgetMissed {
+        /// As asked for, in tokens.
+        budget: usize,
+        /// In tokens.
+        nearest: usize,
+    },
+    /// The caller's tokenizer does not take a text, or gives none.
+    #[error("the tokenizer failed on a built-in text: {reason}.")]
+    Tokenizer {
+        /// What it says, without a full stop.
+        reason: String,
+    },
+    /// A mix of classes that does not parse, or has no sense.
+    #[error(
+        "`{mix}` is not a mix of classes: {reason}. Write names with weights above 0, such as \
+         chat=0.7,summarise=0.2,code=0.1."
+    )]
+    Mix {
+        /// As given, without control characters.
+        mix: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+
     /// A file name that names no format.
     #[error(
         "`{extension}` is not a data set format that is read here; convert the file to .txt, \
@@ -78,13 +173,13 @@ pub enum WorkloadError {
     #[error("the data set has no prompts; it needs at least 1.")]
     EmptyDataSet,
     /// Bytes that are not text.
-    #[error("line {line} of the data set is not valid UTF-8; convert the file to UTF-8.")]
+    #[error("line {line} of the file is not valid UTF-8; convert the file to UTF-8.")]
     NotUtf8 {
         /// Of the file, from 1.
         line: usize,
     },
     /// JSON or CSV that does not parse.
-    #[error("the data set is not valid {format}: {place}{reason}.")]
+    #[error("the file is not valid {format}: {place}{reason}.")]
     Malformed {
         /// The format's name.
         format: &'static str,
@@ -168,5 +263,93 @@ pub enum WorkloadError {
         bytes: usize,
         /// [`crate::PROMPT_BYTES_MAX`].
         limit: usize,
+    },
+
+    /// A column of a trace or of a named data set is not there.
+    #[error(
+        "row {row} of the {kind} has no column `{column}`, which its format needs; it has {available}."
+    )]
+    MissingField {
+        /// `trace`, or the name of the data set's format.
+        kind: &'static str,
+        /// From 1.
+        row: usize,
+        /// As the format names it.
+        column: String,
+        /// The columns there are, quoted.
+        available: String,
+    },
+    /// A field of a trace or of a named data set is not what it must be.
+    #[error("row {row} of the {kind} has {found}{place}; there must be {expected}.")]
+    WrongField {
+        /// `trace`, or the name of the data set's format.
+        kind: &'static str,
+        /// From 1.
+        row: usize,
+        /// ` in column …` with the place within it, or empty where it is the row itself.
+        place: String,
+        /// The field, or its type.
+        found: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A name that is not on the list.
+    #[error("`{name}` is not a {what} that is read here; give one of {known}.")]
+    UnknownName {
+        /// What the name should have been of.
+        what: &'static str,
+        /// As given, without control characters.
+        name: String,
+        /// The names there are, quoted.
+        known: String,
+    },
+    /// Columns that are those of no format that has a name.
+    #[error(
+        "the data set's columns are {available}, which is none of the formats {known}; name the column \
+         of the prompts with `--dataset-column`."
+    )]
+    UnknownDataset {
+        /// The columns there are, quoted.
+        available: String,
+        /// The formats there are, quoted.
+        known: String,
+    },
+    /// No requests.
+    #[error("the trace has no requests; it needs at least 1 with a prompt and an answer.")]
+    EmptyTrace,
+    /// A trace that goes back in time.
+    #[error(
+        "row {row} of the trace goes back in time, by {} s in column `{column}`; sort the rows by that \
+         column.",
+        .back.seconds()
+    )]
+    TraceOrder {
+        /// From 1.
+        row: usize,
+        /// The column of the times.
+        column: &'static str,
+        /// By how much.
+        back: Nanos,
+    },
+    /// A part of a trace in which nothing happens.
+    #[error(
+        "no request of the trace is due from {} s on and before {} s; the last is due at {} s.",
+        .begin.seconds(), .end.seconds(), .last.seconds()
+    )]
+    TraceWindow {
+        /// As asked for.
+        begin: Nanos,
+        /// As asked for.
+        end: Nanos,
+        /// Of the trace.
+        last: Nanos,
+    },
+    /// A factor that is not a positive number.
+    #[error("the {name} of a trace must be above 0 and finite, got `{value}`; leave it out for 1.")]
+    NotPositive {
+        /// What it is.
+        name: &'static str,
+        /// As given.
+        value: f64,
     },
 }

@@ -7,13 +7,12 @@
 
 mod algebra;
 mod combinatorics;
-mod draw;
 mod geometry;
 mod number_theory;
 mod probability;
 mod sequences;
 
-use draw::Draw;
+use crate::draw::Draw;
 
 /// Goes with every problem.
 pub const SYSTEM_PROMPT: &str = "You solve mathematics problems. Work through the problem step by \
@@ -32,10 +31,23 @@ const TOPICS: [&[Template]; 6] = [
 
 /// Problem `number` of the endless series of a seed: 30 to 120 words in English and light LaTeX.
 pub fn problem(seed: u64, number: u64) -> String {
+    any_problem(&mut Draw::new(seed, number))
+}
+
+/// Problem `number`, then one more in every piece: the pieces put together are an endless sheet of
+/// problems.
+pub fn pieces(seed: u64, number: u64) -> impl Iterator<Item = String> {
     let mut draw = Draw::new(seed, number);
+    let first = std::iter::once(any_problem(&mut draw));
+    first.chain(std::iter::repeat_with(move || {
+        format!("\n\n{}", any_problem(&mut draw))
+    }))
+}
+
+fn any_problem(draw: &mut Draw) -> String {
     let topic = draw.one_of(&TOPICS);
     let template = draw.one_of(topic);
-    template(&mut draw)
+    template(draw)
 }
 
 #[cfg(test)]

@@ -20,13 +20,30 @@ pub(crate) fn stream(seed: u64, stream: u64) -> ChaCha12Rng {
 /// The first eight bytes, little-endian, of SHA-256 over `tokenomics run 1\n`, the seed (u64), the
 /// point (u32), the run (u32), all little-endian, and one byte that is 1 for a warm-up.
 pub fn seed_for(seed: u64, run: RunId) -> u64 {
-    let digest = Sha256::new()
+    let hash = Sha256::new()
         .chain_update(b"tokenomics run 1\n")
         .chain_update(seed.to_le_bytes())
         .chain_update(run.point.to_le_bytes())
         .chain_update(run.run.to_le_bytes())
-        .chain_update([u8::from(run.warmup)])
-        .finalize();
+        .chain_update([u8::from(run.warmup)]);
+    first_eight(hash)
+}
+
+/// The seed of one purpose, such as lengths: what is drawn for it is independent of everything that
+/// is drawn from the seed itself, or for another purpose.
+///
+/// The first eight bytes, little-endian, of SHA-256 over `tokenomics purpose 1\n`, the seed (u64,
+/// little-endian) and the purpose.
+pub(crate) fn purpose_seed(seed: u64, purpose: &'static str) -> u64 {
+    let hash = Sha256::new()
+        .chain_update(b"tokenomics purpose 1\n")
+        .chain_update(seed.to_le_bytes())
+        .chain_update(purpose);
+    first_eight(hash)
+}
+
+fn first_eight(hash: Sha256) -> u64 {
+    let digest = hash.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     u64::from_le_bytes(first)
@@ -34,7 +51,7 @@ pub fn seed_for(seed: u64, run: RunId) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::seed_for;
+    use super::{purpose_seed, seed_for};
     use std::collections::HashSet;
     use trace::RunId;
 
@@ -51,6 +68,14 @@ mod tests {
             }
         }
         assert_eq!(seeds.len(), 4 * 8 * 8 * 2);
+    }
+
+    #[test]
+    fn every_purpose_has_a_seed_of_its_own() {
+        let seeds: HashSet<u64> = (0..100)
+            .flat_map(|seed| ["lengths", "classes"].map(|purpose| purpose_seed(seed, purpose)))
+            .collect();
+        assert_eq!(seeds.len(), 200);
     }
 
     #[test]

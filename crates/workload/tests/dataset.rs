@@ -168,16 +168,16 @@ fn a_row_without_a_prompt_is_refused() {
 fn what_does_not_parse_is_refused_with_its_place() {
     assert_eq!(
         refusal("prompt,answer\na,1\nb, c,2\n", Format::Csv, None),
-        "the data set is not valid CSV: row 2: it has 3 fields where the header has 2; put fields \
+        "the file is not valid CSV: row 2: it has 3 fields where the header has 2; put fields \
          that hold commas or line breaks in double quotes."
     );
     assert_eq!(
         refusal("[\"a\",\n\"b", Format::Json, None),
-        "the data set is not valid JSON: EOF while parsing a string at line 2 column 2."
+        "the file is not valid JSON: EOF while parsing a string at line 2 column 2."
     );
     assert_eq!(
         refusal("\"a\"\n{\"prompt\": b}", Format::JsonLines, None),
-        "the data set is not valid JSON lines: row 2: expected value at column 12."
+        "the file is not valid JSON lines: row 2: expected value at column 12."
     );
     let nested = "[".repeat(10_000);
     assert!(refusal(nested, Format::Json, None).contains("recursion limit"));
@@ -188,7 +188,7 @@ fn bytes_that_are_not_utf8_are_refused_with_their_line() {
     for format in FORMATS {
         assert_eq!(
             refusal(b"prompt\nfine\nna\xefve\n", format, None),
-            "line 3 of the data set is not valid UTF-8; convert the file to UTF-8."
+            "line 3 of the file is not valid UTF-8; convert the file to UTF-8."
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{column, filled_lines, prompt};
 use crate::WorkloadError;
+use crate::printable::{printable, quoted, type_name};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -9,6 +10,16 @@ use std::sync::Arc;
 const WRAPPERS: [&str; 2] = ["data", "rows"];
 
 pub(super) fn array_rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>>, WorkloadError> {
+    let elements = elements(text)?;
+    let mut reader = RowReader::new(asked);
+    (1..)
+        .zip(&elements)
+        .map(|(row, element)| reader.read(row, element))
+        .collect()
+}
+
+/// The rows of a JSON file.
+pub(crate) fn elements(text: &str) -> Result<Vec<Value>, WorkloadError> {
     if text.trim().is_empty() {
         return Err(WorkloadError::EmptyDataSet);
     }
@@ -17,32 +28,30 @@ pub(super) fn array_rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>
         place: String::new(),
         reason: error.to_string(),
     })?;
-    let elements = match value {
-        Value::Array(elements) => elements,
-        Value::Object(object) => wrapped(object)?,
-        other => {
-            return Err(WorkloadError::NotRows {
-                found: type_name(&other).to_owned(),
-            });
-        }
-    };
-    let mut reader = RowReader::new(asked);
-    (1..)
-        .zip(&elements)
-        .map(|(row, element)| reader.read(row, element))
-        .collect()
+    match value {
+        Value::Array(elements) => Ok(elements),
+        Value::Object(object) => wrapped(object),
+        other => Err(WorkloadError::NotRows {
+            found: type_name(&other).to_owned(),
+        }),
+    }
+}
+
+/// One line of JSON lines.
+pub(crate) fn json_line(row: usize, line: &str) -> Result<Value, WorkloadError> {
+    serde_json::from_str(line).map_err(|error| WorkloadError::Malformed {
+        format: "JSON lines",
+        place: format!("row {row}: "),
+        // The parser sees one line at a time, so that its own line number is always 1.
+        reason: error.to_string().replace(" at line 1 column", " at column"),
+    })
 }
 
 pub(super) fn line_rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>>, WorkloadError> {
     let mut reader = RowReader::new(asked);
     filled_lines(text)
         .map(|(row, line)| {
-            let value = serde_json::from_str(line).map_err(|error| WorkloadError::Malformed {
-                format: "JSON lines",
-                place: format!("row {row}: "),
-                // The parser sees one line at a time, so that its own line number is always 1.
-                reason: error.to_string().replace(" at line 1 column", " at column"),
-            })?;
+            let value = json_line(row, line)?;
             reader.read(row, &value)
         })
         .collect()
@@ -56,7 +65,7 @@ fn wrapped(mut object: serde_json::Map<String, Value>) -> Result<Vec<Value>, Wor
     }
     let keys: Vec<&str> = object.keys().map(String::as_str).collect();
     Err(WorkloadError::NotRows {
-        found: format!("an object with {}", column::quoted(&keys)),
+        found: format!("an object with {}", quoted(&keys)),
     })
 }
 
@@ -78,7 +87,7 @@ impl<'a> RowReader<'a> {
         match (value, self.asked) {
             (Value::String(_), Some(asked)) => Err(WorkloadError::NoColumns {
                 row,
-                column: column::printable(asked),
+                column: printable(asked),
             }),
             (Value::String(text), None) => prompt(row, text),
             (Value::Object(object), _) => self.read_object(row, object),
@@ -104,21 +113,10 @@ impl<'a> RowReader<'a> {
             Some(Value::String(text)) => prompt(row, text),
             Some(other) => Err(WorkloadError::NotText {
                 row,
-                place: format!(" in column `{}`", column::printable(column)),
+                place: format!(" in column `{}`", printable(column)),
                 found: type_name(other),
             }),
             None => Err(column::missing(row, column, &names())),
         }
-    }
-}
-
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }

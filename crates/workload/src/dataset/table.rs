@@ -8,7 +8,7 @@ pub(super) fn rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>>, Wor
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::Headers)
         .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| malformed(1, &error))?;
+    let header = reader.headers().map_err(|error| malformed_csv(1, &error))?;
     if header.is_empty() {
         return Err(WorkloadError::EmptyDataSet);
     }
@@ -21,13 +21,13 @@ pub(super) fn rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>>, Wor
     (1..)
         .zip(reader.records())
         .map(|(row, record)| {
-            let record = record.map_err(|error| malformed(row, &error))?;
+            let record = record.map_err(|error| malformed_csv(row, &error))?;
             prompt(row, &record[index])
         })
         .collect()
 }
 
-fn malformed(row: usize, error: &csv::Error) -> WorkloadError {
+pub(crate) fn malformed_csv(row: usize, error: &csv::Error) -> WorkloadError {
     let reason = match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..

@@ -1,5 +1,5 @@
 use super::Template;
-use super::draw::Draw;
+use crate::draw::Draw;
 
 pub(super) const TEMPLATES: [Template; 7] = [
     arithmetic_sum,

@@ -11,37 +11,37 @@ const NAMES: [&str; 48] = [
     "Tariq", "Tomas", "Uma", "Vera", "Yusuf", "Zoe",
 ];
 
-/// The random choices of one problem.
-pub(super) struct Draw(ChaCha12Rng);
+/// The random choices of one text.
+pub(crate) struct Draw(ChaCha12Rng);
 
 impl Draw {
-    pub(super) fn new(seed: u64, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, number: u64) -> Self {
         Self(stream(seed, number))
     }
 
     /// An integer from `low` to `high`, both included.
-    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         self.0.random_range(low..=high)
     }
 
-    pub(super) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         *choices
             .choose(&mut self.0)
             .expect("a list written out in the source")
     }
 
     /// `N` different ones, in random order.
-    pub(super) fn distinct<T: Copy, const N: usize>(&mut self, choices: &[T]) -> [T; N] {
+    pub(crate) fn distinct<T: Copy, const N: usize>(&mut self, choices: &[T]) -> [T; N] {
         choices
             .sample_array(&mut self.0)
             .expect("a list written out in the source, longer than N")
     }
 
-    pub(super) fn name(&mut self) -> &'static str {
+    pub(crate) fn name(&mut self) -> &'static str {
         self.one_of(&NAMES)
     }
 
-    pub(super) fn names<const N: usize>(&mut self) -> [&'static str; N] {
+    pub(crate) fn names<const N: usize>(&mut self) -> [&'static str; N] {
         self.distinct(&NAMES)
     }
 }

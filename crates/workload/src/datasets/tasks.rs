@@ -1,0 +1,57 @@
+//! Rows of one question.
+
+use super::record::Record;
+use super::{DatasetColumns, DatasetRow};
+use crate::WorkloadError;
+
+/// The first of the columns that is there, and the first of the answers.
+pub(super) fn question(
+    record: &Record<'_>,
+    prompts: &[&str],
+    answers: &[&str],
+) -> Result<DatasetRow, WorkloadError> {
+    let prompt = record.first_of(prompts).unwrap_or(prompts[0]);
+    let answer = match record.first_of(answers) {
+        Some(answer) => record.optional_text(answer)?,
+        None => None,
+    };
+    Ok(DatasetRow::question(record.text(prompt)?, answer))
+}
+
+/// The input, where there is one, stands below the instruction.
+pub(super) fn alpaca(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
+    let instruction = record.text("instruction")?;
+    let prompt = match record.optional_text("input")? {
+        Some(input) => format!("{instruction}\n\n{input}").into(),
+        None => instruction,
+    };
+    let answer = record.optional_text("output")?;
+    Ok(DatasetRow::question(prompt, answer))
+}
+
+/// Every column that was named has to be there, though its field may be empty but for the prompt.
+pub(super) fn columns(
+    record: &Record<'_>,
+    columns: &DatasetColumns,
+) -> Result<DatasetRow, WorkloadError> {
+    let optional = [&columns.system, &columns.reference, &columns.max_tokens];
+    for column in optional.into_iter().flatten().chain([&columns.prompt]) {
+        if !record.has(column) {
+            return Err(record.not_there(column));
+        }
+    }
+    let text = |column: &Option<String>| match column {
+        Some(column) => record.optional_text(column),
+        None => Ok(None),
+    };
+    let prompt = record.text(&columns.prompt)?;
+    let row = DatasetRow::question(prompt, text(&columns.reference)?);
+    Ok(DatasetRow {
+        system: text(&columns.system)?,
+        max_tokens: match &columns.max_tokens {
+            Some(column) => record.optional_tokens(column)?,
+            None => None,
+        },
+        ..row
+    })
+}
