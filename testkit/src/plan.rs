@@ -33,11 +33,9 @@ fn plan(pacing: Pacing, due: Vec<Nanos>) -> Plan {
     let requests = (0..).zip(due).map(|(id, due)| PlannedRequest {
         id,
         due,
-        prompt: Prompt {
-            system: None,
-            user: format!("prompt {id}").into(),
-        },
+        prompt: Prompt::user(format!("prompt {id}")),
         max_tokens: Some(16),
+        input_tokens: None,
     });
     Plan {
         schema_version: SCHEMA_VERSION,

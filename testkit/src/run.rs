@@ -1,6 +1,6 @@
 //! Plans through the client, to records.
 
-use load::{Client, ClientOptions, Clock, Connector, Deadlines, HeaderMap, RunSpan};
+use load::{Client, ClientOptions, Clock, Connector, Deadlines, HeaderMap, RunSpan, Template};
 use openai::{Endpoint, RequestOptions, RequestTemplate};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -168,9 +168,7 @@ pub fn client_options(setup: &Setup) -> ClientOptions {
     ClientOptions {
         path: "/v1/chat/completions".to_owned(),
         headers: setup.headers.clone(),
-        stream: setup.stream,
-        choices: 1,
-        template,
+        template: Template::Generation(template),
         deadlines: setup.deadlines,
         clock: setup.clock,
         invocation: INVOCATION,

@@ -8,9 +8,9 @@ use crate::gate::Gate;
 use crate::headers::request_head;
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
+use crate::template::{Outgoing, Template};
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
-use openai::RequestTemplate;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,13 +32,9 @@ pub struct ClientOptions {
     /// Headers of every request, checked; keys among them are marked sensitive.
     pub headers: HeaderMap,
     /// Renders the body of each request.
-    pub template: RequestTemplate,
-    /// Whether the template asks for streams.
-    pub stream: bool,
+    pub template: Template,
     /// Tells the requests of this invocation from those of others: see [`trace::request_id`].
     pub invocation: u64,
-    /// How many choices each response has.
-    pub choices: u32,
     /// How long each part of a request may take.
     pub deadlines: Deadlines,
     /// The source of every stamp.
@@ -134,11 +130,12 @@ impl<C: Connector + 'static> Client<C> {
             why: "its path cannot be sent",
         })?;
         let head = request_head("POST", uri.path(), &options.headers);
-        let (outbox, decoding) = Outbox::open(options.clock, options.choices, on_record)?;
+        let (outbox, decoding) =
+            Outbox::open(options.clock, options.template.reading(), on_record)?;
         let shared = Shared {
             connector,
             clock: options.clock,
-            stream: options.stream,
+            stream: options.template.stream(),
             deadlines: options.deadlines,
             outbox,
             idle: RefCell::default(),
@@ -215,7 +212,7 @@ impl<C: Connector + 'static> Client<C> {
         let mut lost = false;
         self.shared.refused_in_a_row.set(0);
         for planned in planned_requests(plan) {
-            let request = self.render(planned, first_id + released);
+            let bytes = self.render(planned, first_id + released);
             let admitted = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => { interrupted = true; false }
@@ -226,9 +223,15 @@ impl<C: Connector + 'static> Client<C> {
             if !admitted || lost {
                 break;
             }
-            let due = gate.due(planned);
-            let shared = Rc::clone(&self.shared);
-            in_flight.spawn(exchange(shared, request, run, first_id + released, due));
+            let outgoing = Outgoing {
+                bytes,
+                run,
+                id: first_id + released,
+                due: gate.due(planned),
+                inputs: planned.prompt.inputs(),
+                planned_tokens: planned.input_tokens,
+            };
+            in_flight.spawn(exchange(Rc::clone(&self.shared), outgoing));
             released += 1;
         }
         if !interrupted {
@@ -272,12 +275,7 @@ impl<C: Connector + 'static> Client<C> {
 
     /// A whole request, as bytes.
     fn render(&self, planned: &PlannedRequest, id: u64) -> Vec<u8> {
-        let prompt = &planned.prompt;
-        let body = self.options.template.render(
-            prompt.system.as_deref(),
-            &prompt.user,
-            planned.max_tokens,
-        );
+        let body = self.options.template.render(planned);
         let id = trace::request_id(self.options.invocation, id);
         let length = body.len();
         let differs = format!("x-request-id: {id}\r\ncontent-length: {length}\r\n\r\n");

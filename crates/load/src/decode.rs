@@ -1,15 +1,18 @@
 //! Packets to records, off the receiving path.
 
+use crate::Clock;
 use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces, Progress};
 use crate::stamps::ReadStamp;
-use openai::{EventKind as WireKind, StreamDecoder, StreamError};
+use crate::template::Reading;
+use openai::{EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder, StreamError};
 use std::collections::HashMap;
-use trace::{Event, EventKind, Outcome, Record, Usage};
+use trace::{Event, EventKind, Nanos, Outcome, Record, Usage, Vectors};
 
 /// Decodes the responses of a run as they come in.
 pub(crate) struct Decoder {
-    choices: u32,
+    clock: Clock,
+    reading: Reading,
     open: HashMap<u64, Body>,
     on_record: Box<dyn FnMut(Record) + Send>,
 }
@@ -52,10 +55,15 @@ impl Body {
 }
 
 impl Decoder {
-    /// Decodes responses of so many choices each, and calls `on_record` with every record.
-    pub(crate) fn new(choices: u32, on_record: Box<dyn FnMut(Record) + Send>) -> Self {
+    /// Decodes responses of that kind, and calls `on_record` with every record.
+    pub(crate) fn new(
+        clock: Clock,
+        reading: Reading,
+        on_record: Box<dyn FnMut(Record) + Send>,
+    ) -> Self {
         Decoder {
-            choices,
+            clock,
+            reading,
             open: HashMap::new(),
             on_record,
         }
@@ -68,54 +76,100 @@ impl Decoder {
                 pieces,
                 progress,
             } => {
-                let choices = self.choices;
+                let choices = self.choices();
                 let body = self.open.entry(id).or_insert_with(|| Body::new(choices));
                 body.push(&pieces, true, Some(&progress));
             }
             Packet::End(ending) => {
                 let known = self.open.remove(&ending.id);
-                let body = known.unwrap_or_else(|| Body::new(self.choices));
-                (self.on_record)(record(&ending, body));
+                let body = known.unwrap_or_else(|| Body::new(self.choices()));
+                let record = self.record(&ending, body);
+                (self.on_record)(record);
             }
         }
     }
-}
 
-fn record(ending: &Ending, mut body: Body) -> Record {
-    let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
-    body.push(&ending.pieces, is_stream, None);
-    let mut record = Record {
-        run: ending.run,
-        id: ending.id,
-        due: ending.due,
-        issued: ending.issued,
-        connected: ending.connected,
-        sent: ending.sent,
-        first_byte: ending.first_byte,
-        done: ending.done.arrived,
-        done_read: ending.done.read,
-        stream: ending.stream,
-        events: Vec::new(),
-        usage: None,
-        finish_reason: None,
-        outcome: Outcome::Complete,
-        detail: None,
-        status: ending.head.as_ref().map(|head| head.status),
-        retry_after_seconds: ending
-            .head
-            .as_ref()
-            .and_then(|head| head.retry_after_seconds),
-        gateway_overhead: ending.head.as_ref().and_then(|head| head.gateway_overhead),
-        body_bytes: ending.body_bytes,
-    };
-    let (outcome, detail) = if is_stream {
-        settle_stream(&mut record, body, &ending.cause)
-    } else {
-        settle_whole(&mut record, &body.whole, ending)
-    };
-    record.outcome = outcome;
-    record.detail = detail;
-    record
+    const fn choices(&self) -> u32 {
+        match self.reading {
+            Reading::Generation { choices } => choices,
+            Reading::Pooling(_) => 1,
+        }
+    }
+
+    fn record(&self, ending: &Ending, mut body: Body) -> Record {
+        let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
+        body.push(&ending.pieces, is_stream, None);
+        let mut record = Record {
+            run: ending.run,
+            id: ending.id,
+            due: ending.due,
+            issued: ending.issued,
+            connected: ending.connected,
+            sent: ending.sent,
+            first_byte: ending.first_byte,
+            done: ending.done.arrived,
+            done_read: ending.done.read,
+            stream: ending.stream,
+            events: Vec::new(),
+            usage: None,
+            planned_tokens: ending.planned_tokens,
+            vectors: None,
+            finish_reason: None,
+            outcome: Outcome::Complete,
+            detail: None,
+            status: ending.head.as_ref().map(|head| head.status),
+            retry_after_seconds: ending
+                .head
+                .as_ref()
+                .and_then(|head| head.retry_after_seconds),
+            gateway_overhead: ending.head.as_ref().and_then(|head| head.gateway_overhead),
+            body_bytes: ending.body_bytes,
+        };
+        let (outcome, detail) = if is_stream {
+            settle_stream(&mut record, body, &ending.cause)
+        } else {
+            self.settle_whole(&mut record, &body.whole, ending)
+        };
+        record.outcome = outcome;
+        record.detail = detail;
+        record
+    }
+
+    fn settle_whole(&self, record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
+        let Some(head) = &ending.head else {
+            return settle_cause(&ending.cause).unwrap_or((
+                Outcome::Truncated,
+                Some("the connection closed before a response began".into()),
+            ));
+        };
+        if !(200..300).contains(&head.status) {
+            let words = match &head.location {
+                Some(location) => Some(format!("redirects to {location}, which is not followed")),
+                None => openai::error_message(body),
+            };
+            return (Outcome::Http, words);
+        }
+        if let Some(encoding) = &head.content_encoding {
+            return (
+                Outcome::Protocol,
+                Some(format!(
+                    "the body is compressed ({encoding}) though nobody asked for it"
+                )),
+            );
+        }
+        if let Some(settled) = settle_cause(&ending.cause) {
+            return settled;
+        }
+        let begun = self.clock.now();
+        let settled = match self.reading {
+            Reading::Generation { .. } => settle_completion(record, body, head),
+            Reading::Pooling(task) => settle_pooling(record, body, task, ending.inputs),
+        };
+        if let Some(vectors) = &mut record.vectors {
+            vectors.decoding = self.clock.now() - begun;
+        }
+        settled
+    }
 }
 
 type Settled = (Outcome, Option<String>);
@@ -182,31 +236,7 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>) {
     }
 }
 
-fn settle_whole(record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
-    let Some(head) = &ending.head else {
-        return settle_cause(&ending.cause).unwrap_or((
-            Outcome::Truncated,
-            Some("the connection closed before a response began".into()),
-        ));
-    };
-    if !(200..300).contains(&head.status) {
-        let words = match &head.location {
-            Some(location) => Some(format!("redirects to {location}, which is not followed")),
-            None => openai::error_message(body),
-        };
-        return (Outcome::Http, words);
-    }
-    if let Some(encoding) = &head.content_encoding {
-        return (
-            Outcome::Protocol,
-            Some(format!(
-                "the body is compressed ({encoding}) though nobody asked for it"
-            )),
-        );
-    }
-    if let Some(settled) = settle_cause(&ending.cause) {
-        return settled;
-    }
+fn settle_completion(record: &mut Record, body: &[u8], head: &Head) -> Settled {
     match openai::Completion::parse(body) {
         Ok(_) if record.stream => (
             Outcome::Protocol,
@@ -218,6 +248,23 @@ fn settle_whole(record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
         Ok(response) => {
             record.usage = response.usage.map(usage);
             record.finish_reason = response.finish_reason;
+            (Outcome::Complete, None)
+        }
+        Err(StreamError::Server { message }) => (Outcome::ServerError, Some(message)),
+        Err(error) => (Outcome::Protocol, Some(error.to_string())),
+    }
+}
+
+fn settle_pooling(record: &mut Record, body: &[u8], task: PoolingTask, inputs: u32) -> Settled {
+    match PooledReply::parse(body, task, inputs as usize) {
+        Ok(reply) => {
+            let size = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            record.usage = reply.usage.map(usage);
+            record.vectors = Some(Vectors {
+                count: size(reply.vectors.len() + reply.scores.len()),
+                dimensions: reply.dimensions().map(size),
+                decoding: Nanos::ZERO,
+            });
             (Outcome::Complete, None)
         }
         Err(StreamError::Server { message }) => (Outcome::ServerError, Some(message)),

@@ -7,13 +7,14 @@ use crate::deadline::span;
 use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces, Progress};
 use crate::stamps::{ReadStamp, Stamps};
+use crate::template::Outgoing;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep, timeout};
-use trace::{Nanos, RunId, TimeoutKind};
+use trace::{Nanos, TimeoutKind};
 
 /// Bytes of a stream that are handed over for decoding together.
 const HAND_OVER_BYTES: usize = 4 * 1024;
@@ -46,7 +47,7 @@ struct Capture<C: Connector> {
 }
 
 impl<C: Connector> Capture<C> {
-    fn begin(shared: Rc<Shared<C>>, run: RunId, id: u64, due: Option<Nanos>) -> Self {
+    fn begin(shared: Rc<Shared<C>>, outgoing: &Outgoing) -> Self {
         let issued = shared.clock.now();
         let nothing = ReadStamp {
             arrived: issued,
@@ -54,9 +55,11 @@ impl<C: Connector> Capture<C> {
             index: 0,
         };
         let ending = Ending {
-            run,
-            id,
-            due: due.unwrap_or(issued),
+            run: outgoing.run,
+            id: outgoing.id,
+            due: outgoing.due.unwrap_or(issued),
+            inputs: outgoing.inputs,
+            planned_tokens: outgoing.planned_tokens,
             issued,
             connected: None,
             sent: None,
@@ -203,15 +206,9 @@ impl<C: Connector> Drop for Capture<C> {
 
 /// Sends one request, on an idle connection where there is one, and receives all of its response.
 /// The connection is kept for the next request if it can serve one.
-pub(crate) async fn exchange<C: Connector>(
-    shared: Rc<Shared<C>>,
-    request: Vec<u8>,
-    run: RunId,
-    id: u64,
-    due: Option<Nanos>,
-) {
+pub(crate) async fn exchange<C: Connector>(shared: Rc<Shared<C>>, outgoing: Outgoing) {
     let idle = shared.take_idle();
-    let mut capture = Capture::begin(Rc::clone(&shared), run, id, due);
+    let mut capture = Capture::begin(Rc::clone(&shared), &outgoing);
     let mut channel = match idle {
         Some(channel) => {
             let ending = capture.ending();
@@ -226,7 +223,7 @@ pub(crate) async fn exchange<C: Connector>(
             Err(cause) => return capture.end(None, cause),
         },
     };
-    let cause = transfer(&mut channel, &request, &mut capture).await;
+    let cause = transfer(&mut channel, &outgoing.bytes, &mut capture).await;
     let reusable = cause == EndCause::Whole && channel.finish();
     capture.end(Some(channel.stamps()), cause);
     drop(capture);

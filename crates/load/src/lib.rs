@@ -26,6 +26,7 @@ mod response;
 mod stamps;
 mod target;
 mod tcp;
+mod template;
 mod tls;
 mod watch;
 
@@ -40,5 +41,6 @@ pub use http::HeaderMap;
 pub use limits::{allow_as_many_as, allow_connections, leave_time_to_receiving};
 pub use stamps::{ReadStamp, Stamps};
 pub use target::Target;
+pub use template::Template;
 pub use tls::TlsOptions;
 pub use watch::Watch;

@@ -2,6 +2,7 @@
 
 use crate::decode::Decoder;
 use crate::packet::Packet;
+use crate::template::Reading;
 use crate::{Clock, LoadError};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -45,10 +46,10 @@ impl Outbox {
     /// Starts the decoding. `on_record` is called with every record, on the decoding thread.
     pub(crate) fn open(
         clock: Clock,
-        choices: u32,
+        reading: Reading,
         on_record: Box<dyn FnMut(Record) + Send>,
     ) -> Result<(Self, DecodingThread), LoadError> {
-        let decoder = Decoder::new(choices, on_record);
+        let decoder = Decoder::new(clock, reading, on_record);
         let undecoded = Arc::default();
         let (way, thread) = if clock.is_virtual() {
             (Way::Inline(RefCell::new(decoder)), None)

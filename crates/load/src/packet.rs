@@ -4,7 +4,7 @@ use crate::head::Head;
 use crate::stamps::ReadStamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use trace::{Nanos, RunId, TimeoutKind};
+use trace::{Nanos, PlannedTokens, RunId, TimeoutKind};
 
 /// Bytes of one response body, with the stamp of the read that completed each piece.
 #[derive(Debug, Default)]
@@ -70,6 +70,9 @@ pub(crate) struct Ending {
     pub(crate) run: RunId,
     pub(crate) id: u64,
     pub(crate) due: Nanos,
+    /// Texts that were to be answered.
+    pub(crate) inputs: u32,
+    pub(crate) planned_tokens: Option<PlannedTokens>,
     pub(crate) issued: Nanos,
     pub(crate) connected: Option<Nanos>,
     pub(crate) sent: Option<Nanos>,

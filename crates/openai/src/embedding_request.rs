@@ -49,6 +49,16 @@ pub enum VectorEncoding {
     Base64,
 }
 
+impl VectorEncoding {
+    /// Its name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
 /// A request whose values are all within their limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddingRequest {

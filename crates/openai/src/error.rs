@@ -76,6 +76,17 @@ pub enum StreamError {
         /// The beginning of the body.
         excerpt: String,
     },
+    /// A body is not the vectors or scores that were asked for.
+    #[error(
+        "the response body is not what was asked for ({reason}): {excerpt}; \
+         check that the URL is that of an embedding server"
+    )]
+    MalformedReply {
+        /// What is wrong with it.
+        reason: String,
+        /// The beginning of the body.
+        excerpt: String,
+    },
     /// The server reported an error in place of a chunk.
     #[error("the server reported an error: {message}")]
     Server {

@@ -1,6 +1,8 @@
 //! Bodies with embeddings, scores and rankings, for a provider.
 
 use crate::json::push_json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// What the bodies of one response have in common.
 #[derive(Clone, Copy, Debug)]
@@ -111,26 +113,11 @@ pub fn float_vector(values: &[f32]) -> Vec<u8> {
 /// A vector as a JSON string: base64 (RFC 4648, padded) of its numbers as little-endian 32-bit
 /// floats, one after another, as OpenAI's API has it.
 pub fn base64_vector(values: &[f32]) -> Vec<u8> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes: Vec<u8> = values
         .iter()
         .flat_map(|value| value.to_le_bytes())
         .collect();
-    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4 + 2);
-    out.push(b'"');
-    for group in bytes.chunks(3) {
-        let byte = |index: usize| usize::from(group.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for letter in 0..4 {
-            out.push(if letter <= group.len() {
-                LETTERS[bits >> (18 - 6 * letter) & 63]
-            } else {
-                b'='
-            });
-        }
-    }
-    out.push(b'"');
-    out
+    format!("\"{}\"", STANDARD.encode(bytes)).into_bytes()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use std::sync::{Arc, LazyLock};
-use trace::{Nanos, Outcome, Record, RunId, Usage};
+use trace::{Nanos, Outcome, PlannedTokens, Record, RunId, Usage, Vectors};
 
 /// The columns of a file: a row per record, stamps in nanoseconds of `CLOCK_MONOTONIC`.
 pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -29,6 +29,11 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("completion_tokens", DataType::UInt64, true),
         Field::new("cached_tokens", DataType::UInt64, true),
         Field::new("reasoning_tokens", DataType::UInt64, true),
+        Field::new("planned_tokens", DataType::UInt64, true),
+        Field::new("planned_tokens_exact", DataType::Boolean, true),
+        Field::new("vectors", DataType::UInt64, true),
+        Field::new("dimensions", DataType::UInt64, true),
+        Field::new("decoding_ns", DataType::UInt64, true),
         Field::new("finish_reason", DataType::Utf8, true),
         Field::new("outcome", DataType::Utf8, false),
         Field::new("detail", DataType::Utf8, true),
@@ -89,6 +94,15 @@ pub(crate) fn to_batch(records: &[Record]) -> Result<RecordBatch, ArrowError> {
         options(|row| row.usage?.completion_tokens),
         options(|row| row.usage?.cached_tokens),
         options(|row| row.usage?.reasoning_tokens),
+        options(|row| Some(row.planned_tokens?.count.into())),
+        Arc::new(
+            rows()
+                .map(|row| Some(row.planned_tokens?.exact))
+                .collect::<BooleanArray>(),
+        ),
+        options(|row| Some(row.vectors?.count.into())),
+        options(|row| Some(row.vectors?.dimensions?.into())),
+        options(|row| Some(row.vectors?.decoding.0)),
         texts(|row| row.finish_reason.as_deref()),
         texts(|row| Some(row.outcome.name())),
         texts(|row| row.detail.as_deref()),
@@ -120,6 +134,9 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let (detail, status) = (texts("detail")?, typed::<UInt16Array>(batch, "status")?);
     let (retry_after, body_bytes) = (numbers("retry_after_seconds")?, numbers("body_bytes")?);
     let gateway_overhead = numbers("gateway_overhead_ns")?;
+    let (planned, exact) = (numbers("planned_tokens")?, flags("planned_tokens_exact")?);
+    let (vectors, dimensions) = (numbers("vectors")?, numbers("dimensions")?);
+    let decoding = numbers("decoding_ns")?;
     let events = EventColumns::of(batch)?;
 
     let usage = |row| Usage {
@@ -127,6 +144,19 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
         completion_tokens: primitive(completion, row),
         cached_tokens: primitive(cached, row),
         reasoning_tokens: primitive(reasoning, row),
+    };
+    let vectors_of = |row| -> Option<Vectors> {
+        Some(Vectors {
+            count: whole(primitive(vectors, row)?),
+            dimensions: primitive(dimensions, row).map(whole),
+            decoding: Nanos(primitive(decoding, row)?),
+        })
+    };
+    let planned_of = |row| -> Option<PlannedTokens> {
+        Some(PlannedTokens {
+            count: whole(primitive(planned, row)?),
+            exact: exact.is_valid(row) && exact.value(row),
+        })
     };
     let record = |row| {
         Ok(Record {
@@ -146,6 +176,8 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             stream: stream.value(row),
             events: events.row(row)?,
             usage: usage_reported.value(row).then(|| usage(row)),
+            planned_tokens: planned_of(row),
+            vectors: vectors_of(row),
             finish_reason: text(finish_reason, row),
             outcome: outcome_of(outcome.value(row))?,
             detail: text(detail, row),
@@ -211,6 +243,11 @@ pub(crate) fn primitive<T: ArrowPrimitiveType>(
     row: usize,
 ) -> Option<T::Native> {
     column.is_valid(row).then(|| column.value(row))
+}
+
+/// What was written from 32 bits; a foreign file's larger number is the largest.
+fn whole(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn text(column: &StringArray, row: usize) -> Option<String> {

@@ -157,6 +157,8 @@ mod tests {
             detail: None,
             status: None,
             retry_after_seconds: None,
+            planned_tokens: None,
+            vectors: None,
             gateway_overhead: None,
             body_bytes: 0,
         };

@@ -11,8 +11,10 @@ mod record;
 pub use arrival::{Arrival, Gaps};
 pub use facts::{Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource};
 pub use nanos::Nanos;
-pub use plan::{Pacing, Plan, PlannedRequest, Prompt, Stop};
-pub use record::{Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage, request_id};
+pub use plan::{Pacing, Plan, PlannedRequest, PlannedTokens, Prompt, Stop};
+pub use record::{
+    Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage, Vectors, request_id,
+};
 
 /// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].
 ///

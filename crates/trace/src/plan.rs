@@ -28,15 +28,64 @@ pub struct PlannedRequest {
     pub prompt: Prompt,
     /// The limit on generated tokens; the server's own where absent.
     pub max_tokens: Option<u32>,
+    /// How many tokens the prompt has, where the plan knows or estimates it.
+    pub input_tokens: Option<PlannedTokens>,
 }
 
 /// The text of a request. Shared, because a data set with fewer rows than requests repeats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prompt {
-    /// The system message, if any.
-    pub system: Option<Arc<str>>,
-    /// The user's message.
-    pub user: Arc<str>,
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// What text is generated from.
+    Chat {
+        /// The system message, if any.
+        system: Option<Arc<str>>,
+        /// The user's message.
+        user: Arc<str>,
+    },
+    /// What is turned into vectors, or compared with a query.
+    Texts {
+        /// What the texts are compared with, where scores and not vectors are asked for.
+        query: Option<Arc<str>>,
+        /// At least one.
+        texts: Arc<[Arc<str>]>,
+    },
+}
+
+impl Prompt {
+    /// A user's message alone.
+    pub fn user(text: impl Into<Arc<str>>) -> Self {
+        Prompt::Chat {
+            system: None,
+            user: text.into(),
+        }
+    }
+
+    /// Texts or documents, each of which is answered by a vector or a score; a chat is one.
+    pub fn inputs(&self) -> u32 {
+        match self {
+            Prompt::Chat { .. } => 1,
+            Prompt::Texts { texts, .. } => u32::try_from(texts.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Its texts in order: system message and query first.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let (before, texts) = match self {
+            Prompt::Chat { system, user } => (system, std::slice::from_ref(user)),
+            Prompt::Texts { query, texts } => (query, &**texts),
+        };
+        before.iter().chain(texts).map(|text| &**text)
+    }
+}
+
+/// How many tokens a client thinks that its request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTokens {
+    /// Tokens.
+    pub count: u32,
+    /// Counted with the model's own tokenizer; otherwise estimated from the words.
+    pub exact: bool,
 }
 
 /// The rule that releases the requests of a plan.

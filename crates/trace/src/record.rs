@@ -1,4 +1,4 @@
-use crate::Nanos;
+use crate::{Nanos, PlannedTokens};
 use serde::{Deserialize, Serialize};
 
 /// Which part of an invocation a record belongs to.
@@ -43,6 +43,12 @@ pub struct Record {
     pub events: Vec<Event>,
     /// Token counts as the server gave them.
     pub usage: Option<Usage>,
+    /// What the plan says of the prompt's tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_tokens: Option<PlannedTokens>,
+    /// The vectors or scores that came back, where those were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<Vectors>,
     /// The server's `finish_reason` of the first choice.
     pub finish_reason: Option<String>,
     /// How it ended.
@@ -117,6 +123,17 @@ impl EventKind {
     pub const fn is_token(self) -> bool {
         matches!(self, Self::Content | Self::Reasoning | Self::ToolCall)
     }
+}
+
+/// The answer to an embedding, scoring or ranking request: one vector, or one score, for each text sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vectors {
+    /// Vectors or scores.
+    pub count: u32,
+    /// Numbers in each vector; absent of scores.
+    pub dimensions: Option<u32>,
+    /// How long the client took to decode them, after the last byte had come: in no latency.
+    pub decoding: Nanos,
 }
 
 /// Token counts as the server gave them.

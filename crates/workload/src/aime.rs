@@ -30,7 +30,7 @@ mod tests {
         let file = b"ID,Year,Problem Number,Question,Answer,Part\n\
                      1983-1,1983,1,\"Find $x$, if any.\",60,\n";
         let prompts = source(file, Format::Csv).unwrap().prompts(0..1, 0).unwrap();
-        assert_eq!(&*prompts[0].user, "Find $x$, if any.");
-        assert_eq!(prompts[0].system.as_deref(), Some(SYSTEM_PROMPT));
+        let parts: Vec<_> = prompts[0].parts().collect();
+        assert_eq!(parts, [SYSTEM_PROMPT, "Find $x$, if any."]);
     }
 }

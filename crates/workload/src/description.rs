@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
-use trace::{Nanos, Pacing, Plan};
+use trace::{Nanos, Pacing, Plan, Prompt};
 
 /// What a dry run tells of the plans it would send.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,10 +30,10 @@ pub struct WordCounts {
 pub fn describe(plans: &[&Plan]) -> WorkloadDescription {
     let requests = || plans.iter().flat_map(|plan| &plan.requests);
     let words: Vec<usize> = requests()
-        .map(|request| request.prompt.user.split_whitespace().count())
+        .map(|request| words_of_user(&request.prompt))
         .collect();
     let distinct: HashSet<_> = requests()
-        .map(|request| (&request.prompt.system, &request.prompt.user))
+        .map(|request| request.prompt.parts().collect::<Vec<_>>())
         .collect();
     WorkloadDescription {
         requests: words.len(),
@@ -46,6 +46,16 @@ pub fn describe(plans: &[&Plan]) -> WorkloadDescription {
             .map(|last| last.due)
             .reduce(|sum, due| sum + due),
     }
+}
+
+/// Of what differs from request to request: a system message or a query stands before many.
+fn words_of_user(prompt: &Prompt) -> usize {
+    let before = match prompt {
+        Prompt::Chat { system, .. } => system.is_some(),
+        Prompt::Texts { query, .. } => query.is_some(),
+    };
+    let texts = prompt.parts().skip(usize::from(before));
+    texts.map(|text| text.split_whitespace().count()).sum()
 }
 
 fn word_counts(words: &[usize]) -> Option<WordCounts> {

@@ -1,12 +1,13 @@
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use trace::{Plan, PlannedRequest};
+use trace::{Plan, PlannedRequest, Prompt};
 
 /// SHA-256, in lower-case hexadecimal, of what the plans send and when it is due.
 ///
 /// Equal hashes mean that two invocations had the same prompts, limits and due times in the same
 /// order. The bytes hashed are `tokenomics workload 1\n`, then for each plan the number of its
-/// requests, then for each request its due time, `max_tokens`, system message and user message.
+/// requests, then for each request its due time, `max_tokens`, system message and user message; of texts their number, query and
+/// texts instead.
 /// Numbers are little-endian u64; a text is its length in bytes and its UTF-8; what may be absent
 /// has a byte 0 or 1 before it.
 pub fn workload_hash(plans: &[&Plan]) -> String {
@@ -32,11 +33,17 @@ fn update_request(hash: &mut Sha256, request: &PlannedRequest) {
     if let Some(max_tokens) = request.max_tokens {
         update_number(hash, max_tokens.into());
     }
-    hash.update([u8::from(request.prompt.system.is_some())]);
-    if let Some(system) = &request.prompt.system {
-        update_text(hash, system);
+    let (before, texts) = match &request.prompt {
+        Prompt::Chat { system, user } => (system, std::slice::from_ref(user)),
+        Prompt::Texts { query, texts } => {
+            update_number(hash, texts.len() as u64);
+            (query, &**texts)
+        }
+    };
+    hash.update([u8::from(before.is_some())]);
+    for text in before.iter().chain(texts) {
+        update_text(hash, text);
     }
-    update_text(hash, &request.prompt.user);
 }
 
 fn update_number(hash: &mut Sha256, number: u64) {

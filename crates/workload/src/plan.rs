@@ -65,6 +65,7 @@ pub fn build_plan(
             due,
             prompt,
             max_tokens: config.max_tokens,
+            input_tokens: None,
         })
         .collect();
     Ok(Plan {

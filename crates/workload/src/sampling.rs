@@ -35,7 +35,7 @@ impl PromptSource {
             Self::Generated => {
                 let system: Arc<str> = math::SYSTEM_PROMPT.into();
                 Ok(positions
-                    .map(|position| Prompt {
+                    .map(|position| Prompt::Chat {
                         system: Some(Arc::clone(&system)),
                         user: math::problem(seed, position as u64).into(),
                     })
@@ -43,7 +43,7 @@ impl PromptSource {
             }
             Self::Rows { rows, .. } if rows.is_empty() => Err(WorkloadError::EmptyDataSet),
             Self::Rows { rows, system } => Ok(deal(rows, positions, seed)
-                .map(|user| Prompt {
+                .map(|user| Prompt::Chat {
                     system: system.clone(),
                     user,
                 })
@@ -84,7 +84,7 @@ mod tests {
         let prompts = source.prompts(positions, seed).unwrap();
         prompts
             .iter()
-            .map(|prompt| prompt.user.to_string())
+            .map(|prompt| prompt.parts().last().unwrap().to_owned())
             .collect()
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use std::collections::HashSet;
-use trace::{Arrival, Nanos, Pacing, Plan, RunId, Stop};
+use trace::{Arrival, Nanos, Pacing, Plan, Prompt, RunId, Stop};
 use workload::{
     PromptSource, REQUESTS_MAX, WorkloadConfig, WorkloadError, arrival_for, build_plan, describe,
     workload_hash,
@@ -153,7 +153,11 @@ fn runs_share_no_prompt_while_the_rows_last() {
         for (run, warmup) in [(0, true), (0, false), (1, false), (2, false)] {
             let plan = build_plan(&config, RunId { point, run, warmup }, dealt).unwrap();
             dealt += plan.requests.len();
-            users.extend(plan.requests.into_iter().map(|request| request.prompt.user));
+            users.extend(
+                plan.requests
+                    .into_iter()
+                    .map(|request| request.prompt.parts().last().unwrap().to_owned()),
+            );
         }
     }
     assert_eq!(users.len(), 64);
@@ -211,8 +215,8 @@ fn the_hash_covers_prompts_limits_and_due_times_in_order() {
     let edits: [fn(&mut Plan); 5] = [
         |plan| plan.requests[1].due = Nanos::ZERO,
         |plan| plan.requests[0].max_tokens = None,
-        |plan| plan.requests[0].prompt.system = None,
-        |plan| plan.requests[0].prompt.user = "".into(),
+        |plan| plan.requests[0].prompt = Prompt::user("other"),
+        |plan| plan.requests[0].prompt = Prompt::user(""),
         |plan| plan.requests.reverse(),
     ];
     for edit in edits {

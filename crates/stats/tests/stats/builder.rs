@@ -39,6 +39,8 @@ pub(crate) fn stream(id: u64, issued: u64, tokens: &[u64]) -> Record {
         detail: None,
         status: Some(200),
         retry_after_seconds: None,
+        planned_tokens: None,
+        vectors: None,
         gateway_overhead: None,
         body_bytes: 0,
     }

@@ -2,8 +2,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use trace::{
-    Arrival, Event, EventKind, Instrument, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts,
-    RunHeader, RunId, SCHEMA_VERSION, Slo, StampSource, Usage,
+    Arrival, Event, EventKind, Instrument, Nanos, Outcome, Pacing, PlannedTokens, PointInfo,
+    Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION, Slo, StampSource, Usage, Vectors,
 };
 
 /// A header with a fraction that a careless parser gets wrong in the last bit.
@@ -96,6 +96,15 @@ fn record() -> impl Strategy<Value = Record> {
             detail: texts.1,
             status: answer.0,
             retry_after_seconds: answer.1,
+            planned_tokens: answer.1.map(|seconds| PlannedTokens {
+                count: u32::try_from(seconds % 1000).unwrap(),
+                exact: seconds % 2 == 0,
+            }),
+            vectors: answer.1.map(|seconds| Vectors {
+                count: u32::try_from(seconds % 7).unwrap(),
+                dimensions: (seconds % 3 > 0).then_some(384),
+                decoding: Nanos(seconds / 3),
+            }),
             gateway_overhead: answer.1.map(|seconds| Nanos(seconds / 2)),
             body_bytes: answer.2,
         },
@@ -175,6 +184,8 @@ fn ordinary_record(id: u64, events: u32) -> Record {
         detail: None,
         status: Some(200),
         retry_after_seconds: None,
+        planned_tokens: None,
+        vectors: None,
         gateway_overhead: None,
         body_bytes: 1000,
     }

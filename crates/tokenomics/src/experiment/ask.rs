@@ -1,7 +1,7 @@
 //! Clients of chat servers that ask the same thing again and again, and one request alone.
 
 use crate::failure::Failure;
-use load::{Client, ClientOptions, Clock, Deadlines, HeaderMap, Target, TcpConnector};
+use load::{Client, ClientOptions, Clock, Deadlines, HeaderMap, Target, TcpConnector, Template};
 use openai::{Endpoint, RequestOptions, RequestTemplate};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -41,9 +41,7 @@ impl Asking<'_> {
             path: format!("{}{}", self.target.base_path, endpoint.path()),
             headers: self.headers,
             invocation: self.invocation,
-            stream: template.stream(),
-            choices: template.n(),
-            template,
+            template: Template::Generation(template),
             deadlines: self.deadlines,
             clock: Clock::Monotonic,
         };
@@ -71,15 +69,13 @@ impl Asking<'_> {
 
 /// So many requests, all alike.
 pub(crate) fn hi(requests: usize, max_tokens: u32, pacing: Pacing, seed: u64) -> Plan {
-    let prompt = Prompt {
-        system: None,
-        user: "hi".into(),
-    };
+    let prompt = Prompt::user("hi");
     let request = |id| PlannedRequest {
         id,
         due: Nanos::ZERO,
         prompt: prompt.clone(),
         max_tokens: Some(max_tokens),
+        input_tokens: None,
     };
     Plan {
         schema_version: SCHEMA_VERSION,

@@ -10,7 +10,7 @@ use crate::experiment::server::Server;
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
-use load::{Client, ClientOptions, Clock, TcpConnector, Watch};
+use load::{Client, ClientOptions, Clock, TcpConnector, Template, Watch};
 use openai::{RequestOptions, RequestTemplate};
 use stats::{Grade, Summary};
 use std::sync::atomic::Ordering;
@@ -150,9 +150,7 @@ fn client(
         path: format!("{}{}", server.target.base_path, config.endpoint.path()),
         headers: server.headers,
         invocation,
-        stream: template.stream(),
-        choices: template.n(),
-        template,
+        template: Template::Generation(template),
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };

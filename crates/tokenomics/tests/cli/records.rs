@@ -25,6 +25,8 @@ pub(crate) fn record() -> Record {
         detail: None,
         status: Some(200),
         retry_after_seconds: None,
+        planned_tokens: None,
+        vectors: None,
         gateway_overhead: None,
         body_bytes: 1,
     }

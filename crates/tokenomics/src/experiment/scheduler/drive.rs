@@ -152,6 +152,8 @@ impl<M> Host<M> for Run<'_> {
             detail: None,
             status: None,
             retry_after_seconds: None,
+            planned_tokens: None,
+            vectors: None,
             gateway_overhead: None,
             body_bytes: 0,
         });

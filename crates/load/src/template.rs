@@ -1,0 +1,72 @@
+use openai::{PoolingTask, PoolingTemplate, RequestTemplate};
+use trace::{PlannedRequest, PlannedTokens, Prompt, RunId};
+
+/// Renders the body of each request, and says how its answer is read.
+#[derive(Clone, Debug)]
+pub enum Template {
+    /// Text is generated: streamed or whole.
+    Generation(RequestTemplate),
+    /// Texts become vectors or scores.
+    Pooling(PoolingTemplate),
+}
+
+/// How answers are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As generated text, in so many choices.
+    Generation { choices: u32 },
+    /// As vectors or scores.
+    Pooling(PoolingTask),
+}
+
+/// One request, ready to be written, and what its record keeps of the plan.
+pub(crate) struct Outgoing {
+    /// Head and body.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) run: RunId,
+    pub(crate) id: u64,
+    /// When the plan wants it sent, where it says.
+    pub(crate) due: Option<trace::Nanos>,
+    /// Texts that are to be answered.
+    pub(crate) inputs: u32,
+    pub(crate) planned_tokens: Option<PlannedTokens>,
+}
+
+impl Template {
+    /// Whether streams are asked for.
+    pub const fn stream(&self) -> bool {
+        match self {
+            Self::Generation(template) => template.stream(),
+            Self::Pooling(_) => false,
+        }
+    }
+
+    pub(crate) const fn reading(&self) -> Reading {
+        match self {
+            Self::Generation(template) => Reading::Generation {
+                choices: template.n(),
+            },
+            Self::Pooling(template) => Reading::Pooling(template.task()),
+        }
+    }
+
+    /// The JSON body of a request. Texts for a server that generates are one prompt; a chat for one that embeds is the
+    /// user's message.
+    pub(crate) fn render(&self, planned: &PlannedRequest) -> Vec<u8> {
+        let limit = planned.max_tokens;
+        match (self, &planned.prompt) {
+            (Self::Generation(template), Prompt::Chat { system, user }) => {
+                template.render(system.as_deref(), user, limit)
+            }
+            (Self::Generation(template), Prompt::Texts { query, texts }) => {
+                template.render(query.as_deref(), &texts.join("\n\n"), limit)
+            }
+            (Self::Pooling(template), Prompt::Texts { query, texts }) => {
+                template.render(query.as_deref(), texts.iter().map(|text| &**text))
+            }
+            (Self::Pooling(template), Prompt::Chat { system, user }) => {
+                template.render(system.as_deref(), std::iter::once(&**user))
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The client's side of embeddings, scores and rankings: texts in, a vector or a number for each.
+
+mod reply;
+
+pub use self::reply::PooledReply;
+
+use crate::VectorEncoding;
+use crate::json::push_json;
+use serde_json::{Map, Value, json};
+
+/// What is asked about texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PoolingTask {
+    /// A vector for each text.
+    #[default]
+    Embed,
+    /// How near each text is to a query: vLLM's `/score`.
+    Score,
+    /// The texts in the order of their nearness to a query: `/rerank`, as Jina, Cohere and vLLM have it.
+    Rerank,
+}
+
+impl PoolingTask {
+    /// The route below the API's base URL, which usually ends in `/v1`.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Embed => "/embeddings",
+            Self::Score => "/score",
+            Self::Rerank => "/rerank",
+        }
+    }
+
+    /// The task of that route, with or without the leading `/` and `/v1`.
+    pub fn of_path(text: &str) -> Option<Self> {
+        let route = text.strip_prefix('/').unwrap_or(text);
+        match route.strip_prefix("v1/").unwrap_or(route) {
+            "embeddings" => Some(Self::Embed),
+            "score" => Some(Self::Score),
+            "rerank" => Some(Self::Rerank),
+            _ => None,
+        }
+    }
+
+    /// Whether texts are compared with a query.
+    pub const fn has_query(self) -> bool {
+        !matches!(self, Self::Embed)
+    }
+
+    const fn fields(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Embed => ("", "input"),
+            Self::Score => ("text_1", "text_2"),
+            Self::Rerank => ("query", "documents"),
+        }
+    }
+}
+
+/// What every request of a run has in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolingOptions {
+    /// What is asked.
+    pub task: PoolingTask,
+    /// The model's name, as the server knows it.
+    pub model: String,
+    /// How vectors come back.
+    pub encoding: VectorEncoding,
+    /// Numbers per vector; the model's own where absent.
+    pub dimensions: Option<u32>,
+    /// Fields added to the body. A field of ours with the same name is replaced.
+    pub extra_body: Map<String, Value>,
+}
+
+/// A request body with everything in it but the texts: built once per run.
+#[derive(Clone, Debug)]
+pub struct PoolingTemplate {
+    task: PoolingTask,
+    /// `{` and every field that does not change, without the closing brace.
+    fixed: Vec<u8>,
+}
+
+impl PoolingTemplate {
+    /// Renders what the requests have in common; `extra_body` has the last word.
+    pub fn new(options: &PoolingOptions) -> Self {
+        let mut fields = Map::new();
+        fields.insert("model".to_owned(), json!(options.model));
+        if options.task == PoolingTask::Embed {
+            fields.insert("encoding_format".to_owned(), json!(options.encoding.name()));
+            if let Some(dimensions) = options.dimensions {
+                fields.insert("dimensions".to_owned(), json!(dimensions));
+            }
+        }
+        fields.extend(options.extra_body.clone());
+        let (query, texts) = options.task.fields();
+        fields.remove(query);
+        fields.remove(texts);
+        let mut fixed = Vec::new();
+        push_json(&mut fixed, &fields);
+        let brace = fixed.pop();
+        debug_assert_eq!(brace, Some(b'}'), "an object ends with a brace");
+        Self {
+            task: options.task,
+            fixed,
+        }
+    }
+
+    /// What is asked.
+    pub const fn task(&self) -> PoolingTask {
+        self.task
+    }
+
+    /// The JSON body of one request. A single text to embed goes as a text, several as a list; the query of a task
+    /// that has one is empty where it is absent.
+    pub fn render<'a>(
+        &self,
+        query: Option<&str>,
+        texts: impl ExactSizeIterator<Item = &'a str>,
+    ) -> Vec<u8> {
+        let (query_field, texts_field) = self.task.fields();
+        let mut body = self.fixed.clone();
+        let field = |body: &mut Vec<u8>, name: &str| {
+            body.extend_from_slice(b",\"");
+            body.extend_from_slice(name.as_bytes());
+            body.extend_from_slice(b"\":");
+        };
+        if self.task.has_query() {
+            field(&mut body, query_field);
+            push_json(&mut body, query.unwrap_or_default());
+        }
+        field(&mut body, texts_field);
+        let is_list = texts.len() != 1 || self.task.has_query();
+        if is_list {
+            body.push(b'[');
+        }
+        for (index, text) in texts.enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            push_json(&mut body, text);
+        }
+        if is_list {
+            body.push(b']');
+        }
+        body.push(b'}');
+        body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PoolingOptions, PoolingTask, PoolingTemplate, VectorEncoding};
+    use serde_json::{Map, Value, json};
+
+    fn body(options: &PoolingOptions, query: Option<&str>, texts: &[&str]) -> Value {
+        let body = PoolingTemplate::new(options).render(query, texts.iter().copied());
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    fn options(task: PoolingTask) -> PoolingOptions {
+        PoolingOptions {
+            task,
+            model: "m".to_owned(),
+            encoding: VectorEncoding::Float,
+            dimensions: None,
+            extra_body: Map::new(),
+        }
+    }
+
+    #[test]
+    fn one_text_is_a_text_and_several_are_a_list() {
+        let options = options(PoolingTask::Embed);
+        let expected = json!({"model": "m", "encoding_format": "float", "input": "a \"b\""});
+        assert_eq!(body(&options, None, &["a \"b\""]), expected);
+        assert_eq!(
+            body(&options, None, &["a", "b"])["input"],
+            json!(["a", "b"])
+        );
+    }
+
+    #[test]
+    fn each_task_has_the_fields_of_its_route() {
+        let score = body(&options(PoolingTask::Score), Some("q"), &["a"]);
+        assert_eq!(score, json!({"model": "m", "text_1": "q", "text_2": ["a"]}));
+        let rerank = body(&options(PoolingTask::Rerank), Some("q"), &["a", "b"]);
+        let expected = json!({"model": "m", "query": "q", "documents": ["a", "b"]});
+        assert_eq!(rerank, expected);
+    }
+
+    #[test]
+    fn every_option_reaches_the_body_and_extra_body_has_the_last_word() {
+        let options = PoolingOptions {
+            encoding: VectorEncoding::Base64,
+            dimensions: Some(64),
+            extra_body: json!({"dimensions": 32, "user": "u", "input": "not this"})
+                .as_object()
+                .unwrap()
+                .clone(),
+            ..options(PoolingTask::Embed)
+        };
+        let expected = json!({
+            "model": "m", "encoding_format": "base64", "dimensions": 32, "user": "u", "input": "t",
+        });
+        assert_eq!(body(&options, None, &["t"]), expected);
+    }
+
+    #[test]
+    fn a_route_leads_back_to_its_task() {
+        for task in [PoolingTask::Embed, PoolingTask::Score, PoolingTask::Rerank] {
+            assert_eq!(PoolingTask::of_path(task.path()), Some(task));
+            assert_eq!(
+                PoolingTask::of_path(&format!("/v1{}", task.path())),
+                Some(task)
+            );
+        }
+        assert_eq!(PoolingTask::of_path("/chat/completions"), None);
+    }
+}
