@@ -98,6 +98,25 @@ fn throughput(point: &PointSummary, row: &mut Row) {
     ] {
         row.mean_std(name, sample);
     }
+    if let Some(pooling) = &point.pooling {
+        for (name, sample) in [
+            ("embeddings_per_batch", pooling.answers_per_batch),
+            (
+                "batch_embeddings_per_second",
+                pooling.batch_answers_per_second,
+            ),
+            (
+                "batch_input_tokens_per_second",
+                pooling.batch_tokens_per_second,
+            ),
+            (
+                "request_embeddings_per_second",
+                pooling.request_answers_per_second,
+            ),
+        ] {
+            row.mean_std(name, sample);
+        }
+    }
     let steady = point.steady_state.as_ref();
     row.mean_std(
         "steady_state_output_tokens_per_second",

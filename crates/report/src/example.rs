@@ -220,11 +220,15 @@ fn sixty_four() -> PointSummary {
         n: 189,
         mean: 112.578_125,
         std: 55.217,
+        min: 112.578_125 - 55.217,
+        max: 112.578_125 + 55.217,
     });
     point.tokens.output_per_request = Some(MeanStd {
         n: 189,
         mean: 6_211.131_25,
         std: 3_030.151_757_834_812_5,
+        min: 6_211.131_25 - 3_030.151_757_834_812_5,
+        max: 6_211.131_25 + 3_030.151_757_834_812_5,
     });
     point.tokens.input_total = Some(21_277);
     point.tokens.output_total = Some(1_173_904);
@@ -232,6 +236,8 @@ fn sixty_four() -> PointSummary {
         n: 3,
         mean: 101.353,
         std: 4.984,
+        min: 101.353 - 4.984,
+        max: 101.353 + 4.984,
     });
     point.latency.ttft = Some(sample(189, [420.1, 401.7, 702.5, 790.0, 880.4]));
     point.receipt.coalesced_share = Some(0.031);
@@ -244,7 +250,15 @@ fn sixty_four() -> PointSummary {
 }
 
 fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointSummary {
-    let mean_std = |n, [mean, std]: [f64; 2]| Some(MeanStd { n, mean, std });
+    let mean_std = |n, [mean, std]: [f64; 2]| {
+        Some(MeanStd {
+            n,
+            mean,
+            std,
+            min: mean - std,
+            max: mean + std,
+        })
+    };
     PointSummary {
         point: PointInfo {
             key: size.to_string(),
@@ -317,6 +331,7 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
             issued_rate: None,
         },
         goodput: None,
+        pooling: None,
         receipt: Receipt {
             stamps: Some(StampSource::Kernel),
             client_lag: Some(sample(complete * 6_000, [0.021, 0.018, 0.03, 0.04, 0.052])),

@@ -4,6 +4,7 @@
 
 mod canvas;
 mod chart;
+mod embedding;
 mod header;
 mod labels;
 mod palette;
@@ -11,8 +12,11 @@ mod panel;
 mod raster;
 mod scale;
 
+pub use self::embedding::{embedding_png, embedding_svg};
+
 use crate::{Axis, ReportError, ResultFile};
 use canvas::Canvas;
+use header::Header;
 use labels::Rect;
 
 const WIDTH: u32 = 1600;
@@ -32,7 +36,7 @@ pub fn svg(files: &[(String, ResultFile)]) -> Result<String, ReportError> {
     let height = HEIGHTS[usize::from(panels.len() > 2)];
     let mut out = String::new();
     let canvas = Canvas::new(&mut out, (WIDTH, height))?;
-    let top = header::draw(&canvas, files, f64::from(WIDTH), MARGIN)?;
+    let top = Header::of_files(files).draw(&canvas, f64::from(WIDTH), MARGIN)?;
     let area = Rect {
         left: MARGIN,
         top: top + 34.0,

@@ -2,7 +2,7 @@ use crate::definitions::DEFINITIONS;
 use crate::latency;
 use serde_json::{Map, Value, json};
 use stats::{
-    Distribution, Interval, Latency, MeanStd, PointSummary, Receipt, SteadyState, Summary,
+    Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt, SteadyState, Summary,
     Throughput, Timings, Tokens,
 };
 
@@ -36,10 +36,17 @@ pub fn results_json(summary: &Summary) -> String {
 }
 
 fn point(point: &PointSummary) -> Value {
-    json!({
-        "tokens": tokens(&point.tokens),
+    let (tokens, throughput) = match &point.pooling {
+        None => (tokens(&point.tokens), throughput(&point.throughput)),
+        Some(pooling) => (
+            pooled_tokens(&point.tokens, pooling),
+            pooled_throughput(&point.throughput, pooling),
+        ),
+    };
+    let mut value = json!({
+        "tokens": tokens,
         "timings": timings(&point.timings),
-        "throughput": throughput(&point.throughput),
+        "throughput": throughput,
         "load": point.point.pacing,
         "runs": point.runs,
         "latency": latencies(&point.latency),
@@ -49,6 +56,34 @@ fn point(point: &PointSummary) -> Value {
         "goodput": point.goodput,
         "receipt": receipt(&point.receipt),
         "verdict": point.verdict,
+    });
+    if let Some(pooling) = &point.pooling {
+        value["vectors"] = json!({
+            "dimensions": pooling.dimensions,
+            "decoding_ms": pooling.decoding.as_ref().map(distribution),
+        });
+    }
+    value
+}
+
+/// The names of the first result files of embeddings.
+fn pooled_tokens(tokens: &Tokens, pooling: &Pooling) -> Value {
+    json!({
+        "total_per_batch": always(pooling.tokens_per_batch),
+        "embeddings_per_batch": always(pooling.answers_per_batch),
+        "input_per_request": always(tokens.input_per_request),
+        "input_total": tokens.input_total,
+        "input_source": pooling.token_source,
+    })
+}
+
+fn pooled_throughput(throughput: &Throughput, pooling: &Pooling) -> Value {
+    json!({
+        "batch_embeddings_per_second": always(pooling.batch_answers_per_second),
+        "batch_tokens_per_second": always(pooling.batch_tokens_per_second),
+        "request_embeddings_per_second": always(pooling.request_answers_per_second),
+        "request_tokens_per_second": always(pooling.request_tokens_per_second),
+        "requests_per_second": throughput.requests_per_second.map(mean_std),
     })
 }
 
@@ -140,12 +175,17 @@ fn distribution(sample: &Distribution) -> Value {
 }
 
 fn mean_std(sample: MeanStd) -> Value {
-    json!({ "mean": sample.mean, "std": sample.std, "n": sample.n })
+    json!({
+        "mean": sample.mean, "std": sample.std, "min": sample.min, "max": sample.max, "n": sample.n,
+    })
 }
 
 /// A reader of the first result files looks `mean` and `std` up without asking whether they are there.
 fn always(sample: Option<MeanStd>) -> Value {
-    sample.map_or_else(|| json!({ "mean": null, "std": null, "n": 0 }), mean_std)
+    sample.map_or_else(
+        || json!({ "mean": null, "std": null, "min": null, "max": null, "n": 0 }),
+        mean_std,
+    )
 }
 
 fn interval(interval: Option<Interval>) -> Value {

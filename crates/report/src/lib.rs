@@ -6,6 +6,7 @@
 mod axis;
 mod csv;
 mod definitions;
+mod embedding_file;
 mod error;
 pub mod escape;
 pub mod figure;
@@ -23,6 +24,7 @@ mod example;
 
 pub use self::axis::Axis;
 pub use self::csv::csv;
+pub use self::embedding_file::{EmbeddingFile, EmbeddingPoint, EmbeddingSeries};
 pub use self::error::ReportError;
 pub use self::json::{RESULT_SCHEMA_VERSION, results_json};
 pub use self::markdown::markdown;

@@ -1,5 +1,6 @@
 use crate::number::{self, ABSENT, mean_std, optional};
 use crate::style::{mark, word};
+use crate::table::pooled;
 use crate::{Axis, escape};
 use stats::{Distribution, MeanStd, PointSummary, Quantile, Summary, TokenSource};
 use std::fmt::Write;
@@ -40,7 +41,10 @@ fn header(summary: &Summary) -> String {
         .points
         .first()
         .map_or("Load", |p| Axis::of(&p.point.pacing).label());
-    let names = [
+    if summary.points.iter().any(|point| point.pooling.is_some()) {
+        return table_header(&POOLED);
+    }
+    table_header(&[
         first,
         "Complete",
         "Tokens/s",
@@ -52,7 +56,22 @@ fn header(summary: &Summary) -> String {
         "e2e p50 (ms)",
         "e2e p99 (ms)",
         "Verdict",
-    ];
+    ])
+}
+
+/// The columns where texts become vectors or scores.
+const POOLED: [&str; 8] = [
+    "Point",
+    "Complete",
+    "Embeddings/s",
+    "Tokens/s",
+    "Requests/s",
+    "e2e p50 (ms)",
+    "e2e p99 (ms)",
+    "Verdict",
+];
+
+fn table_header(names: &[&str]) -> String {
     let rule = " ---: |".repeat(names.len() - 1);
     format!("| {} |\n|{rule} :--- |\n", names.join(" | "))
 }
@@ -60,6 +79,21 @@ fn header(summary: &Summary) -> String {
 fn row(point: &PointSummary) -> Vec<String> {
     let (latency, rates) = (&point.latency, &point.throughput);
     let grade = point.verdict.grade;
+    if point.pooling.is_some() {
+        return vec![
+            escape::markdown(&point.point.key),
+            format!(
+                "{}/{}",
+                point.reliability.complete, point.reliability.issued
+            ),
+            pooled::answers_per_second(point),
+            pooled::tokens_per_second(point),
+            optional(rates.requests_per_second.map(|rate| rate.mean)),
+            quantile(latency.e2e.as_ref(), false, |sample| sample.p50),
+            quantile(latency.e2e.as_ref(), false, |sample| sample.p99),
+            format!("{} {}", mark(grade), word(grade)),
+        ];
+    }
     vec![
         escape::markdown(&point.point.key),
         format!(

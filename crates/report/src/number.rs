@@ -147,7 +147,9 @@ mod tests {
             mean_std(MeanStd {
                 n: 1,
                 mean: 159.16,
-                std: 0.0
+                std: 0.0,
+                min: 159.16,
+                max: 159.16,
             }),
             "159.2"
         );
@@ -155,7 +157,9 @@ mod tests {
             mean_std(MeanStd {
                 n: 3,
                 mean: 3729.3,
-                std: 122.2
+                std: 122.2,
+                min: 3600.0,
+                max: 3800.0,
             }),
             "3,729 ± 122"
         );

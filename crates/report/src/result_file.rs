@@ -85,7 +85,7 @@ impl ResultFile {
     }
 }
 
-fn check_schema(file: &Place) -> Result<(), ReportError> {
+pub(crate) fn check_schema(file: &Place) -> Result<(), ReportError> {
     let version = file.key("schema_version");
     let Some(value) = version.value else {
         return Ok(());
@@ -102,7 +102,7 @@ fn check_schema(file: &Place) -> Result<(), ReportError> {
     Ok(())
 }
 
-fn grade(verdict: &Place) -> Result<Option<Grade>, ReportError> {
+pub(crate) fn grade(verdict: &Place) -> Result<Option<Grade>, ReportError> {
     if verdict.value.is_none() {
         return Ok(None);
     }
@@ -146,20 +146,20 @@ fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
 }
 
 /// A value of the file and the path that leads to it; `null` and what is not there are both absent.
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     path: String,
     value: Option<&'a Value>,
 }
 
 impl<'a> Place<'a> {
-    fn root(value: &'a Value) -> Self {
+    pub(crate) fn root(value: &'a Value) -> Self {
         Self {
             path: String::new(),
             value: Some(value),
         }
     }
 
-    fn key(&self, key: &str) -> Place<'a> {
+    pub(crate) fn key(&self, key: &str) -> Place<'a> {
         let separator = if self.path.is_empty() { "" } else { "." };
         let name = if key.starts_with(|c: char| c.is_ascii_digit()) {
             format!("\"{key}\"")
@@ -175,14 +175,19 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn object(&self) -> Result<&'a Map<String, Value>, ReportError> {
+    pub(crate) fn object(&self) -> Result<&'a Map<String, Value>, ReportError> {
         self.value
             .and_then(Value::as_object)
             .ok_or_else(|| self.foreign("an object"))
     }
 
-    fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         self.value.and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// Itself, where the file holds it.
+    pub(crate) fn present(self) -> Option<Self> {
+        self.value.is_some().then_some(self)
     }
 
     fn number(&self) -> Result<f64, ReportError> {
@@ -192,7 +197,7 @@ impl<'a> Place<'a> {
     }
 
     /// The sample must be named; its mean may be `null`.
-    fn mean_and_std(&self) -> Result<Option<MeanAndStd>, ReportError> {
+    pub(crate) fn mean_and_std(&self) -> Result<Option<MeanAndStd>, ReportError> {
         self.object()?;
         let mean = self.key("mean");
         if mean.value.is_none() {
@@ -215,7 +220,7 @@ impl<'a> Place<'a> {
         }))
     }
 
-    fn foreign(&self, expected: &'static str) -> ReportError {
+    pub(crate) fn foreign(&self, expected: &'static str) -> ReportError {
         let place = if self.path.is_empty() {
             "the whole file".to_owned()
         } else {

@@ -5,6 +5,7 @@ mod facts;
 mod grid;
 mod line;
 mod overview;
+pub(crate) mod pooled;
 
 pub use self::line::point_line;
 
@@ -122,6 +123,9 @@ fn title(metadata: &Map<String, Value>) -> Option<String> {
 
 /// `batch size 64`, `rate 2.5 req/s`.
 fn load(point: &PointSummary) -> String {
+    if point.pooling.is_some() {
+        return escape::terminal(&point.point.key);
+    }
     let axis = Axis::of(&point.point.pacing);
     let unit = if axis == Axis::RequestRate {
         " req/s"

@@ -20,6 +20,8 @@ impl MeanStd {
             } else {
                 0.0
             },
+            min: values.iter().copied().fold(f64::INFINITY, f64::min),
+            max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         })
     }
 }
@@ -44,7 +46,7 @@ impl Distribution {
     /// Describes a sample in ascending order; `None` of an empty one.
     pub fn of_sorted(sorted: &[f64]) -> Option<Self> {
         let (min, max) = (*sorted.first()?, *sorted.last()?);
-        let MeanStd { n, mean, std } = MeanStd::of(sorted)?;
+        let MeanStd { n, mean, std, .. } = MeanStd::of(sorted)?;
         Some(Self {
             n,
             // A sum of doubles may round past the ends of a sample of equal values.

@@ -10,6 +10,7 @@ mod drift;
 mod goodput;
 mod latency;
 mod point;
+mod pooling;
 mod quantile;
 mod receipt;
 mod reliability;
@@ -33,6 +34,7 @@ pub use request::RequestMetrics;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd, PointSummary,
-    Quantile, Receipt, Reliability, SteadyState, Summary, Throughput, Timings, TokenSource, Tokens,
+    Pooling, Quantile, Receipt, Reliability, SteadyState, Summary, Throughput, Timings,
+    TokenSource, Tokens,
 };
 pub use verdict::{Grade, Reason, Verdict};

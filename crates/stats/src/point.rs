@@ -3,6 +3,7 @@
 use crate::drift::DriftTally;
 use crate::goodput::{bounds_something, meets};
 use crate::latency::LatencyPool;
+use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics};
@@ -23,6 +24,7 @@ const BOOTSTRAP_SEED: u64 = 64;
 struct Tally<'a> {
     outcomes: OutcomeTally<'a>,
     tokens: TokenTally,
+    pooling: PoolingTally,
     latencies: LatencyPool,
     receipt: ReceiptTally,
     steady: SteadyPool,
@@ -68,6 +70,7 @@ pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run])
         latency,
         steady_state: tally.steady.finish(&measured),
         concurrency: concurrency(point.pacing, &measured),
+        pooling: tally.pooling.finish(&measured),
         goodput: slo.and_then(|_| Goodput::of(tally.good, &measured)),
         receipt: tally.receipt.finish(&facts),
         verdict: Verdict::of(Vec::new()),
@@ -102,6 +105,7 @@ impl<'a> Tally<'a> {
             self.latencies.add(pacing, record, metrics.as_mut());
             let Some(metrics) = metrics else { continue };
             self.tokens.add(metrics);
+            self.pooling.add(metrics);
             self.receipt.add(record);
             self.request_rates.extend(metrics.request_tokens_per_second);
             self.decode_rates.extend(metrics.decode_tokens_per_second);

@@ -2,7 +2,7 @@
 
 use crate::TokenSource;
 use crate::stream::TokenStream;
-use trace::{EventKind, Nanos, Record};
+use trace::{EventKind, Nanos, Record, Vectors};
 
 /// The latencies and counts of one complete request. Absent where the response does not tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +34,12 @@ pub struct RequestMetrics {
     pub output_tokens: Option<u64>,
     /// Where `output_tokens` came from.
     pub output_source: TokenSource,
-    /// Prompt tokens, where the server said.
+    /// Prompt tokens: the server's count, else the plan's.
     pub input_tokens: Option<u64>,
+    /// Where `input_tokens` came from.
+    pub input_source: TokenSource,
+    /// The vectors or scores that came, where those were asked for.
+    pub vectors: Option<Vectors>,
     /// Prompt tokens taken from the server's cache, where it said.
     pub cached_tokens: Option<u64>,
     /// Token events, over all choices.
@@ -69,6 +73,7 @@ impl RequestMetrics {
         let streams = TokenStream::of(record);
         let events: u64 = streams.iter().map(TokenStream::events).sum();
         let (output_tokens, output_source) = count_output(record, &streams, events);
+        let (input_tokens, input_source) = count_input(record);
         let per_event = tokens_per_event(record, &streams, events, output_tokens);
 
         let first = streams.iter().map(|stream| stream.arrived[0]).min();
@@ -103,7 +108,9 @@ impl RequestMetrics {
             itl_ms: inter_token_latencies(&streams, per_event),
             output_tokens,
             output_source,
-            input_tokens: record.usage.and_then(|usage| usage.prompt_tokens),
+            input_tokens,
+            input_source,
+            vectors: record.vectors,
             cached_tokens: record.usage.and_then(|usage| usage.cached_tokens),
             token_events: events,
             request_tokens_per_second: output_tokens
@@ -113,6 +120,19 @@ impl RequestMetrics {
             decode_tokens_per_second: tpot_ms.filter(|&tpot| tpot > 0.0).map(|tpot| 1e3 / tpot),
             issue_lag: record.issued - due,
         })
+    }
+}
+
+/// The server's count; else what the plan says.
+fn count_input(record: &Record) -> (Option<u64>, TokenSource) {
+    let told = record.usage.and_then(|usage| usage.prompt_tokens);
+    match (told, record.planned_tokens) {
+        (Some(tokens), _) => (Some(tokens), TokenSource::Usage),
+        (None, Some(planned)) if planned.exact => {
+            (Some(planned.count.into()), TokenSource::Tokenizer)
+        }
+        (None, Some(planned)) => (Some(planned.count.into()), TokenSource::Estimated),
+        (None, None) => (None, TokenSource::None),
     }
 }
 

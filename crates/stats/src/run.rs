@@ -33,6 +33,8 @@ pub(crate) struct RunMetrics {
     pub(crate) output_tokens: Option<f64>,
     /// Of whole responses; absent where there were none.
     pub(crate) input_tokens: Option<f64>,
+    /// Vectors or scores of whole responses; absent where none were asked for.
+    pub(crate) answers: Option<f64>,
     /// Mean end-to-end latency.
     pub(crate) e2e_seconds: Option<f64>,
     /// The most requests in flight.
@@ -84,6 +86,7 @@ impl RunMetrics {
             slowest_seconds: durations().max().map(Nanos::seconds),
             output_tokens: total(whole().filter_map(|metrics| metrics.output_tokens)),
             input_tokens: total(whole().filter_map(|metrics| metrics.input_tokens)),
+            answers: total(whole().filter_map(|metrics| Some(metrics.vectors?.count.into()))),
             e2e_seconds: mean(
                 whole()
                     .filter_map(|metrics| metrics.e2e)
@@ -111,6 +114,16 @@ impl RunMetrics {
     /// Output tokens / the whole run.
     pub(crate) fn batch_tokens_per_second(&self) -> Option<f64> {
         per_second(self.output_tokens, self.batch_total_seconds())
+    }
+
+    /// Vectors or scores / the whole run.
+    pub(crate) fn batch_answers_per_second(&self) -> Option<f64> {
+        per_second(self.answers, self.batch_total_seconds())
+    }
+
+    /// Prompt tokens / the whole run.
+    pub(crate) fn batch_input_tokens_per_second(&self) -> Option<f64> {
+        per_second(self.input_tokens, self.batch_total_seconds())
     }
 
     /// Output tokens / (last token event − first issued).

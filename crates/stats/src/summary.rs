@@ -43,6 +43,8 @@ pub struct PointSummary {
     pub concurrency: Concurrency,
     /// Requests that met every objective; absent where none was given.
     pub goodput: Option<Goodput>,
+    /// What came of texts to embed, to score or to rank; absent of generated text.
+    pub pooling: Option<Pooling>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
     /// Whether all this can be believed.
@@ -90,6 +92,10 @@ pub struct MeanStd {
     pub mean: f64,
     /// Sample standard deviation (n − 1); 0 for a single value, as the first result files had it.
     pub std: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
 }
 
 /// A sample with its percentiles (Hyndman–Fan type 7).
@@ -150,12 +156,37 @@ pub struct Tokens {
     pub output_source: TokenSource,
 }
 
+/// Vectors, or scores, and the tokens they were made of. An answer is one of either: one for each text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pooling {
+    /// Answers of each run.
+    pub answers_per_batch: Option<MeanStd>,
+    /// Input tokens of each run.
+    pub tokens_per_batch: Option<MeanStd>,
+    /// Where input tokens came from, at the worst.
+    pub token_source: TokenSource,
+    /// Answers of a run / its duration, over runs.
+    pub batch_answers_per_second: Option<MeanStd>,
+    /// Input tokens of a run / its duration, over runs.
+    pub batch_tokens_per_second: Option<MeanStd>,
+    /// Answers / end-to-end latency of each complete request, pooled over runs.
+    pub request_answers_per_second: Option<MeanStd>,
+    /// Input tokens / end-to-end latency of each complete request, pooled over runs.
+    pub request_tokens_per_second: Option<MeanStd>,
+    /// Every length of vector that came; one, where all is well, and none of scores.
+    pub dimensions: Vec<u32>,
+    /// The client's own work to decode an answer, in milliseconds: in no latency.
+    pub decoding: Option<Distribution>,
+}
+
 /// Where token counts came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenSource {
     /// The server's own counts, in `usage` or with every event, for every complete request.
     Usage,
+    /// Counted with the model's own tokenizer by the client.
+    Tokenizer,
     /// Counted as token events, or missing, for at least one request: an estimate.
     Estimated,
     /// Nothing to count.

@@ -1,9 +1,9 @@
 //! The server that is measured where none is named.
 
 use crate::failure::Failure;
-use engine::{Model, SchedulerConfig};
+use engine::{Encoder, Model, SchedulerConfig};
 use load::Target;
-use models::{DType, LoadOptions, ModelSpec};
+use models::{DType, LoadOptions, Loaded, ModelSpec};
 use serve::{ServeConfig, ServeHandle};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -13,8 +13,17 @@ pub(crate) struct BuiltIn {
 }
 
 impl BuiltIn {
-    /// Starts it.
+    /// Starts the model that writes texts.
     pub(crate) fn start() -> Result<Self, Failure> {
+        Self::start_model(Self::MODEL)
+    }
+
+    /// Starts the model that turns texts into vectors.
+    pub(crate) fn start_encoder() -> Result<Self, Failure> {
+        Self::start_model(Self::ENCODER)
+    }
+
+    fn start_model(name: &str) -> Result<Self, Failure> {
         let options = LoadOptions {
             dtype: DType::Auto,
             // The others are the client's: both are measured on one machine.
@@ -23,24 +32,28 @@ impl BuiltIn {
             kv_bytes: 0,
             context_tokens: None,
         };
-        let spec = ModelSpec::parse(Self::MODEL).map_err(Failure::failed)?;
-        let model = models::load(&spec, &options).map_err(Failure::failed)?;
+        let spec = ModelSpec::parse(name).map_err(Failure::failed)?;
+        let loaded = models::load_any(&spec, &options).map_err(Failure::failed)?;
+        let (blocks, context_tokens) = match &loaded {
+            Loaded::Generator(model) => (model.model.blocks(), model.model.context_tokens()),
+            Loaded::Encoder(encoder) => (0, encoder.encoder.text_tokens_max()),
+        };
         let scheduler = SchedulerConfig {
-            blocks: model.model.blocks(),
+            blocks,
             sequences_max: 256,
             step_tokens_max: 2048,
             queue_max: 65_536,
-            context_tokens: model.model.context_tokens(),
+            context_tokens,
             // Prompts begin alike, with the chat's template, and known beginnings would cost nothing.
             prefix_cache: false,
         };
         let config = ServeConfig {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            model_name: Self::MODEL.to_owned(),
+            model_name: name.to_owned(),
             scheduler,
             ..ServeConfig::default()
         };
-        let server = serve::spawn(config, model).map_err(Failure::failed)?;
+        let server = serve::spawn_loaded(config, loaded).map_err(Failure::failed)?;
         Ok(BuiltIn { server })
     }
 
@@ -49,7 +62,14 @@ impl BuiltIn {
         Target::parse(&format!("http://{}/v1", self.server.addr())).map_err(Failure::failed)
     }
 
-    /// The only model that it has.
+    /// The model that turns texts into vectors.
+    pub(crate) const ENCODER: &str = "random:tiny-bert";
+
+    /// What that is.
+    pub(crate) const ENCODER_WORDS: &str =
+        "the built-in engine with random:tiny-bert, a tiny encoder of random weights";
+
+    /// The model that writes texts.
     pub(crate) const MODEL: &str = "random:tiny";
 
     /// What it is, for the person who did not ask for it.

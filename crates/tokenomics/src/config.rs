@@ -1,9 +1,11 @@
 //! What was typed, made sense of: checked values, files read, the environment asked.
 
+mod embedding;
 mod load;
 mod words;
 
-pub(crate) use self::load::{Load, Point};
+pub(crate) use self::embedding::EmbeddingConfig;
+pub(crate) use self::load::{Load, Point, TypedLoad};
 pub(crate) use self::words::words;
 
 use crate::args::{ChatArgs, OutputFormat, RecordsFormat};
@@ -94,18 +96,18 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-impl ChatConfig {
-    /// The key and the values of the user's headers.
-    pub(crate) fn secrets(&self) -> Secrets {
-        let key = self.api_key.iter().map(|key| key.expose().to_owned());
-        let headers = self.headers.iter().flat_map(|(_, value)| {
-            // `Bearer sk-…`: the key is the last word.
-            [Some(value.as_str()), value.split_whitespace().last()]
-        });
-        let headers = headers.flatten().map(str::to_owned);
-        Secrets::of(key.chain(headers))
-    }
+/// The key and the values of the user's headers.
+pub(crate) fn secrets(key: Option<&Secret>, headers: &[(String, String)]) -> Secrets {
+    let key = key.map(|key| key.expose().to_owned());
+    let headers = headers.iter().flat_map(|(_, value)| {
+        // `Bearer sk-…`: the key is the last word.
+        [Some(value.as_str()), value.split_whitespace().last()]
+    });
+    let headers = headers.flatten().map(str::to_owned);
+    Secrets::of(key.into_iter().chain(headers))
+}
 
+impl ChatConfig {
     /// Checks what was typed. `environment` looks up a variable.
     pub(crate) fn resolve(
         args: ChatArgs,
@@ -133,20 +135,30 @@ impl ChatConfig {
                 BuiltIn::MODEL
             )));
         }
-        let load = Load::resolve(&args)?;
+        let load = Load::resolve(&TypedLoad {
+            batch_sizes: args.batch_sizes.as_deref(),
+            batch_sizes_default: "1,2,4,8",
+            max_concurrency: args.max_concurrency.as_deref(),
+            request_rate: args.request_rate.as_deref(),
+            burstiness: args.burstiness,
+            num_prompts: args.num_prompts,
+            duration: args.duration,
+            num_runs: args.num_runs,
+            warmup_runs: args.warmup_runs,
+            seed: args.seed,
+        })?;
         let request = request(&args)?;
         let (prompts, dataset) = prompts::source(&args, environment)?;
         Ok(ChatConfig {
             endpoint: Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?,
-            api_key: api_key(&args, target.is_some(), environment)?,
+            api_key: api_key(
+                args.api_key.as_deref(),
+                args.api_key_file.as_deref(),
+                target.is_some(),
+                environment,
+            )?,
             headers: headers(&args.headers)?,
-            tls: TlsOptions {
-                extra_roots_pem: args
-                    .ca_cert
-                    .as_deref()
-                    .map(|path| read("--ca-cert", path))
-                    .transpose()?,
-            },
+            tls: tls(args.ca_cert.as_deref())?,
             load,
             prompts,
             deadlines: deadlines(&args)?,
@@ -187,6 +199,11 @@ pub(crate) fn refuse_control_characters(flag: &str, text: Option<&str>) -> Resul
     }
 }
 
+fn tls(ca_cert: Option<&Path>) -> Result<TlsOptions, Failure> {
+    let extra_roots_pem = ca_cert.map(|path| read("--ca-cert", path)).transpose()?;
+    Ok(TlsOptions { extra_roots_pem })
+}
+
 /// A span given in seconds, as nanoseconds above 0.
 fn positive(flag: &str, unit: &str, value: f64) -> Result<u64, Failure> {
     /// Longer than any benchmark.
@@ -225,14 +242,7 @@ fn request(args: &ChatArgs) -> Result<RequestConfig, Failure> {
     if args.n == 0 {
         return Err(Failure::usage("--n must be at least 1, got 0"));
     }
-    let extra_body = match &args.extra_body {
-        None => serde_json::Map::new(),
-        Some(text) => serde_json::from_str(text).map_err(|error| {
-            Failure::usage(format!(
-                "--extra-body must be a JSON object: {error}; write it like '{{\"top_p\": 0.9}}'"
-            ))
-        })?,
-    };
+    let extra_body = extra_body(args.extra_body.as_deref())?;
     // What `--extra-body` says of these is what is sent.
     let stream = extra_body
         .get("stream")
@@ -246,6 +256,18 @@ fn request(args: &ChatArgs) -> Result<RequestConfig, Failure> {
         ignore_eos: args.ignore_eos,
         stream: stream.unwrap_or(!args.no_stream),
         extra_body,
+    })
+}
+
+/// A JSON object to be merged into every request.
+fn extra_body(typed: Option<&str>) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let Some(text) = typed else {
+        return Ok(serde_json::Map::new());
+    };
+    serde_json::from_str(text).map_err(|error| {
+        Failure::usage(format!(
+            "--extra-body must be a JSON object: {error}; write it like '{{\"top_p\": 0.9}}'"
+        ))
     })
 }
 
@@ -297,11 +319,12 @@ fn slo(objectives: &[String], stream: bool) -> Result<Option<Slo>, Failure> {
 
 /// The key that was typed, or the file's, or the environment's; the built-in server gets none.
 fn api_key(
-    args: &ChatArgs,
+    typed: Option<&str>,
+    file: Option<&Path>,
     has_target: bool,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Secret>, Failure> {
-    let typed = key(args.api_key.as_deref(), args.api_key_file.as_deref())?;
+    let typed = key(typed, file)?;
     let from_environment = || environment("OPENAI_API_KEY").filter(|key| !key.is_empty());
     Ok(match typed {
         None if has_target => from_environment().map(Secret),

@@ -41,6 +41,7 @@ fn run() -> Result<Exit, Failure> {
     let (typed, phases) = args::with_scenario(typed, |path| std::fs::read_to_string(path))?;
     match Args::parse_from(typed).verb {
         Verb::Chat(args) => experiment::chat(*args),
+        Verb::Embedding(args) => experiment::embedding(*args),
         Verb::Gateway(args) => experiment::gateway(*args),
         Verb::Launch(args) => launching::launch(&args),
         Verb::Guard(args) => verb::guard(args),

@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, say};
 use bytes::Bytes;
 use clap::CommandFactory;
-use report::ResultFile;
+use report::{EmbeddingFile, ResultFile};
 use std::collections::HashSet;
 use std::fs;
 use std::panic::PanicHookInfo;
@@ -17,6 +17,16 @@ use store::SavedFile;
 /// `tokenomics plot`: result files to an image.
 pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
     let format = ImageFormat::of(&args.image)?;
+    if let [path] = &args.files[..] {
+        let bytes = read("the result file", path)?;
+        if EmbeddingFile::is_one(&bytes) {
+            let file = EmbeddingFile::parse(&bytes)
+                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+            output::plot_embedding(&file, format, &args.image)?;
+            say(&format!("Written: {}", args.image.display()));
+            return Ok(Exit::Done);
+        }
+    }
     let labels = labels(&args.files);
     let mut files = Vec::new();
     for (path, label) in args.files.iter().zip(labels) {

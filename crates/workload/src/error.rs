@@ -1,9 +1,18 @@
+use crate::WORDS_MAX;
 use trace::Nanos;
 
 /// Why a configuration or a data set is refused. Each message names the value, the limit and the
 /// way out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WorkloadError {
+    /// Neither a category of texts nor a number of words.
+    #[error(
+        "a length of texts is one of short, medium, long, mixed, or a number of words from 1 to {WORDS_MAX}, got `{text}`"
+    )]
+    TextLength {
+        /// What was given.
+        text: String,
+    },
     /// A rate that is not a positive number.
     #[error(
         "`--request-rate` must be above 0 requests per second and finite, got `{rate}`; leave it \

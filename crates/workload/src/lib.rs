@@ -41,6 +41,7 @@ pub mod prose;
 mod sampling;
 mod seed;
 mod sessions;
+mod texts;
 mod traces;
 
 pub use arrival::{arrival_for, due_times, expected_arrivals};
@@ -60,4 +61,5 @@ pub use plan::{REQUESTS_MAX, WorkloadConfig, build_plan};
 pub use sampling::PromptSource;
 pub use seed::seed_for;
 pub use sessions::{PrefixGroups, Session, SessionConfig, SessionTurn, TURNS_MAX, ThinkTime};
+pub use texts::{TextLength, WORDS_MAX, text};
 pub use traces::{HashedPrompts, Trace, TraceFormat, TraceRow, parse_trace};

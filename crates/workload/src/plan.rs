@@ -1,8 +1,9 @@
 //! A checked configuration to a plan.
 
 use crate::arrival::{due_times, due_times_before};
+use crate::texts::estimated_tokens;
 use crate::{PromptSource, WorkloadError, seed_for};
-use trace::{Nanos, Pacing, Plan, PlannedRequest, RunId, SCHEMA_VERSION, Stop};
+use trace::{Nanos, Pacing, Plan, PlannedRequest, Prompt, RunId, SCHEMA_VERSION, Stop};
 
 /// The most requests in a plan. A plan is held in memory, and no percentile needs as many: p99.9
 /// has its interval from 6,636 on.
@@ -63,9 +64,9 @@ pub fn build_plan(
         .map(|((id, due), prompt)| PlannedRequest {
             id,
             due,
+            input_tokens: matches!(prompt, Prompt::Texts { .. }).then(|| estimated_tokens(&prompt)),
             prompt,
             max_tokens: config.max_tokens,
-            input_tokens: None,
         })
         .collect();
     Ok(Plan {

@@ -1,7 +1,7 @@
 //! Which prompts a run sends.
 
 use crate::seed::stream;
-use crate::{WorkloadError, math};
+use crate::{TextLength, WorkloadError, math, texts};
 use rand::seq::SliceRandom;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,6 +15,15 @@ use trace::Prompt;
 pub enum PromptSource {
     /// The built-in maths problems of [`math`]: card `n` is the problem drawn from stream `n`.
     Generated,
+    /// Texts to be turned into vectors or scores: card `n` holds the texts from `n · per_request` on.
+    Texts {
+        /// How long each is.
+        length: TextLength,
+        /// Texts in each request.
+        per_request: u32,
+        /// Whether they are compared with a query.
+        query: bool,
+    },
     /// A data set: every row once in random order, then every row again in a new order, and so on.
     Rows {
         /// The users' messages; at least one.
@@ -41,6 +50,15 @@ impl PromptSource {
                     })
                     .collect())
             }
+            Self::Texts {
+                length,
+                per_request,
+                query,
+            } => Ok(positions
+                .map(|position| {
+                    texts::request(*length, *per_request, *query, seed, position as u64)
+                })
+                .collect()),
             Self::Rows { rows, .. } if rows.is_empty() => Err(WorkloadError::EmptyDataSet),
             Self::Rows { rows, system } => Ok(deal(rows, positions, seed)
                 .map(|user| Prompt::Chat {

@@ -1,3 +1,4 @@
+use super::labels::Rect;
 use super::palette::{Look, Shape};
 use crate::ReportError;
 use epaint_default_fonts::UBUNTU_LIGHT;
@@ -57,6 +58,19 @@ impl<'a> Canvas<'a> {
         let style = stroke(color, width);
         self.area
             .draw(&DashedPathElement::new(grid(points), 10, 7, style))
+            .map_err(ReportError::figure)
+    }
+
+    /// A rectangle of one colour.
+    pub(super) fn fill(&self, area: Rect, color: RGBColor) -> Result<(), ReportError> {
+        let corners = [
+            (area.left, area.top),
+            (area.right, area.top),
+            (area.right, area.bottom),
+            (area.left, area.bottom),
+        ];
+        self.area
+            .draw(&Polygon::new(grid(&corners), color.filled()))
             .map_err(ReportError::figure)
     }
 

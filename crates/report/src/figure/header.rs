@@ -10,44 +10,65 @@ const GAP: f64 = 44.0;
 /// From an entry's marker to its text.
 const INDENT: f64 = 22.0;
 
-/// Title, verdict where it is not valid, and a legend where there are several files. Gives the
-/// height at which the panels may begin.
-pub(super) fn draw(
-    canvas: &Canvas,
-    files: &[(String, ResultFile)],
-    width: f64,
-    margin: f64,
-) -> Result<f64, ReportError> {
-    let room = width - 2.0 * margin;
-    let mut y = margin + size::TITLE / 2.0;
-    let title = Canvas::clip(&title(files), size::TITLE, room);
-    canvas.text(&title, (margin, y), size::TITLE, palette::TEXT, HPos::Left)?;
-    for (grade, color) in [
-        (Grade::Invalid, palette::INVALID),
-        (Grade::Suspect, palette::SUSPECT),
-    ] {
-        if let Some(warning) = warning(files, grade) {
-            y += LINE;
-            let warning = Canvas::clip(&warning, size::LEGEND, room);
-            canvas.text(&warning, (margin, y), size::LEGEND, color, HPos::Left)?;
-        }
-    }
-    if files.len() > 1 {
-        y = legend(canvas, files, y + LINE, margin, width - margin)?;
-    }
-    Ok(y + LINE / 2.0)
+/// What stands above the panels.
+pub(super) struct Header {
+    pub(super) title: String,
+    /// What is not valid, with its grade.
+    pub(super) warnings: Vec<(Grade, String)>,
+    /// Names of the series; none where there is only one.
+    pub(super) labels: Vec<String>,
 }
 
-/// Each file's marker and label, in as many lines as they need; gives the last line's height.
+impl Header {
+    /// The header of a figure with a series per file.
+    pub(super) fn of_files(files: &[(String, ResultFile)]) -> Self {
+        let grades = [Grade::Invalid, Grade::Suspect].into_iter();
+        let warnings = grades.filter_map(|grade| Some((grade, warning(files, grade)?)));
+        let labels = files.iter().map(|(label, _)| label.clone());
+        Self {
+            title: title(files),
+            warnings: warnings.collect(),
+            labels: labels.filter(|_| files.len() > 1).collect(),
+        }
+    }
+
+    /// Gives the height at which the panels may begin.
+    pub(super) fn draw(
+        &self,
+        canvas: &Canvas,
+        width: f64,
+        margin: f64,
+    ) -> Result<f64, ReportError> {
+        let room = width - 2.0 * margin;
+        let mut y = margin + size::TITLE / 2.0;
+        let title = Canvas::clip(&self.title, size::TITLE, room);
+        canvas.text(&title, (margin, y), size::TITLE, palette::TEXT, HPos::Left)?;
+        for (grade, warning) in &self.warnings {
+            let color = match grade {
+                Grade::Invalid => palette::INVALID,
+                Grade::Valid | Grade::Suspect => palette::SUSPECT,
+            };
+            y += LINE;
+            let warning = Canvas::clip(warning, size::LEGEND, room);
+            canvas.text(&warning, (margin, y), size::LEGEND, color, HPos::Left)?;
+        }
+        if !self.labels.is_empty() {
+            y = legend(canvas, &self.labels, y + LINE, margin, width - margin)?;
+        }
+        Ok(y + LINE / 2.0)
+    }
+}
+
+/// Each series' marker and label, in as many lines as they need; gives the last line's height.
 fn legend(
     canvas: &Canvas,
-    files: &[(String, ResultFile)],
+    labels: &[String],
     mut y: f64,
     left: f64,
     right: f64,
 ) -> Result<f64, ReportError> {
     let mut x = left;
-    for (index, (label, _)) in files.iter().enumerate() {
+    for (index, label) in labels.iter().enumerate() {
         let label = Canvas::clip(&escape::terminal(label), size::LEGEND, (right - left) / 2.0);
         let width = INDENT + Canvas::width(&label, size::LEGEND);
         if x > left && x + width > right {
@@ -71,12 +92,7 @@ fn legend(
 /// Model and description of a single file; the models of several.
 fn title(files: &[(String, ResultFile)]) -> String {
     let title = if let [(_, file)] = files {
-        let parts: Vec<_> = [&file.model, &file.description]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        parts.join(" – ")
+        named(&[&file.model, &file.description])
     } else {
         let mut models: Vec<_> = files
             .iter()
@@ -90,6 +106,12 @@ fn title(files: &[(String, ResultFile)]) -> String {
     } else {
         escape::terminal(&title)
     }
+}
+
+/// Those of the parts that there are.
+pub(super) fn named(parts: &[&Option<String>]) -> String {
+    let parts = parts.iter().filter_map(|part| part.as_deref());
+    parts.collect::<Vec<_>>().join(" – ")
 }
 
 /// Which of the files have that verdict.

@@ -1,4 +1,4 @@
-use super::{TEXT_COLUMNS, tokens_per_second};
+use super::{TEXT_COLUMNS, pooled, tokens_per_second};
 use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
@@ -20,6 +20,7 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     [
         ("tokens", tokens(point)),
         ("throughput", throughput(point)),
+        ("vectors", point.pooling.as_ref().and_then(pooled::vectors)),
         ("steady state", steady_state(point)),
         ("in flight", in_flight(point)),
         ("goodput", goodput(point)),
@@ -44,6 +45,9 @@ fn fact_lines(name: &str, fact: &str, style: Style) -> Vec<String> {
 }
 
 fn tokens(point: &PointSummary) -> Option<String> {
+    if let Some(pooling) = &point.pooling {
+        return pooled::tokens(pooling);
+    }
     let tokens = &point.tokens;
     let input = tokens
         .input_per_request
@@ -58,6 +62,7 @@ fn tokens(point: &PointSummary) -> Option<String> {
     }
     let source = match tokens.output_source {
         TokenSource::Usage => ", counted by the server",
+        TokenSource::Tokenizer => ", counted with the tokenizer",
         TokenSource::Estimated => ", estimated from token events",
         TokenSource::None => "",
     };
@@ -69,6 +74,9 @@ fn tokens(point: &PointSummary) -> Option<String> {
 }
 
 fn throughput(point: &PointSummary) -> Option<String> {
+    if let Some(pooling) = &point.pooling {
+        return pooled::throughput(pooling);
+    }
     let rates = &point.throughput;
     let batch = tokens_per_second(point, Some(rates.batch_tokens_per_second?));
     let request = rates

@@ -1,4 +1,4 @@
-use super::{complete_of_issued, load, tokens_per_second};
+use super::{complete_of_issued, load, pooled, tokens_per_second};
 use crate::number::optional;
 use crate::style::{Style, grade_ink, mark};
 use stats::{Distribution, PointSummary};
@@ -6,6 +6,9 @@ use stats::{Distribution, PointSummary};
 /// One line for a point that has just finished, for progress; without a line break. Latencies are
 /// medians.
 pub fn point_line(point: &PointSummary, style: Style) -> String {
+    if point.pooling.is_some() {
+        return pooled::line(point, style);
+    }
     let p50 = |sample: &Option<Distribution>| optional(sample.as_ref().map(|s| s.p50.value));
     let grade = point.verdict.grade;
     format!(

@@ -1,11 +1,14 @@
 use super::grid::{Cell, Grid};
-use super::{complete_of_issued, quantile, tokens_per_second};
+use super::{complete_of_issued, pooled, quantile, tokens_per_second};
 use crate::style::{Style, grade_ink, mark};
 use crate::{Axis, escape, number};
 use stats::{Distribution, PointSummary, Quantile};
 
 /// A row per point. Points of one invocation share their kind of load, which heads the first column.
 pub(super) fn lines(points: &[PointSummary], style: Style) -> Vec<String> {
+    if points.iter().any(|point| point.pooling.is_some()) {
+        return pooled::overview(points, style);
+    }
     let (first, second) = match points.first().map(|point| Axis::of(&point.point.pacing)) {
         Some(Axis::BatchSize) => ("batch", "size"),
         Some(Axis::RequestRate) => ("rate", "req/s"),

@@ -43,6 +43,8 @@ impl Evidence<'_> {
             self.delayed_ack_comb(),
             self.cache_hits(),
             self.drifted(),
+            self.vector_sizes(),
+            self.estimated_input(),
         ]
         .into_iter()
         .flatten()
@@ -113,6 +115,32 @@ impl Evidence<'_> {
                 "Only {complete} requests were complete, and a median has an interval from \
                  {COMPLETE_MIN} on; ask for more requests or runs."
             ),
+        )
+    }
+
+    /// One model gives vectors of one size.
+    fn vector_sizes(&self) -> Finding {
+        let sizes = &self.summary.pooling.as_ref()?.dimensions;
+        (sizes.len() > 1).then_some(())?;
+        let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
+        invalid(
+            "vector_sizes",
+            format!(
+                "Vectors of {} numbers came back where one model gives one size; check what \
+                 answers behind this address.",
+                sizes.join(" and ")
+            ),
+        )
+    }
+
+    fn estimated_input(&self) -> Finding {
+        let source = self.summary.pooling.as_ref()?.token_source;
+        (source == TokenSource::Estimated).then_some(())?;
+        suspect(
+            "input_tokens_estimated",
+            "The server gives no usage, so that input tokens are estimated as 1.3 for each word; \
+             vectors per second are measured, tokens per second are a guess."
+                .to_owned(),
         )
     }
 

@@ -1,6 +1,7 @@
 //! What was typed. What it means is settled in [`crate::config`]; nothing here looks at the system.
 
 mod chat;
+mod embedding;
 mod engine;
 mod file;
 mod gateway;
@@ -11,6 +12,7 @@ mod scenario;
 mod scheduler;
 
 pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
+pub(crate) use embedding::EmbeddingArgs;
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
 pub(crate) use gateway::{GatewayArgs, GuardArgs};
@@ -42,6 +44,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
     Chat(Box<ChatArgs>),
+    /// Benchmark an embedding server: vectors and tokens per second, over batch sizes and text lengths
+    Embedding(Box<EmbeddingArgs>),
     /// Measure what a gateway adds, against the built-in mock provider
     Gateway(Box<GatewayArgs>),
     /// Benchmark the built-in engine's scheduler in this process, without HTTP

@@ -1,9 +1,22 @@
 //! The points that are measured: batch sizes, concurrencies or rates.
 
 use super::positive;
-use crate::args::ChatArgs;
 use crate::failure::Failure;
 use trace::{Nanos, Pacing, PointInfo, Stop};
+
+/// What was typed of the load, by any verb that has these flags.
+pub(crate) struct TypedLoad<'a> {
+    pub(crate) batch_sizes: Option<&'a str>,
+    pub(crate) batch_sizes_default: &'static str,
+    pub(crate) max_concurrency: Option<&'a str>,
+    pub(crate) request_rate: Option<&'a str>,
+    pub(crate) burstiness: f64,
+    pub(crate) num_prompts: Option<usize>,
+    pub(crate) duration: Option<f64>,
+    pub(crate) num_runs: Option<u32>,
+    pub(crate) warmup_runs: u32,
+    pub(crate) seed: u64,
+}
 
 /// The points that are measured, and how often.
 pub(crate) struct Load {
@@ -28,7 +41,7 @@ impl Load {
     }
 
     /// Checks what was typed of the load.
-    pub(super) fn resolve(args: &ChatArgs) -> Result<Self, Failure> {
+    pub(crate) fn resolve(args: &TypedLoad<'_>) -> Result<Self, Failure> {
         let points = points(args)?;
         let bursts = matches!(points[0].info.pacing, Pacing::Burst { .. });
         let runs = args.num_runs.unwrap_or(if bursts { 3 } else { 1 });
@@ -46,7 +59,7 @@ impl Load {
     }
 }
 
-fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
+fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
     if args.num_prompts == Some(0) {
         return Err(Failure::usage(
             "--num-prompts must be at least 1, got 0; leave it out for a number that fits the load",
@@ -58,10 +71,10 @@ fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
             after: Nanos(positive("--duration", "seconds", seconds)?),
         },
     };
-    if let Some(rates) = &args.request_rate {
+    if let Some(rates) = args.request_rate {
         return open_points(args, rates, stop);
     }
-    if let Some(concurrency) = &args.max_concurrency {
+    if let Some(concurrency) = args.max_concurrency {
         let levels = list("--max-concurrency", concurrency)?;
         return Ok(levels
             .into_iter()
@@ -85,7 +98,7 @@ fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
     }
     let sizes = list(
         "--batch-sizes",
-        args.batch_sizes.as_deref().unwrap_or("1,2,4,8"),
+        args.batch_sizes.unwrap_or(args.batch_sizes_default),
     )?;
     Ok(sizes
         .into_iter()
@@ -105,10 +118,10 @@ fn points(args: &ChatArgs) -> Result<Vec<Point>, Failure> {
     clippy::cast_sign_loss,
     reason = "a positive number of requests; `as` saturates, and a plan has a limit of its own"
 )]
-fn open_points(args: &ChatArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, Failure> {
+fn open_points(args: &TypedLoad<'_>, rates: &str, stop: Stop) -> Result<Vec<Point>, Failure> {
     /// How much arrival time the default number of requests covers.
     const SECONDS: f64 = 30.0;
-    let max_concurrency = match &args.max_concurrency {
+    let max_concurrency = match args.max_concurrency {
         None => None,
         Some(caps) => match list("--max-concurrency", caps)?[..] {
             [cap] => Some(cap),
@@ -143,7 +156,7 @@ fn open_points(args: &ChatArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, F
 }
 
 /// Whole numbers from 1 on, separated by commas, none twice.
-fn list(flag: &str, text: &str) -> Result<Vec<u32>, Failure> {
+pub(crate) fn list(flag: &str, text: &str) -> Result<Vec<u32>, Failure> {
     let refuse = |item: &str| {
         Failure::usage(format!(
             "{flag} must be whole numbers from 1 to {}, separated by commas, got `{item}`; \

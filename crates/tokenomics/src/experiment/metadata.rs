@@ -1,6 +1,6 @@
 //! The resolved configuration as the result file shows it.
 
-use crate::config::ChatConfig;
+use crate::config::{ChatConfig, EmbeddingConfig};
 use crate::experiment::plans::PlannedRun;
 use crate::experiment::server::Server;
 use serde_json::{Map, Value, json};
@@ -76,6 +76,50 @@ pub(crate) fn metadata(
         (
             "stall_timeout_seconds",
             json!(config.deadlines.stall.as_secs_f64()),
+        ),
+        ("seed", json!(load.seed)),
+        ("workload_sha256", json!(workload::workload_hash(&plans))),
+        ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
+        ("client_machine", machine()),
+    ];
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// The same of an embedding benchmark.
+pub(crate) fn embedding_metadata(
+    config: &EmbeddingConfig,
+    server: &Server,
+    planned: &[PlannedRun],
+    timestamp: &str,
+) -> Map<String, Value> {
+    let load = &config.load;
+    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
+    let points: Vec<&str> = load
+        .points
+        .iter()
+        .map(|point| point.info.key.as_str())
+        .collect();
+    let header_names = config.headers.iter().map(|(name, _)| name.as_str());
+    let fields = [
+        ("timestamp", json!(timestamp)),
+        ("model", json!(server.model)),
+        ("api_base", json!(server.target.url())),
+        ("built_in_server", json!(server.built_in.is_some())),
+        ("endpoint", json!(config.task.path())),
+        ("description", json!(config.description)),
+        ("points", json!(points)),
+        ("num_runs", json!(load.runs)),
+        ("warmup_runs", json!(load.warmup_runs)),
+        ("encoding_format", json!(config.encoding.name())),
+        ("dimensions", json!(config.dimensions)),
+        ("extra_body", Value::Object(config.extra_body.clone())),
+        ("header_names", json!(header_names.collect::<Vec<_>>())),
+        (
+            "timeout_seconds",
+            json!(config.deadlines.total.as_secs_f64()),
         ),
         ("seed", json!(load.seed)),
         ("workload_sha256", json!(workload::workload_hash(&plans))),

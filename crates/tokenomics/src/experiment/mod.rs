@@ -2,14 +2,17 @@
 
 mod ask;
 mod chat;
+mod embedding;
 mod gateway;
 mod interruption;
 mod metadata;
 mod plans;
+mod runs;
 mod scheduler;
 mod server;
 
 pub(crate) use ask::{Asking, outcome_in_words};
 pub(crate) use chat::chat;
+pub(crate) use embedding::embedding;
 pub(crate) use gateway::gateway;
 pub(crate) use scheduler::scheduler;

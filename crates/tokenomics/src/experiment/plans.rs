@@ -1,9 +1,9 @@
 //! Configuration to the plans of every run, in the order in which they are run.
 
-use crate::config::{ChatConfig, Point};
+use crate::config::{ChatConfig, EmbeddingConfig, Load, Point};
 use crate::failure::Failure;
 use trace::{Pacing, Plan, RunId, Stop};
-use workload::WorkloadConfig;
+use workload::{PromptSource, WorkloadConfig};
 
 /// One run to be.
 pub(crate) struct PlannedRun {
@@ -14,18 +14,33 @@ pub(crate) struct PlannedRun {
 /// Every run of every point. Prompts go on from run to run, so that none is sent twice before
 /// the source runs out, and no server answers from its cache by accident.
 pub(crate) fn plans(config: &ChatConfig) -> Result<Vec<PlannedRun>, Failure> {
+    plan_all(&config.load, |_| {
+        (config.prompts.clone(), Some(config.request.max_tokens))
+    })
+}
+
+/// The same of texts to embed, each point with its own.
+pub(crate) fn embedding_plans(config: &EmbeddingConfig) -> Result<Vec<PlannedRun>, Failure> {
+    plan_all(&config.load, |point| (config.sources[point].clone(), None))
+}
+
+fn plan_all(
+    load: &Load,
+    asked: impl Fn(usize) -> (PromptSource, Option<u32>),
+) -> Result<Vec<PlannedRun>, Failure> {
     let mut dealt = 0;
     let mut planned = Vec::new();
-    for (number, point) in (0..).zip(&config.load.points) {
-        let warmups = (0..config.load.warmup_runs).map(|run| (run, true));
-        let measured = (0..config.load.runs).map(|run| (run, false));
+    for (number, (place, point)) in (0..).zip(load.points.iter().enumerate()) {
+        let warmups = (0..load.warmup_runs).map(|run| (run, true));
+        let measured = (0..load.runs).map(|run| (run, false));
         for (run, warmup) in warmups.chain(measured) {
             let run = RunId {
                 point: number,
                 run,
                 warmup,
             };
-            let workload = workload_of(config, point, warmup);
+            let (source, max_tokens) = asked(place);
+            let workload = workload_of(load, point, warmup, source, max_tokens);
             let plan = workload::build_plan(&workload, run, dealt).map_err(Failure::usage)?;
             dealt += plan.requests.len();
             planned.push(PlannedRun { run, plan });
@@ -34,7 +49,13 @@ pub(crate) fn plans(config: &ChatConfig) -> Result<Vec<PlannedRun>, Failure> {
     Ok(planned)
 }
 
-fn workload_of(config: &ChatConfig, point: &Point, warmup: bool) -> WorkloadConfig {
+fn workload_of(
+    load: &Load,
+    point: &Point,
+    warmup: bool,
+    source: PromptSource,
+    max_tokens: Option<u32>,
+) -> WorkloadConfig {
     /// Enough to open connections and to wake a server up.
     const WARMUP_REQUESTS: usize = 8;
     let (pacing, stop, requests) = match (warmup, point.info.pacing) {
@@ -51,11 +72,11 @@ fn workload_of(config: &ChatConfig, point: &Point, warmup: bool) -> WorkloadConf
         _ => (point.info.pacing, point.stop, point.requests),
     };
     WorkloadConfig {
-        source: config.prompts.clone(),
+        source,
         pacing,
         stop,
         requests,
-        max_tokens: Some(config.request.max_tokens),
-        seed: config.load.seed,
+        max_tokens,
+        seed: load.seed,
     }
 }

@@ -1,9 +1,10 @@
 //! The server that is measured: the one that was named, or the built-in one.
 
 use crate::builtin::BuiltIn;
-use crate::config::{ChatConfig, Secret};
+use crate::config::{Secret, secrets};
 use crate::failure::Failure;
-use load::{HeaderMap, Target, TcpConnector};
+use load::{HeaderMap, Target, TcpConnector, TlsOptions};
+use std::time::Duration;
 
 /// A server that answered.
 pub(crate) struct Server {
@@ -15,23 +16,36 @@ pub(crate) struct Server {
     pub(crate) built_in: Option<BuiltIn>,
 }
 
+/// Where a server is, or which one to start, and how to ask it.
+pub(crate) struct Asked<'a> {
+    pub(crate) target: Option<&'a Target>,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) api_key: Option<&'a Secret>,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) tls: &'a TlsOptions,
+    pub(crate) connect: Duration,
+    pub(crate) stream: bool,
+    /// Starts what is measured where no server is named.
+    pub(crate) built_in: fn() -> Result<BuiltIn, Failure>,
+}
+
 impl Server {
     /// Finds an address that accepts connections, and the model's name where none was given.
-    pub(crate) async fn find(config: &ChatConfig) -> Result<Self, Failure> {
-        let (target, built_in) = if let Some(target) = &config.target {
+    pub(crate) async fn find(asked: &Asked<'_>) -> Result<Self, Failure> {
+        let (target, built_in) = if let Some(target) = asked.target {
             (target.clone(), None)
         } else {
-            let server = BuiltIn::start()?;
+            let server = (asked.built_in)()?;
             (server.target()?, Some(server))
         };
-        let key = config.api_key.as_ref().map(Secret::expose);
-        let headers = load::request_headers(&target, config.request.stream, key, &config.headers)
+        let key = asked.api_key.map(Secret::expose);
+        let headers = load::request_headers(&target, asked.stream, key, asked.headers)
             .map_err(Failure::usage)?;
-        let connector = TcpConnector::probe(&target, &config.tls, config.deadlines.connect)
-            .map_err(Failure::failed)?;
-        let model = match &config.model {
-            Some(model) => model.clone(),
-            None => first_model(config, &target, &connector, &headers).await?,
+        let connector =
+            TcpConnector::probe(&target, asked.tls, asked.connect).map_err(Failure::failed)?;
+        let model = match asked.model {
+            Some(model) => model.to_owned(),
+            None => first_model(asked, &target, &connector, &headers).await?,
         };
         Ok(Server {
             target,
@@ -45,14 +59,14 @@ impl Server {
 
 /// The first model that the server lists.
 async fn first_model(
-    config: &ChatConfig,
+    asked: &Asked<'_>,
     target: &Target,
     connector: &TcpConnector,
     headers: &HeaderMap,
 ) -> Result<String, Failure> {
     let path = format!("{}/models", target.base_path);
     let url = target.url();
-    let asking = load::get(connector, &path, headers.clone(), config.deadlines.connect);
+    let asking = load::get(connector, &path, headers.clone(), asked.connect);
     let answer = asking.await.map_err(|why| {
         let way_out = if why.contains("InvalidContentType") {
             "it does not speak TLS; write http:// in front of its address"
@@ -63,7 +77,7 @@ async fn first_model(
     })?;
     if answer.status != 200 {
         let words = openai::error_message(&answer.body).unwrap_or_default();
-        let words = config.secrets().redact(&words);
+        let words = secrets(asked.api_key, asked.headers).redact(&words);
         let way_out = match answer.status {
             401 | 403 => {
                 "check the key: --api-key, --api-key-file or the variable OPENAI_API_KEY".to_owned()

@@ -7,7 +7,7 @@ mod recorder;
 mod save;
 
 pub(crate) use files::Paths;
-pub(crate) use plot::{ImageFormat, plot};
+pub(crate) use plot::{ImageFormat, plot, plot_embedding};
 pub(crate) use print::{Progress, print, print_summary, say, stdout_style};
 pub(crate) use recorder::{Recorder, Sink};
 pub(crate) use save::{save, save_files};

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::files::{Paths, write_atomically};
-use report::{ReportError, ResultFile, figure};
+use report::{EmbeddingFile, ReportError, ResultFile, figure};
 use stats::Summary;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,19 @@ pub(crate) fn plot(
     write_atomically(image, &bytes.map_err(Failure::failed)?)
 }
 
+/// Draws the result file of an embedding benchmark.
+pub(crate) fn plot_embedding(
+    file: &EmbeddingFile,
+    format: ImageFormat,
+    image: &Path,
+) -> Result<(), Failure> {
+    let bytes = match format {
+        ImageFormat::Png => figure::embedding_png(file),
+        ImageFormat::Svg => figure::embedding_svg(file).map(String::into_bytes),
+    };
+    write_atomically(image, &bytes.map_err(Failure::failed)?)
+}
+
 /// The plot of a run beside its result file; nothing where there is nothing to draw.
 pub(crate) fn plot_summary(
     summary: &Summary,
@@ -51,8 +64,13 @@ pub(crate) fn plot_summary(
         // It was interrupted before the first run.
         return Ok(None);
     }
-    let file = ResultFile::parse(json.as_bytes()).map_err(Failure::failed)?;
-    match figure::png(&[(String::new(), file)]) {
+    let bytes = json.as_bytes();
+    let drawn = if EmbeddingFile::is_one(bytes) {
+        EmbeddingFile::parse(bytes).and_then(|file| figure::embedding_png(&file))
+    } else {
+        ResultFile::parse(bytes).and_then(|file| figure::png(&[(String::new(), file)]))
+    };
+    match drawn {
         Ok(png) => {
             write_atomically(&paths.plot, &png)?;
             Ok(Some(paths.plot.clone()))

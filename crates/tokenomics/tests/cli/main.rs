@@ -4,6 +4,7 @@
 mod bad_input;
 mod chat;
 mod config_file;
+mod embedding;
 mod help;
 mod hub;
 mod mock_provider;

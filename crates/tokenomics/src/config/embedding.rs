@@ -1,0 +1,179 @@
+//! What was typed of an embedding benchmark, made sense of.
+
+use super::{
+    Load, OutputConfig, Point, Secret, TypedLoad, api_key, extra_body, headers, positive,
+    refuse_control_characters, tls, with_version,
+};
+use crate::args::EmbeddingArgs;
+use crate::builtin::BuiltIn;
+use crate::config::load::list;
+use crate::failure::Failure;
+use ::load::{Deadlines, Target, TlsOptions};
+use openai::{PoolingTask, VectorEncoding};
+use std::time::Duration;
+use trace::{Pacing, PointInfo};
+use workload::{PromptSource, TextLength};
+
+/// An embedding benchmark, resolved.
+pub(crate) struct EmbeddingConfig {
+    /// The server, or `None` for the built-in one.
+    pub(crate) target: Option<Target>,
+    pub(crate) model: Option<String>,
+    pub(crate) task: PoolingTask,
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) tls: TlsOptions,
+    /// A point for each load, number of texts and length.
+    pub(crate) load: Load,
+    /// The texts of each point, in the same order.
+    pub(crate) sources: Vec<PromptSource>,
+    pub(crate) encoding: VectorEncoding,
+    pub(crate) dimensions: Option<u32>,
+    pub(crate) extra_body: serde_json::Map<String, serde_json::Value>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) output: OutputConfig,
+    pub(crate) dry_run: bool,
+    pub(crate) description: Option<String>,
+}
+
+impl EmbeddingConfig {
+    /// Checks what was typed. `environment` looks up a variable.
+    pub(crate) fn resolve(
+        args: EmbeddingArgs,
+        environment: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let task = PoolingTask::of_path(&args.endpoint).ok_or_else(|| {
+            Failure::usage(format!(
+                "--endpoint must be /embeddings, /score or /rerank, got `{}`",
+                args.endpoint
+            ))
+        })?;
+        let target = args.api_base.as_deref().map(Target::parse).transpose();
+        let target = target
+            .map_err(Failure::usage)?
+            .map(|target| with_version(target, &args.endpoint));
+        for (flag, text) in [
+            ("--model", &args.model),
+            ("--description", &args.description),
+        ] {
+            refuse_control_characters(flag, text.as_deref())?;
+        }
+        if let (None, Some(model)) = (&target, &args.model)
+            && model != BuiltIn::ENCODER
+        {
+            return Err(Failure::usage(format!(
+                "--model {model} needs the server that has it: add --api-base, or start one with `tokenomics serve \
+                 --model {model}`; without --api-base the built-in {} is measured",
+                BuiltIn::ENCODER
+            )));
+        }
+        if args.dimensions == Some(0) {
+            return Err(Failure::usage("--dimensions must be at least 1, got 0"));
+        }
+        let (load, sources) = points(&args, task)?;
+        Ok(EmbeddingConfig {
+            api_key: api_key(
+                args.api_key.as_deref(),
+                args.api_key_file.as_deref(),
+                target.is_some(),
+                environment,
+            )?,
+            headers: headers(&args.headers)?,
+            tls: tls(args.ca_cert.as_deref())?,
+            load,
+            sources,
+            encoding: args.encoding_format.into(),
+            dimensions: args.dimensions,
+            extra_body: extra_body(args.extra_body.as_deref())?,
+            deadlines: deadlines(&args)?,
+            output: OutputConfig {
+                results_file: args.results_file,
+                records: args.records,
+                plot: !args.no_plot,
+                format: args.output_format,
+                file: args.output,
+            },
+            dry_run: args.dry_run,
+            description: args.description,
+            model: args.model,
+            target,
+            task,
+        })
+    }
+}
+
+/// A point for each length, number of texts and load, in the names of the first result files: `batch_8_seq_200`.
+fn points(args: &EmbeddingArgs, task: PoolingTask) -> Result<(Load, Vec<PromptSource>), Failure> {
+    let mut load = Load::resolve(&TypedLoad {
+        batch_sizes: args.batch_sizes.as_deref(),
+        batch_sizes_default: "1,2,4,8,16",
+        max_concurrency: args.max_concurrency.as_deref(),
+        request_rate: args.request_rate.as_deref(),
+        burstiness: args.burstiness,
+        num_prompts: args.num_prompts,
+        duration: args.duration,
+        num_runs: args.num_runs,
+        warmup_runs: args.warmup_runs,
+        seed: args.seed,
+    })?;
+    let counts = list("--inputs-per-request", &args.inputs_per_request)?;
+    let loads = std::mem::take(&mut load.points);
+    let mut sources = Vec::new();
+    for length in lengths(&args.sequence_lengths)? {
+        for &per_request in &counts {
+            for point in &loads {
+                let name = match point.info.pacing {
+                    Pacing::Burst { .. } => "batch",
+                    Pacing::Closed { .. } => "concurrency",
+                    Pacing::Open { .. } => "rate",
+                };
+                let inputs = if per_request == 1 {
+                    String::new()
+                } else {
+                    format!("_inputs_{per_request}")
+                };
+                let key = format!("{name}_{}{inputs}_seq_{length}", point.info.key);
+                load.points.push(Point {
+                    info: PointInfo {
+                        key,
+                        pacing: point.info.pacing,
+                    },
+                    ..*point
+                });
+                sources.push(PromptSource::Texts {
+                    length,
+                    per_request,
+                    query: task.has_query(),
+                });
+            }
+        }
+    }
+    Ok((load, sources))
+}
+
+fn lengths(text: &str) -> Result<Vec<TextLength>, Failure> {
+    let mut lengths = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        let length: TextLength = item
+            .parse()
+            .map_err(|error| Failure::usage(format!("--sequence-lengths: {error}")))?;
+        if lengths.contains(&length) {
+            return Err(Failure::usage(format!(
+                "--sequence-lengths names {item} twice"
+            )));
+        }
+        lengths.push(length);
+    }
+    Ok(lengths)
+}
+
+fn deadlines(args: &EmbeddingArgs) -> Result<Deadlines, Failure> {
+    let span = |flag, seconds| positive(flag, "seconds", seconds).map(Duration::from_nanos);
+    let total = span("--timeout", args.timeout)?;
+    Ok(Deadlines {
+        connect: span("--connect-timeout", args.connect_timeout)?,
+        first_token: total,
+        stall: total,
+        total,
+    })
+}

@@ -1,0 +1,161 @@
+//! `tokenomics embedding`.
+
+use crate::args::{EmbeddingArgs, OutputFormat};
+use crate::builtin::BuiltIn;
+use crate::config::{EmbeddingConfig, Point, secrets};
+use crate::experiment::interruption::Interruption;
+use crate::experiment::metadata::embedding_metadata;
+use crate::experiment::plans::{PlannedRun, embedding_plans};
+use crate::experiment::runs::{conclude, connections, point_name, run_all};
+use crate::experiment::server::{Asked, Server};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Paths, Progress, Recorder, Sink, say};
+use load::{Client, ClientOptions, Clock, TcpConnector, Template};
+use openai::{PoolingOptions, PoolingTemplate};
+use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
+
+/// Measures an embedding server, from the arguments to the exit code.
+pub(crate) fn embedding(args: EmbeddingArgs) -> Result<Exit, Failure> {
+    let config = EmbeddingConfig::resolve(args, &|name| std::env::var(name).ok())?;
+    let planned = embedding_plans(&config)?;
+    if config.dry_run {
+        return dry_run(&config, &planned);
+    }
+    let interruption = Interruption::listen()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let tasks = tokio::task::LocalSet::new();
+    runtime.block_on(tasks.run_until(measure(&config, planned, interruption)))
+}
+
+async fn measure(
+    config: &EmbeddingConfig,
+    planned: Vec<PlannedRun>,
+    interruption: Interruption,
+) -> Result<Exit, Failure> {
+    let sides = if config.target.is_none() { 2 } else { 1 };
+    load::allow_connections(connections(&config.load.points), sides).map_err(Failure::failed)?;
+    let mut server = Server::find(&Asked {
+        target: config.target.as_ref(),
+        model: config.model.as_deref(),
+        api_key: config.api_key.as_ref(),
+        headers: &config.headers,
+        tls: &config.tls,
+        connect: config.deadlines.connect,
+        stream: false,
+        built_in: BuiltIn::start_encoder,
+    })
+    .await?;
+    let moment = jiff::Zoned::now();
+    let paths = Paths::new(
+        config.output.results_file.as_deref(),
+        "embedding",
+        &server.model,
+        &moment.strftime("%Y%m%d-%H%M%S").to_string(),
+    );
+    paths.check(&config.output)?;
+    let quiet = config.output.format == OutputFormat::Quiet;
+    if server.built_in.is_some() && !quiet {
+        say(&format!(
+            "No --api-base given: measuring {} at {}.",
+            BuiltIn::ENCODER_WORDS,
+            server.target.url()
+        ));
+    }
+    let invocation = u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default();
+    let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    let header = RunHeader {
+        schema_version: SCHEMA_VERSION,
+        invocation,
+        metadata: embedding_metadata(config, &server, &planned, &timestamp),
+        points: config
+            .load
+            .points
+            .iter()
+            .map(|point| point.info.clone())
+            .collect(),
+        slo: None,
+    };
+    let sink = Sink::open(config.output.records, &paths, &header)?;
+    let recorder = Recorder::new(header, sink)?;
+    let built_in = server.built_in.take();
+    let url = server.target.url();
+    let client = client(config, server, invocation, recorder.clone())?;
+    let progress = Progress::new(planned.len() as u64, quiet);
+    let end = run_all(&client, &url, planned, &recorder, &progress, interruption).await?;
+    drop((client, built_in));
+    progress.finish();
+    let summary = recorder.with(stats::summarize);
+    conclude(&config.output, &paths, &recorder, &summary, end)
+}
+
+fn client(
+    config: &EmbeddingConfig,
+    server: Server,
+    invocation: u64,
+    recorder: Recorder,
+) -> Result<Client<TcpConnector>, Failure> {
+    let template = PoolingTemplate::new(&PoolingOptions {
+        task: config.task,
+        model: server.model,
+        encoding: config.encoding,
+        dimensions: config.dimensions,
+        extra_body: config.extra_body.clone(),
+    });
+    let options = ClientOptions {
+        path: format!("{}{}", server.target.base_path, config.task.path()),
+        headers: server.headers,
+        invocation,
+        template: Template::Pooling(template),
+        deadlines: config.deadlines,
+        clock: Clock::Monotonic,
+    };
+    let secrets = secrets(config.api_key.as_ref(), &config.headers);
+    let on_record = Box::new(move |mut record: Record| {
+        // A server may repeat the key that it refuses.
+        record.detail = record.detail.map(|words| secrets.redact(&words));
+        recorder.record(record);
+    });
+    Client::new(server.connector, options, on_record).map_err(Failure::failed)
+}
+
+fn dry_run(config: &EmbeddingConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {
+    let server = match &config.target {
+        Some(target) => format!("{}{}", target.url(), config.task.path()),
+        None => BuiltIn::ENCODER_WORDS.to_owned(),
+    };
+    let model = config.model.as_deref().unwrap_or("the first one it lists");
+    let mut lines = vec![
+        format!("Server:    {server}"),
+        format!("Model:     {model}"),
+        format!("Vectors:   as {}", config.encoding.name()),
+        format!("Warm-up:   {} runs of each point", config.load.warmup_runs),
+    ];
+    let described = (0..)
+        .zip(&config.load.points)
+        .filter_map(|(number, point)| {
+            let mut runs = planned.iter().filter(|planned| planned.run.point == number);
+            let measured = runs.find(|planned| !planned.run.warmup)?;
+            Some(measure_line(config, point, &measured.plan))
+        });
+    lines.extend(described);
+    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
+    lines.push(format!(
+        "Workload:  sha256 {}",
+        workload::workload_hash(&plans)
+    ));
+    lines.push("Nothing was sent.\n".to_owned());
+    output::print(&lines.join("\n"))?;
+    Ok(Exit::Done)
+}
+
+fn measure_line(config: &EmbeddingConfig, point: &Point, plan: &Plan) -> String {
+    format!(
+        "Measure:   {}, {} runs of {}",
+        point_name(&point.info),
+        config.load.runs,
+        workload::describe(&[plan])
+    )
+}

@@ -1,0 +1,153 @@
+//! From plans to records and to what is written of them: the same for every kind of request.
+
+use crate::args::OutputFormat;
+use crate::config::{OutputConfig, Point};
+use crate::experiment::interruption::Interruption;
+use crate::experiment::plans::PlannedRun;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Paths, Progress, Recorder, say};
+use load::{Client, TcpConnector, Watch};
+use stats::{Grade, Summary};
+use std::sync::atomic::Ordering;
+use trace::{Pacing, Plan, PointInfo, RunFacts, RunId};
+
+/// The most connections that a point wants at once.
+pub(crate) fn connections(points: &[Point]) -> u64 {
+    let wanted = points.iter().map(|point| match point.info.pacing {
+        Pacing::Burst { size } => u64::from(size),
+        Pacing::Closed { concurrency } => u64::from(concurrency),
+        Pacing::Open {
+            max_concurrency, ..
+        } => max_concurrency.map_or(64, u64::from),
+    });
+    wanted.max().unwrap_or(0)
+}
+
+/// How the runs ended.
+pub(crate) enum End {
+    /// All of them were run, or nothing succeeded.
+    Whole,
+    /// The user stopped them.
+    Interrupted,
+    /// The server takes no connections any more.
+    Lost(Failure),
+}
+
+/// Runs the plans in order.
+pub(crate) async fn run_all(
+    client: &Client<TcpConnector>,
+    url: &str,
+    planned: Vec<PlannedRun>,
+    recorder: &Recorder,
+    progress: &Progress,
+    interruption: Interruption,
+) -> Result<End, Failure> {
+    let mut next_id = 0;
+    let mut runs = planned.into_iter().peekable();
+    while let Some(PlannedRun { run, plan }) = runs.next() {
+        progress.begin(
+            &recorder.with(|header, _, _| describe(&header.points[run.point as usize], run)),
+        );
+        if let Err(why) = client.prepare(idle_connections(&plan)).await {
+            let lost = format!("cannot open a connection to {url}: {why}");
+            if next_id == 0 {
+                return Err(Failure::failed(lost));
+            }
+            let kept = format!("{lost}; what was measured before is kept");
+            return Ok(End::Lost(Failure::failed(kept)));
+        }
+        interruption.measuring.store(true, Ordering::Relaxed);
+        let watch = Watch::start();
+        let span = client
+            .run(&plan, run, next_id, interruption.stop.clone())
+            .await
+            .map_err(Failure::failed)?;
+        next_id += span.planned.max(plan.requests.len() as u64);
+        recorder.facts(RunFacts {
+            run,
+            start: span.start,
+            end: span.end,
+            planned: span.planned,
+            interrupted: span.interrupted,
+            stamps: client.stamp_source(),
+            instrument: watch.finish(span.pacer_late),
+        });
+        progress.end_run();
+        let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
+        if point_is_over || span.interrupted || span.lost {
+            show_point(recorder, progress, run);
+        }
+        if span.interrupted {
+            return Ok(End::Interrupted);
+        }
+        if span.lost {
+            let lost = format!("{url} takes no connections any more; what was measured is kept");
+            return Ok(End::Lost(Failure::failed(lost)));
+        }
+        let hopeless = !run.warmup
+            && recorder
+                .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
+        if hopeless {
+            say("Nothing succeeded so far; the rest is not run.");
+            break;
+        }
+    }
+    Ok(End::Whole)
+}
+
+/// How many connections are opened ahead of a run.
+fn idle_connections(plan: &Plan) -> usize {
+    let wanted = match plan.pacing {
+        Pacing::Burst { size } => size,
+        Pacing::Closed { concurrency } => concurrency,
+        Pacing::Open { .. } => 1,
+    };
+    (wanted as usize).min(plan.requests.len())
+}
+
+/// The line of the point that `run` belongs to, which is the last one measured so far.
+fn show_point(recorder: &Recorder, progress: &Progress, run: RunId) {
+    let summary = recorder.with(stats::summarize);
+    if let Some(point) = summary.points.last().filter(|_| !run.warmup) {
+        progress.end_point(point);
+    }
+}
+
+/// A run in a few words, for the progress bar.
+fn describe(point: &PointInfo, run: RunId) -> String {
+    let kind = if run.warmup { "warm-up" } else { "run" };
+    format!("{} · {kind} {}", point_name(point), run.run + 1)
+}
+
+pub(crate) fn point_name(point: &PointInfo) -> String {
+    if !point.key.starts_with(|first: char| first.is_ascii_digit()) {
+        // It names more than its load.
+        return point.key.clone();
+    }
+    match point.pacing {
+        Pacing::Burst { size } => format!("batch {size}"),
+        Pacing::Closed { concurrency } => format!("concurrency {concurrency}"),
+        Pacing::Open { arrival, .. } => format!("{} requests/s", arrival.rate()),
+    }
+}
+
+/// Writes what is left to write, prints the summary, and judges.
+pub(crate) fn conclude(
+    config: &OutputConfig,
+    paths: &Paths,
+    recorder: &Recorder,
+    summary: &Summary,
+    end: End,
+) -> Result<Exit, Failure> {
+    output::print_summary(summary, config.format, config.file.as_deref())?;
+    let written = output::save(config, paths, recorder, summary)?;
+    if config.format != OutputFormat::Quiet {
+        say(&format!("Written: {}", written.join(" · ")));
+    }
+    match (end, summary.verdict.grade) {
+        (End::Lost(failure), _) => Err(failure),
+        (End::Interrupted, _) => Ok(Exit::Interrupted),
+        (End::Whole, Grade::Invalid) => Ok(Exit::Invalid),
+        (End::Whole, Grade::Valid | Grade::Suspect) => Ok(Exit::Done),
+    }
+}
