@@ -31,11 +31,9 @@ pub fn until(after: Nanos, plan: Plan) -> Plan {
 
 fn plan(pacing: Pacing, due: Vec<Nanos>) -> Plan {
     let requests = (0..).zip(due).map(|(id, due)| PlannedRequest {
-        id,
         due,
-        prompt: Prompt::user(format!("prompt {id}")),
         max_tokens: Some(16),
-        input_tokens: None,
+        ..PlannedRequest::new(id, Prompt::user(format!("prompt {id}")))
     });
     Plan {
         schema_version: SCHEMA_VERSION,

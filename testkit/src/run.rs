@@ -1,6 +1,8 @@
 //! Plans through the client, to records.
 
-use load::{Client, ClientOptions, Clock, Connector, Deadlines, HeaderMap, RunSpan, Template};
+use load::{
+    Client, ClientOptions, Clock, Connector, Deadlines, HeaderMap, PromptMaker, RunSpan, Template,
+};
 use openai::{Endpoint, RequestOptions, RequestTemplate};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub struct Setup {
     pub prepared: usize,
     /// When the user stops the first run.
     pub stop_after: Option<Duration>,
+    /// Makes the prompts that plans only name.
+    pub prompts: Option<PromptMaker>,
 }
 
 impl Setup {
@@ -48,6 +52,7 @@ impl Setup {
             headers: HeaderMap::new(),
             prepared: 0,
             stop_after: None,
+            prompts: None,
         }
     }
 }
@@ -80,6 +85,7 @@ impl Run {
                     pacing,
                 }],
                 slo: None,
+                classes: Vec::new(),
             },
             facts: vec![RunFacts {
                 run,
@@ -169,6 +175,7 @@ pub fn client_options(setup: &Setup) -> ClientOptions {
         path: "/v1/chat/completions".to_owned(),
         headers: setup.headers.clone(),
         template: Template::Generation(template),
+        prompts: setup.prompts.clone(),
         deadlines: setup.deadlines,
         clock: setup.clock,
         invocation: INVOCATION,

@@ -1,5 +1,6 @@
 //! A client of one server: its idle connections, and the one run loop of every load shape.
 
+use crate::ahead::{Ahead, PromptMaker, planned_requests};
 use crate::channel::Channel;
 use crate::connector::Connector;
 use crate::deadline::Deadlines;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use trace::{Nanos, Pacing, Plan, PlannedRequest, Record, RunId, StampSource, Stop};
+use trace::{Nanos, Pacing, Plan, Record, RunId, StampSource, Stop};
 
 /// Connections that are opened at once before a run: a burst of a thousand would overflow the
 /// listen queue of many a server.
@@ -33,6 +34,8 @@ pub struct ClientOptions {
     pub headers: HeaderMap,
     /// Renders the body of each request.
     pub template: Template,
+    /// Makes the prompts that plans only name; without it they must hold them.
+    pub prompts: Option<PromptMaker>,
     /// Tells the requests of this invocation from those of others: see [`trace::request_id`].
     pub invocation: u64,
     /// How long each part of a request may take.
@@ -194,7 +197,7 @@ impl<C: Connector + 'static> Client<C> {
     /// `first_id` is the record id of the plan's first request.
     ///
     /// # Errors
-    /// The pacing thread cannot be started.
+    /// The pacing thread, or the one that makes prompts, cannot be started; a prompt cannot be made.
     pub async fn run(
         &self,
         plan: &Plan,
@@ -203,6 +206,13 @@ impl<C: Connector + 'static> Client<C> {
         mut stop: watch::Receiver<bool>,
     ) -> Result<RunSpan, LoadError> {
         let clock = self.shared.clock;
+        let mut ahead = Ahead::start(
+            clock,
+            plan,
+            &self.options.template,
+            self.options.prompts.as_ref(),
+        )?;
+        ahead.take_lead().await;
         let hand_over = self.hand_over_regularly();
         let start = clock.now();
         let mut gate = Gate::open(clock, start, plan)?;
@@ -210,9 +220,17 @@ impl<C: Connector + 'static> Client<C> {
         let mut released = 0_u64;
         let mut interrupted = false;
         let mut lost = false;
+        let mut unmade = None;
         self.shared.refused_in_a_row.set(0);
         for planned in planned_requests(plan) {
-            let bytes = self.render(planned, first_id + released);
+            let prepared = match ahead.next(planned).await {
+                Ok(prepared) => prepared,
+                Err(why) => {
+                    unmade = Some(why);
+                    break;
+                }
+            };
+            let bytes = self.with_head(&prepared.body, first_id + released);
             let admitted = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => { interrupted = true; false }
@@ -228,8 +246,10 @@ impl<C: Connector + 'static> Client<C> {
                 run,
                 id: first_id + released,
                 due: gate.due(planned),
-                inputs: planned.prompt.inputs(),
+                inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
+                class: planned.class,
+                turn: None,
             };
             in_flight.spawn(exchange(Rc::clone(&self.shared), outgoing));
             released += 1;
@@ -245,6 +265,9 @@ impl<C: Connector + 'static> Client<C> {
         let end = clock.now();
         hand_over.abort();
         self.shared.outbox.settle();
+        if let Some(why) = unmade {
+            return Err(why);
+        }
         let whole_plan = matches!(plan.stop, Stop::AllRequests);
         Ok(RunSpan {
             start,
@@ -274,12 +297,11 @@ impl<C: Connector + 'static> Client<C> {
     }
 
     /// A whole request, as bytes.
-    fn render(&self, planned: &PlannedRequest, id: u64) -> Vec<u8> {
-        let body = self.options.template.render(planned);
+    fn with_head(&self, body: &[u8], id: u64) -> Vec<u8> {
         let id = trace::request_id(self.options.invocation, id);
         let length = body.len();
         let differs = format!("x-request-id: {id}\r\ncontent-length: {length}\r\n\r\n");
-        [self.head.as_slice(), differs.as_bytes(), &body].concat()
+        [self.head.as_slice(), differs.as_bytes(), body].concat()
     }
 }
 
@@ -289,14 +311,6 @@ fn refused_limit(pacing: Pacing) -> Option<u64> {
     match pacing {
         Pacing::Closed { concurrency } => Some(16.max(4 * u64::from(concurrency))),
         Pacing::Burst { .. } | Pacing::Open { .. } => None,
-    }
-}
-
-/// The requests of a plan in order; a closed loop with a deadline starts over when they run out.
-fn planned_requests(plan: &Plan) -> Box<dyn Iterator<Item = &PlannedRequest> + '_> {
-    match (plan.stop, plan.pacing) {
-        (Stop::AllRequests, _) | (_, Pacing::Open { .. }) => Box::new(plan.requests.iter()),
-        (Stop::Deadline { .. }, _) => Box::new(plan.requests.iter().cycle()),
     }
 }
 

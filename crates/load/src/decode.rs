@@ -113,6 +113,8 @@ impl Decoder {
             events: Vec::new(),
             usage: None,
             planned_tokens: ending.planned_tokens,
+            class: ending.class,
+            turn: ending.turn,
             vectors: None,
             finish_reason: None,
             outcome: Outcome::Complete,

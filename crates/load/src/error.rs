@@ -65,6 +65,14 @@ pub enum LoadError {
         /// The hard limit.
         limit: u64,
     },
+    /// A prompt that the plan asks for cannot be made.
+    #[error("cannot make the prompt of request {id}: {why}")]
+    Prompt {
+        /// [`trace::PlannedRequest::id`].
+        id: u64,
+        /// The words of what makes prompts.
+        why: String,
+    },
     /// A thread or a runtime could not be started.
     #[error("cannot start {what}: {cause}")]
     Start {

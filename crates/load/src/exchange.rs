@@ -60,6 +60,8 @@ impl<C: Connector> Capture<C> {
             due: outgoing.due.unwrap_or(issued),
             inputs: outgoing.inputs,
             planned_tokens: outgoing.planned_tokens,
+            class: outgoing.class,
+            turn: outgoing.turn,
             issued,
             connected: None,
             sent: None,

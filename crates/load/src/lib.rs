@@ -5,6 +5,7 @@
 //! what a general client does beside that made reads late. A second thread
 //! decodes what was received into [`trace::Record`]s. In open loop a third one keeps the due times.
 
+mod ahead;
 mod channel;
 mod client;
 mod clock;
@@ -30,6 +31,7 @@ mod template;
 mod tls;
 mod watch;
 
+pub use ahead::PromptMaker;
 pub use client::{Client, ClientOptions, RunSpan};
 pub use clock::Clock;
 pub use connector::{ClockStamped, Connector, TcpConnector, TcpIo};

@@ -4,7 +4,7 @@ use crate::head::Head;
 use crate::stamps::ReadStamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use trace::{Nanos, PlannedTokens, RunId, TimeoutKind};
+use trace::{Nanos, PlannedTokens, RunId, TimeoutKind, Turn};
 
 /// Bytes of one response body, with the stamp of the read that completed each piece.
 #[derive(Debug, Default)]
@@ -73,6 +73,8 @@ pub(crate) struct Ending {
     /// Texts that were to be answered.
     pub(crate) inputs: u32,
     pub(crate) planned_tokens: Option<PlannedTokens>,
+    pub(crate) class: u32,
+    pub(crate) turn: Option<Turn>,
     pub(crate) issued: Nanos,
     pub(crate) connected: Option<Nanos>,
     pub(crate) sent: Option<Nanos>,

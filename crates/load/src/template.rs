@@ -1,5 +1,5 @@
-use openai::{PoolingTask, PoolingTemplate, RequestTemplate};
-use trace::{PlannedRequest, PlannedTokens, Prompt, RunId};
+use openai::{ChatMessage, PoolingTask, PoolingTemplate, RequestTemplate};
+use trace::{Message, PlannedRequest, PlannedTokens, Prompt, Role, RunId, Turn};
 
 /// Renders the body of each request, and says how its answer is read.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Outgoing {
     /// Texts that are to be answered.
     pub(crate) inputs: u32,
     pub(crate) planned_tokens: Option<PlannedTokens>,
+    pub(crate) class: u32,
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Template {
@@ -51,22 +53,35 @@ impl Template {
     }
 
     /// The JSON body of a request. Texts for a server that generates are one prompt; a chat for one that embeds is the
-    /// user's message.
-    pub(crate) fn render(&self, planned: &PlannedRequest) -> Vec<u8> {
+    /// user's last message.
+    pub(crate) fn render(&self, prompt: &Prompt, planned: &PlannedRequest) -> Vec<u8> {
         let limit = planned.max_tokens;
-        match (self, &planned.prompt) {
-            (Self::Generation(template), Prompt::Chat { system, user }) => {
-                template.render(system.as_deref(), user, limit)
+        let changes = planned.changes.as_deref();
+        match (self, prompt) {
+            (Self::Generation(template), Prompt::Chat { messages }) => {
+                template.render(messages.iter().map(chat_message), limit, changes)
             }
-            (Self::Generation(template), Prompt::Texts { query, texts }) => {
-                template.render(query.as_deref(), &texts.join("\n\n"), limit)
+            (Self::Generation(template), _) => {
+                let texts: Vec<&str> = prompt.parts().collect();
+                let text = texts.join("\n\n");
+                let message = Message::new(Role::User, text);
+                template.render(std::iter::once(chat_message(&message)), limit, changes)
             }
             (Self::Pooling(template), Prompt::Texts { query, texts }) => {
                 template.render(query.as_deref(), texts.iter().map(|text| &**text))
             }
-            (Self::Pooling(template), Prompt::Chat { system, user }) => {
-                template.render(system.as_deref(), std::iter::once(&**user))
+            (Self::Pooling(template), _) => {
+                template.render(None, prompt.parts().last().into_iter())
             }
         }
+    }
+}
+
+fn chat_message(message: &Message) -> ChatMessage<'_> {
+    ChatMessage {
+        role: message.role.name(),
+        text: &message.text,
+        images: &message.images,
+        fields: message.fields.as_deref(),
     }
 }

@@ -20,6 +20,28 @@ impl Endpoint {
             Self::Completions => "/completions",
         }
     }
+
+    /// The field of the body that holds what is asked.
+    pub(crate) const fn prompt_field(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "messages",
+            Self::Completions => "prompt",
+        }
+    }
+
+    /// The field that limits the answer's tokens.
+    pub(crate) const fn limit_field(self) -> &'static str {
+        match self {
+            Self::ChatCompletions | Self::Completions => "max_tokens",
+        }
+    }
+
+    /// Whether `stream_options.include_usage` asks for token counts at the end of a stream.
+    pub(crate) const fn has_stream_options(self) -> bool {
+        match self {
+            Self::ChatCompletions | Self::Completions => true,
+        }
+    }
 }
 
 impl fmt::Display for Endpoint {

@@ -1,6 +1,7 @@
 use crate::Endpoint;
 use crate::json::push_json;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// What every request of a run has in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,17 +24,30 @@ pub struct RequestOptions {
     pub extra_body: Map<String, Value>,
 }
 
+/// One message of a chat, as the caller has it.
+#[derive(Clone, Copy, Debug)]
+pub struct ChatMessage<'a> {
+    /// `system`, `user`, `assistant` or `tool`.
+    pub role: &'a str,
+    /// What is said.
+    pub text: &'a str,
+    /// URLs of images, which stand before the text.
+    pub images: &'a [Arc<str>],
+    /// Further fields, such as `tool_calls`.
+    pub fields: Option<&'a Map<String, Value>>,
+}
+
 /// A request body with everything in it but the prompt and its limit: built once per run, so that
 /// only the prompt is escaped per request.
 #[derive(Clone, Debug)]
 pub struct RequestTemplate {
     endpoint: Endpoint,
-    stream: bool,
     n: u32,
-    /// `{` and every field that does not change, without the closing brace.
+    stream: bool,
+    /// Every field that does not change.
+    fields: Map<String, Value>,
+    /// The same as JSON, without the closing brace.
     fixed: Vec<u8>,
-    sends_prompt: bool,
-    sends_limit: bool,
 }
 
 impl RequestTemplate {
@@ -43,7 +57,6 @@ impl RequestTemplate {
     /// `include_usage`, the latter is still asked for. A `max_tokens` or `max_completion_tokens`
     /// in it replaces the limit of every request, `messages` or `prompt` its prompt.
     pub fn new(options: &RequestOptions) -> Self {
-        let extra = &options.extra_body;
         let mut fields = Map::new();
         fields.insert("model".to_owned(), json!(options.model));
         fields.insert("stream".to_owned(), json!(options.stream));
@@ -59,9 +72,9 @@ impl RequestTemplate {
         if let Some(seed) = options.seed {
             fields.insert("seed".to_owned(), json!(seed));
         }
-        fields.extend(extra.clone());
+        fields.extend(options.extra_body.clone());
         let stream = fields["stream"].as_bool().unwrap_or(false);
-        if stream {
+        if stream && options.endpoint.has_stream_options() {
             let stream_options = fields.entry("stream_options").or_insert_with(|| json!({}));
             if let Value::Object(stream_options) = stream_options {
                 stream_options.entry("include_usage").or_insert(json!(true));
@@ -71,18 +84,12 @@ impl RequestTemplate {
             .get("n")
             .and_then(Value::as_u64)
             .and_then(|n| u32::try_from(n).ok());
-        let mut fixed = Vec::new();
-        push_json(&mut fixed, &fields);
-        let brace = fixed.pop();
-        debug_assert_eq!(brace, Some(b'}'), "an object ends with a brace");
         Self {
             endpoint: options.endpoint,
             stream,
             n: n.unwrap_or(1),
-            fixed,
-            sends_prompt: !extra.contains_key(prompt_field(options.endpoint)),
-            sends_limit: !extra.contains_key("max_tokens")
-                && !extra.contains_key("max_completion_tokens"),
+            fixed: without_brace(&fields),
+            fields,
         }
     }
 
@@ -101,26 +108,44 @@ impl RequestTemplate {
         self.n
     }
 
-    /// The JSON body of one request. A completion has one prompt: its system text comes first,
-    /// an empty line after it.
-    pub fn render(&self, system: Option<&str>, user: &str, max_tokens: Option<u32>) -> Vec<u8> {
-        let prompt_bytes = user.len() + system.map_or(0, str::len);
-        // Newlines and quotes grow when escaped; a sixteenth covers prose.
-        let mut body = Vec::with_capacity(self.fixed.len() + prompt_bytes * 17 / 16 + 128);
-        body.extend_from_slice(&self.fixed);
-        if self.sends_limit
-            && let Some(limit) = max_tokens
+    /// The JSON body of one request. `changes` are fields that this request alone has, or has
+    /// otherwise than the others; they have the very last word. A completion has one prompt: its
+    /// messages, with an empty line between two.
+    pub fn render<'a>(
+        &self,
+        messages: impl Iterator<Item = ChatMessage<'a>>,
+        max_tokens: Option<u32>,
+        changes: Option<&Map<String, Value>>,
+    ) -> Vec<u8> {
+        // Enough for most prompts; longer ones grow it a few times.
+        let mut body = Vec::with_capacity(self.fixed.len() + 2_048);
+        let changed = changes.map(|changes| {
+            let mut fields = self.fields.clone();
+            fields.extend(changes.clone());
+            fields
+        });
+        match &changed {
+            None => body.extend_from_slice(&self.fixed),
+            Some(fields) => body.extend_from_slice(&without_brace(fields)),
+        }
+        let fields = changed.as_ref().unwrap_or(&self.fields);
+        let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+        if let Some(limit) = max_tokens
+            && !limits.iter().any(|name| fields.contains_key(*name))
         {
-            body.extend_from_slice(br#","max_tokens":"#);
+            body.extend_from_slice(b",\"");
+            body.extend_from_slice(self.endpoint.limit_field().as_bytes());
+            body.extend_from_slice(b"\":");
             push_json(&mut body, &limit);
         }
-        if self.sends_prompt {
+        let prompt = self.endpoint.prompt_field();
+        if !fields.contains_key(prompt) {
             body.extend_from_slice(b",\"");
-            body.extend_from_slice(prompt_field(self.endpoint).as_bytes());
+            body.extend_from_slice(prompt.as_bytes());
             body.extend_from_slice(b"\":");
             match self.endpoint {
-                Endpoint::ChatCompletions => push_messages(&mut body, system, user),
-                Endpoint::Completions => push_prompt(&mut body, system, user),
+                Endpoint::ChatCompletions => push_messages(&mut body, messages),
+                Endpoint::Completions => push_prompt(&mut body, messages),
             }
         }
         body.push(b'}');
@@ -128,38 +153,92 @@ impl RequestTemplate {
     }
 }
 
-const fn prompt_field(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::ChatCompletions => "messages",
-        Endpoint::Completions => "prompt",
-    }
+/// An object that is to be continued.
+fn without_brace(fields: &Map<String, Value>) -> Vec<u8> {
+    let mut json = Vec::new();
+    push_json(&mut json, fields);
+    let brace = json.pop();
+    debug_assert_eq!(brace, Some(b'}'), "an object ends with a brace");
+    json
 }
 
-fn push_messages(body: &mut Vec<u8>, system: Option<&str>, user: &str) {
+fn push_messages<'a>(body: &mut Vec<u8>, messages: impl Iterator<Item = ChatMessage<'a>>) {
     body.push(b'[');
-    if let Some(system) = system {
-        body.extend_from_slice(br#"{"role":"system","content":"#);
-        push_json(body, system);
-        body.extend_from_slice(b"},");
+    for (number, message) in messages.enumerate() {
+        if number > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(br#"{"role":"#);
+        push_json(body, message.role);
+        body.extend_from_slice(br#","content":"#);
+        push_content(body, message);
+        for (name, value) in message.fields.into_iter().flatten() {
+            body.push(b',');
+            push_json(body, name);
+            body.push(b':');
+            push_json(body, value);
+        }
+        body.push(b'}');
     }
-    body.extend_from_slice(br#"{"role":"user","content":"#);
-    push_json(body, user);
+    body.push(b']');
+}
+
+/// A text, or where there are images a list of parts.
+fn push_content(body: &mut Vec<u8>, message: ChatMessage<'_>) {
+    if message.images.is_empty() {
+        push_json(body, message.text);
+        return;
+    }
+    body.push(b'[');
+    for url in message.images {
+        body.extend_from_slice(br#"{"type":"image_url","image_url":{"url":"#);
+        push_json(body, &**url);
+        body.extend_from_slice(b"}},");
+    }
+    body.extend_from_slice(br#"{"type":"text","text":"#);
+    push_json(body, message.text);
     body.extend_from_slice(b"}]");
 }
 
-fn push_prompt(body: &mut Vec<u8>, system: Option<&str>, user: &str) {
-    match system {
-        Some(system) => push_json(body, &format!("{system}\n\n{user}")),
-        None => push_json(body, user),
+fn push_prompt<'a>(body: &mut Vec<u8>, mut messages: impl Iterator<Item = ChatMessage<'a>>) {
+    let first = messages.next().map_or("", |message| message.text);
+    let mut rest = messages.map(|message| message.text).peekable();
+    if rest.peek().is_none() {
+        push_json(body, first);
+    } else {
+        let texts: Vec<&str> = std::iter::once(first).chain(rest).collect();
+        push_json(body, &texts.join("\n\n"));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RequestOptions, RequestTemplate};
+    use super::{ChatMessage, RequestOptions, RequestTemplate};
     use crate::Endpoint;
     use proptest::prelude::*;
     use serde_json::{Map, Value, json};
+    use std::sync::Arc;
+
+    fn message<'a>(role: &'a str, text: &'a str) -> ChatMessage<'a> {
+        ChatMessage {
+            role,
+            text,
+            images: &[],
+            fields: None,
+        }
+    }
+
+    fn render(
+        options: &RequestOptions,
+        system: Option<&str>,
+        user: &str,
+        limit: Option<u32>,
+    ) -> Value {
+        let system = system.map(|system| message("system", system));
+        let messages = system.into_iter().chain([message("user", user)]);
+        let body = RequestTemplate::new(options).render(messages, limit, None);
+        serde_json::from_slice(&body).unwrap()
+    }
 
     fn options(endpoint: Endpoint) -> RequestOptions {
         RequestOptions {
@@ -175,8 +254,7 @@ mod tests {
     }
 
     fn body(options: &RequestOptions) -> Value {
-        let body = RequestTemplate::new(options).render(None, "hi", Some(8));
-        serde_json::from_slice(&body).unwrap()
+        render(options, None, "hi", Some(8))
     }
 
     fn with_extra(extra: Value) -> RequestOptions {
@@ -199,9 +277,7 @@ mod tests {
             "stream_options": {"include_usage": true},
         });
         assert_eq!(body(&options(Endpoint::ChatCompletions)), expected);
-        let unlimited =
-            RequestTemplate::new(&options(Endpoint::Completions)).render(None, "", None);
-        let unlimited: Value = serde_json::from_slice(&unlimited).unwrap();
+        let unlimited = render(&options(Endpoint::Completions), None, "", None);
         assert_eq!(unlimited["prompt"], json!(""));
         assert!(unlimited.get("max_tokens").is_none() && unlimited.get("n").is_none());
     }
@@ -246,9 +322,12 @@ mod tests {
             json!({"messages": []}),
             json!({"stream": true}),
         ] {
-            let body = RequestTemplate::new(&with_extra(extra)).render(Some("s"), "u", Some(9));
+            let messages = [message("system", "s"), message("user", "u")];
+            let changes = json!({"stream": true, "n": 1});
+            let template = RequestTemplate::new(&with_extra(extra));
+            let body = template.render(messages.into_iter(), Some(9), changes.as_object());
             let text = String::from_utf8(body).unwrap();
-            for field in ["\"max_tokens\"", "\"messages\"", "\"stream\""] {
+            for field in ["\"max_tokens\"", "\"messages\"", "\"stream\"", "\"n\""] {
                 assert_eq!(text.matches(field).count(), 1, "{field} in {text}");
             }
         }
@@ -257,6 +336,51 @@ mod tests {
                 .get("max_tokens")
                 .is_none()
         );
+    }
+
+    #[test]
+    fn what_one_request_changes_leaves_the_others_as_they_are() {
+        let template = RequestTemplate::new(&options(Endpoint::ChatCompletions));
+        let changes = json!({"model": "adapter", "max_tokens": 3, "response_format": {"type": "json_object"}});
+        let ask = |changes: Option<&Value>| -> Value {
+            let messages = std::iter::once(message("user", "hi"));
+            let body = template.render(messages, Some(8), changes.and_then(Value::as_object));
+            serde_json::from_slice(&body).unwrap()
+        };
+        let changed = ask(Some(&changes));
+        assert_eq!(
+            (&changed["model"], &changed["max_tokens"]),
+            (&json!("adapter"), &json!(3))
+        );
+        assert_eq!(changed["response_format"]["type"], "json_object");
+        assert_eq!(ask(None), body(&options(Endpoint::ChatCompletions)));
+    }
+
+    #[test]
+    fn images_stand_before_the_text_and_fields_beside_it() {
+        let images: [Arc<str>; 2] = ["data:image/png;base64,AA==".into(), "http://x/y.png".into()];
+        let call = json!({"tool_call_id": "call-1"});
+        let messages = [
+            ChatMessage {
+                images: &images,
+                ..message("user", "what is \"this\"?")
+            },
+            ChatMessage {
+                fields: call.as_object(),
+                ..message("tool", "21 °C")
+            },
+        ];
+        let template = RequestTemplate::new(&options(Endpoint::ChatCompletions));
+        let body = template.render(messages.into_iter(), None, None);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+        let expected = json!([
+            {"role": "user", "content": [
+                image(&images[0]), image(&images[1]), {"type": "text", "text": "what is \"this\"?"},
+            ]},
+            {"role": "tool", "content": "21 °C", "tool_call_id": "call-1"},
+        ]);
+        assert_eq!(body["messages"], expected);
     }
 
     #[test]
@@ -284,8 +408,7 @@ mod tests {
             model in any::<String>(),
         ) {
             let chat = RequestOptions { model, ..options(Endpoint::ChatCompletions) };
-            let body = RequestTemplate::new(&chat).render(system.as_deref(), &user, Some(1));
-            let body: Value = serde_json::from_slice(&body).unwrap();
+            let body = render(&chat, system.as_deref(), &user, Some(1));
             prop_assert_eq!(&body["model"], &json!(chat.model));
             let mut messages = Vec::new();
             if let Some(system) = &system {
@@ -295,8 +418,7 @@ mod tests {
             prop_assert_eq!(&body["messages"], &json!(messages));
 
             let completion = options(Endpoint::Completions);
-            let body = RequestTemplate::new(&completion).render(system.as_deref(), &user, None);
-            let body: Value = serde_json::from_slice(&body).unwrap();
+            let body = render(&completion, system.as_deref(), &user, None);
             let prompt = system.map_or(user.clone(), |system| format!("{system}\n\n{user}"));
             prop_assert_eq!(&body["prompt"], &json!(prompt));
         }

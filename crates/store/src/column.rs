@@ -7,7 +7,7 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use std::sync::{Arc, LazyLock};
-use trace::{Nanos, Outcome, PlannedTokens, Record, RunId, Usage, Vectors};
+use trace::{Nanos, Outcome, PlannedTokens, Record, RunId, Turn, Usage, Vectors};
 
 /// The columns of a file: a row per record, stamps in nanoseconds of `CLOCK_MONOTONIC`.
 pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -29,6 +29,9 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("completion_tokens", DataType::UInt64, true),
         Field::new("cached_tokens", DataType::UInt64, true),
         Field::new("reasoning_tokens", DataType::UInt64, true),
+        Field::new("class", DataType::UInt32, false),
+        Field::new("session", DataType::UInt64, true),
+        Field::new("turn", DataType::UInt64, true),
         Field::new("planned_tokens", DataType::UInt64, true),
         Field::new("planned_tokens_exact", DataType::Boolean, true),
         Field::new("vectors", DataType::UInt64, true),
@@ -94,6 +97,9 @@ pub(crate) fn to_batch(records: &[Record]) -> Result<RecordBatch, ArrowError> {
         options(|row| row.usage?.completion_tokens),
         options(|row| row.usage?.cached_tokens),
         options(|row| row.usage?.reasoning_tokens),
+        counts(|row| row.class),
+        options(|row| Some(row.turn?.session)),
+        options(|row| Some(row.turn?.number.into())),
         options(|row| Some(row.planned_tokens?.count.into())),
         Arc::new(
             rows()
@@ -137,6 +143,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let (planned, exact) = (numbers("planned_tokens")?, flags("planned_tokens_exact")?);
     let (vectors, dimensions) = (numbers("vectors")?, numbers("dimensions")?);
     let decoding = numbers("decoding_ns")?;
+    let (class, session, turn) = (counts("class")?, numbers("session")?, numbers("turn")?);
     let events = EventColumns::of(batch)?;
 
     let usage = |row| Usage {
@@ -150,6 +157,12 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             count: whole(primitive(vectors, row)?),
             dimensions: primitive(dimensions, row).map(whole),
             decoding: Nanos(primitive(decoding, row)?),
+        })
+    };
+    let turn_of = |row| -> Option<Turn> {
+        Some(Turn {
+            session: primitive(session, row)?,
+            number: whole(primitive(turn, row)?),
         })
     };
     let planned_of = |row| -> Option<PlannedTokens> {
@@ -177,6 +190,8 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             events: events.row(row)?,
             usage: usage_reported.value(row).then(|| usage(row)),
             planned_tokens: planned_of(row),
+            class: class.value(row),
+            turn: turn_of(row),
             vectors: vectors_of(row),
             finish_reason: text(finish_reason, row),
             outcome: outcome_of(outcome.value(row))?,

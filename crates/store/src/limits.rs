@@ -158,6 +158,8 @@ mod tests {
             status: None,
             retry_after_seconds: None,
             planned_tokens: None,
+            class: 0,
+            turn: None,
             vectors: None,
             gateway_overhead: None,
             body_bytes: 0,
@@ -168,6 +170,7 @@ mod tests {
             metadata: serde_json::Map::new(),
             points: Vec::new(),
             slo: None,
+            classes: Vec::new(),
         };
         Bytes::from(encode_part(&header, &[], &[record]).unwrap())
     }

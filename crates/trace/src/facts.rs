@@ -14,6 +14,20 @@ pub struct RunHeader {
     pub points: Vec<PointInfo>,
     /// The service-level objectives of goodput, where some were given.
     pub slo: Option<Slo>,
+    /// The classes of requests, where the traffic is mixed; empty where all are of one kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassInfo>,
+}
+
+/// A class of requests with lengths, contents and objectives of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassInfo {
+    /// Letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Its share of the requests, as it was asked for.
+    pub share: f64,
+    /// Its objectives, in place of the run's.
+    pub slo: Option<Slo>,
 }
 
 /// One setting that is measured: a batch size, a concurrency, a rate.

@@ -6,14 +6,18 @@ mod arrival;
 mod facts;
 mod nanos;
 mod plan;
+mod prompt;
 mod record;
 
 pub use arrival::{Arrival, Gaps};
-pub use facts::{Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource};
+pub use facts::{
+    ClassInfo, Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource,
+};
 pub use nanos::Nanos;
-pub use plan::{Pacing, Plan, PlannedRequest, PlannedTokens, Prompt, Stop};
+pub use plan::{FollowUp, Pacing, Plan, PlannedRequest, PlannedTokens, Stop};
+pub use prompt::{Message, Prompt, Role};
 pub use record::{
-    Event, EventKind, Outcome, Record, RunId, TimeoutKind, Usage, Vectors, request_id,
+    Event, EventKind, Outcome, Record, RunId, TimeoutKind, Turn, Usage, Vectors, request_id,
 };
 
 /// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].

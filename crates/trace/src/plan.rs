@@ -1,5 +1,6 @@
-use crate::{Arrival, Nanos};
+use crate::{Arrival, Nanos, Prompt};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// What one run sends, and when: a pure function of configuration and seed.
@@ -30,53 +31,44 @@ pub struct PlannedRequest {
     pub max_tokens: Option<u32>,
     /// How many tokens the prompt has, where the plan knows or estimates it.
     pub input_tokens: Option<PlannedTokens>,
+    /// Which class of the plan's traffic it belongs to: a place in [`crate::RunHeader::classes`].
+    #[serde(default)]
+    pub class: u32,
+    /// Fields of the body that differ from the other requests', such as `model` for an adapter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Arc<Map<String, Value>>>,
+    /// What the same user says next, turn by turn, each time the answer has come.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub turns: Arc<[FollowUp]>,
 }
 
-/// The text of a request. Shared, because a data set with fewer rows than requests repeats.
+impl PlannedRequest {
+    /// A request of one turn, due at the start of the run, that leaves everything else to the server.
+    pub fn new(id: u64, prompt: Prompt) -> Self {
+        Self {
+            id,
+            due: Nanos::ZERO,
+            prompt,
+            max_tokens: None,
+            input_tokens: None,
+            class: 0,
+            changes: None,
+            turns: Arc::default(),
+        }
+    }
+}
+
+/// A turn of a conversation after the first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prompt {
-    /// What text is generated from.
-    Chat {
-        /// The system message, if any.
-        system: Option<Arc<str>>,
-        /// The user's message.
-        user: Arc<str>,
-    },
-    /// What is turned into vectors, or compared with a query.
-    Texts {
-        /// What the texts are compared with, where scores and not vectors are asked for.
-        query: Option<Arc<str>>,
-        /// At least one.
-        texts: Arc<[Arc<str>]>,
-    },
-}
-
-impl Prompt {
-    /// A user's message alone.
-    pub fn user(text: impl Into<Arc<str>>) -> Self {
-        Prompt::Chat {
-            system: None,
-            user: text.into(),
-        }
-    }
-
-    /// Texts or documents, each of which is answered by a vector or a score; a chat is one.
-    pub fn inputs(&self) -> u32 {
-        match self {
-            Prompt::Chat { .. } => 1,
-            Prompt::Texts { texts, .. } => u32::try_from(texts.len()).unwrap_or(u32::MAX),
-        }
-    }
-
-    /// Its texts in order: system message and query first.
-    pub fn parts(&self) -> impl Iterator<Item = &str> {
-        let (before, texts) = match self {
-            Prompt::Chat { system, user } => (system, std::slice::from_ref(user)),
-            Prompt::Texts { query, texts } => (query, &**texts),
-        };
-        before.iter().chain(texts).map(|text| &**text)
-    }
+pub struct FollowUp {
+    /// From the end of the answer before to this turn.
+    pub think: Nanos,
+    /// What is added to what was said: [`Prompt::Card`], or the messages themselves.
+    pub prompt: Prompt,
+    /// The limit on generated tokens; the server's own where absent.
+    pub max_tokens: Option<u32>,
+    /// How many tokens this turn adds before its answer.
+    pub input_tokens: Option<PlannedTokens>,
 }
 
 /// How many tokens a client thinks that its request has.

@@ -46,6 +46,12 @@ pub struct Record {
     /// What the plan says of the prompt's tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_tokens: Option<PlannedTokens>,
+    /// Which class of the traffic it belongs to: a place in [`crate::RunHeader::classes`].
+    #[serde(default)]
+    pub class: u32,
+    /// Which turn of a conversation it is, where it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// The vectors or scores that came back, where those were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<Vectors>,
@@ -123,6 +129,15 @@ impl EventKind {
     pub const fn is_token(self) -> bool {
         matches!(self, Self::Content | Self::Reasoning | Self::ToolCall)
     }
+}
+
+/// A request's place in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// [`Record::id`] of the conversation's first request.
+    pub session: u64,
+    /// From 0.
+    pub number: u32,
 }
 
 /// The answer to an embedding, scoring or ranking request: one vector, or one score, for each text sent.

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
-use trace::{Nanos, Pacing, Plan, Prompt};
+use trace::{Nanos, Pacing, Plan, Prompt, Role};
 
 /// What a dry run tells of the plans it would send.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,10 +51,14 @@ pub fn describe(plans: &[&Plan]) -> WorkloadDescription {
 /// Of what differs from request to request: a system message or a query stands before many.
 fn words_of_user(prompt: &Prompt) -> usize {
     let before = match prompt {
-        Prompt::Chat { system, .. } => system.is_some(),
-        Prompt::Texts { query, .. } => query.is_some(),
+        Prompt::Chat { messages } => messages
+            .iter()
+            .take_while(|message| message.role == Role::System)
+            .count(),
+        Prompt::Texts { query, .. } => usize::from(query.is_some()),
+        Prompt::Card { .. } => 0,
     };
-    let texts = prompt.parts().skip(usize::from(before));
+    let texts = prompt.parts().skip(before);
     texts.map(|text| text.split_whitespace().count()).sum()
 }
 

@@ -62,11 +62,10 @@ pub fn build_plan(
         .zip(dues)
         .zip(prompts)
         .map(|((id, due), prompt)| PlannedRequest {
-            id,
             due,
             input_tokens: matches!(prompt, Prompt::Texts { .. }).then(|| estimated_tokens(&prompt)),
-            prompt,
             max_tokens: config.max_tokens,
+            ..PlannedRequest::new(id, prompt)
         })
         .collect();
     Ok(Plan {

@@ -44,9 +44,9 @@ impl PromptSource {
             Self::Generated => {
                 let system: Arc<str> = math::SYSTEM_PROMPT.into();
                 Ok(positions
-                    .map(|position| Prompt::Chat {
-                        system: Some(Arc::clone(&system)),
-                        user: math::problem(seed, position as u64).into(),
+                    .map(|position| {
+                        let problem = math::problem(seed, position as u64);
+                        Prompt::chat(Some(Arc::clone(&system)), problem)
                     })
                     .collect())
             }
@@ -61,10 +61,7 @@ impl PromptSource {
                 .collect()),
             Self::Rows { rows, .. } if rows.is_empty() => Err(WorkloadError::EmptyDataSet),
             Self::Rows { rows, system } => Ok(deal(rows, positions, seed)
-                .map(|user| Prompt::Chat {
-                    system: system.clone(),
-                    user,
-                })
+                .map(|user| Prompt::chat(system.clone(), user))
                 .collect()),
         }
     }

@@ -189,7 +189,7 @@ fn plans_are_the_same_on_every_machine_and_in_every_version() {
         },
         ..generated.clone()
     };
-    let hash = workload_hash(&[&first_plan(&generated), &first_plan(&rows)]);
+    let hash = workload_hash(&[&first_plan(&generated), &first_plan(&rows)], "");
     insta::assert_snapshot!(hash, @"dea3597900b706a9cdd6fb1940fe071932221248c7c74a954607cbd33a18bd93");
 }
 
@@ -202,7 +202,7 @@ fn the_hash_is_that_of_the_documented_bytes() {
     };
     // Put together by hand from the definition, and hashed with another implementation.
     assert_eq!(
-        workload_hash(&[&first_plan(&config)]),
+        workload_hash(&[&first_plan(&config)], ""),
         "f0c11c06a72f3f665e92476f9cde455687b0c705f8c0105b8fde02e00a5b603a"
     );
 }
@@ -210,8 +210,8 @@ fn the_hash_is_that_of_the_documented_bytes() {
 #[test]
 fn the_hash_covers_prompts_limits_and_due_times_in_order() {
     let plan = first_plan(&config(open(3.0, 1.0), 2));
-    let mut hashes = HashSet::from([workload_hash(&[]), workload_hash(&[&plan])]);
-    hashes.insert(workload_hash(&[&plan, &plan]));
+    let mut hashes = HashSet::from([workload_hash(&[], ""), workload_hash(&[&plan], "")]);
+    hashes.insert(workload_hash(&[&plan, &plan], ""));
     let edits: [fn(&mut Plan); 5] = [
         |plan| plan.requests[1].due = Nanos::ZERO,
         |plan| plan.requests[0].max_tokens = None,
@@ -222,7 +222,7 @@ fn the_hash_covers_prompts_limits_and_due_times_in_order() {
     for edit in edits {
         let mut edited = plan.clone();
         edit(&mut edited);
-        hashes.insert(workload_hash(&[&edited]));
+        hashes.insert(workload_hash(&[&edited], ""));
     }
     assert_eq!(hashes.len(), 8);
 }
@@ -290,7 +290,7 @@ proptest! {
         let plan = build(&config);
         prop_assert_eq!(bytes(&plan), bytes(&build(&config)));
         let other = build(&WorkloadConfig { seed: !seed, ..config.clone() });
-        prop_assert_ne!(workload_hash(&[&plan]), workload_hash(&[&other]));
+        prop_assert_ne!(workload_hash(&[&plan], ""), workload_hash(&[&other], ""));
         let ids: Vec<u64> = plan.requests.iter().map(|request| request.id).collect();
         prop_assert_eq!(ids, (0..requests as u64).collect::<Vec<_>>());
         prop_assert!(plan.requests.is_sorted_by_key(|request| request.due));

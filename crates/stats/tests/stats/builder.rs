@@ -40,6 +40,8 @@ pub(crate) fn stream(id: u64, issued: u64, tokens: &[u64]) -> Record {
         status: Some(200),
         retry_after_seconds: None,
         planned_tokens: None,
+        class: 0,
+        turn: None,
         vectors: None,
         gateway_overhead: None,
         body_bytes: 0,
@@ -100,6 +102,7 @@ impl Setting {
                 pacing,
             }],
             slo: None,
+            classes: Vec::new(),
         };
         let facts = RunFacts {
             run: RunId::default(),

@@ -2,8 +2,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use trace::{
-    Arrival, Event, EventKind, Instrument, Nanos, Outcome, Pacing, PlannedTokens, PointInfo,
-    Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION, Slo, StampSource, Usage, Vectors,
+    Arrival, ClassInfo, Event, EventKind, Instrument, Nanos, Outcome, Pacing, PlannedTokens,
+    PointInfo, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION, Slo, StampSource, Turn, Usage,
+    Vectors,
 };
 
 /// A header with a fraction that a careless parser gets wrong in the last bit.
@@ -31,6 +32,11 @@ pub(crate) fn header() -> RunHeader {
             ttft_ms: Some(200.000_000_000_000_03),
             ..Slo::default()
         }),
+        classes: vec![ClassInfo {
+            name: "chat".into(),
+            share: 0.25,
+            slo: None,
+        }],
     }
 }
 
@@ -99,6 +105,11 @@ fn record() -> impl Strategy<Value = Record> {
             planned_tokens: answer.1.map(|seconds| PlannedTokens {
                 count: u32::try_from(seconds % 1000).unwrap(),
                 exact: seconds % 2 == 0,
+            }),
+            class: u32::from(answer.0.unwrap_or(0)),
+            turn: answer.1.map(|seconds| Turn {
+                session: seconds,
+                number: 3,
             }),
             vectors: answer.1.map(|seconds| Vectors {
                 count: u32::try_from(seconds % 7).unwrap(),
@@ -185,6 +196,8 @@ fn ordinary_record(id: u64, events: u32) -> Record {
         status: Some(200),
         retry_after_seconds: None,
         planned_tokens: None,
+        class: 0,
+        turn: None,
         vectors: None,
         gateway_overhead: None,
         body_bytes: 1000,

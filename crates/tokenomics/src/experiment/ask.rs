@@ -5,9 +5,7 @@ use load::{Client, ClientOptions, Clock, Deadlines, HeaderMap, Target, TcpConnec
 use openai::{Endpoint, RequestOptions, RequestTemplate};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
-use trace::{
-    Nanos, Outcome, Pacing, Plan, PlannedRequest, Prompt, Record, RunId, SCHEMA_VERSION, Stop,
-};
+use trace::{Outcome, Pacing, Plan, PlannedRequest, Prompt, Record, RunId, SCHEMA_VERSION, Stop};
 
 /// Whom to ask, and what for.
 pub(crate) struct Asking<'a> {
@@ -42,6 +40,7 @@ impl Asking<'_> {
             headers: self.headers,
             invocation: self.invocation,
             template: Template::Generation(template),
+            prompts: None,
             deadlines: self.deadlines,
             clock: Clock::Monotonic,
         };
@@ -71,11 +70,8 @@ impl Asking<'_> {
 pub(crate) fn hi(requests: usize, max_tokens: u32, pacing: Pacing, seed: u64) -> Plan {
     let prompt = Prompt::user("hi");
     let request = |id| PlannedRequest {
-        id,
-        due: Nanos::ZERO,
-        prompt: prompt.clone(),
         max_tokens: Some(max_tokens),
-        input_tokens: None,
+        ..PlannedRequest::new(id, prompt.clone())
     };
     Plan {
         schema_version: SCHEMA_VERSION,

@@ -98,6 +98,7 @@ async fn measure(
             .map(|point| point.info.clone())
             .collect(),
         slo: config.slo,
+        classes: Vec::new(),
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;
@@ -148,6 +149,7 @@ fn client(
         headers: server.headers,
         invocation,
         template: Template::Generation(template),
+        prompts: None,
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };
@@ -190,7 +192,7 @@ fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure>
         }
     }
     let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
-    let hash = workload::workload_hash(&plans);
+    let hash = workload::workload_hash(&plans, "");
     lines.push(format!("Workload:  sha256 {hash}"));
     lines.push("Nothing was sent.\n".to_owned());
     output::print(&lines.join("\n"))?;

@@ -77,6 +77,7 @@ async fn measure(
             .map(|point| point.info.clone())
             .collect(),
         slo: None,
+        classes: Vec::new(),
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;
@@ -109,6 +110,7 @@ fn client(
         headers: server.headers,
         invocation,
         template: Template::Pooling(template),
+        prompts: None,
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };
@@ -144,7 +146,7 @@ fn dry_run(config: &EmbeddingConfig, planned: &[PlannedRun]) -> Result<Exit, Fai
     let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
     lines.push(format!(
         "Workload:  sha256 {}",
-        workload::workload_hash(&plans)
+        workload::workload_hash(&plans, "")
     ));
     lines.push("Nothing was sent.\n".to_owned());
     output::print(&lines.join("\n"))?;

@@ -67,6 +67,7 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         metadata: metadata.clone(),
         points: Phase::ALL.iter().map(|phase| phase.info(config)).collect(),
         slo: None,
+        classes: Vec::new(),
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;

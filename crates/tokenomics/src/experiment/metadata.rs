@@ -78,7 +78,10 @@ pub(crate) fn metadata(
             json!(config.deadlines.stall.as_secs_f64()),
         ),
         ("seed", json!(load.seed)),
-        ("workload_sha256", json!(workload::workload_hash(&plans))),
+        (
+            "workload_sha256",
+            json!(workload::workload_hash(&plans, "")),
+        ),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
         ("client_machine", machine()),
     ];
@@ -122,7 +125,10 @@ pub(crate) fn embedding_metadata(
             json!(config.deadlines.total.as_secs_f64()),
         ),
         ("seed", json!(load.seed)),
-        ("workload_sha256", json!(workload::workload_hash(&plans))),
+        (
+            "workload_sha256",
+            json!(workload::workload_hash(&plans, "")),
+        ),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
         ("client_machine", machine()),
     ];

@@ -107,6 +107,7 @@ impl Bench {
             metadata: self.metadata(mode, &timestamp),
             points: vec![self.point(mode)],
             slo: None,
+            classes: Vec::new(),
         };
         let sink = Sink::open(output.records, &paths, &header)?;
         let recorder = Recorder::new(header, sink)?;

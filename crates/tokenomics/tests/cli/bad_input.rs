@@ -185,6 +185,7 @@ fn parquet_bomb() -> Vec<u8> {
         metadata: serde_json::Map::new(),
         points: Vec::new(),
         slo: None,
+        classes: Vec::new(),
     };
     let file = store::encode_part(&header, &[], &[crate::records::record()]).unwrap();
     // At the end: the footer, its length in four bytes, and `PAR1`.

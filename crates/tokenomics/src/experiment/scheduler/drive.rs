@@ -153,6 +153,8 @@ impl<M> Host<M> for Run<'_> {
             status: None,
             retry_after_seconds: None,
             planned_tokens: None,
+            class: 0,
+            turn: None,
             vectors: None,
             gateway_overhead: None,
             body_bytes: 0,
