@@ -69,7 +69,7 @@ impl<'a> Ahead<'a> {
             return Ok(Self::Inline { template, maker });
         }
         let (sender, bodies) = unbounded_channel();
-        let (led, lead) = watch::channel(false);
+        let (enough, lead) = watch::channel(false);
         let room = Arc::new(Room::default());
         let work = Work {
             requests: plan.requests.clone(),
@@ -80,7 +80,7 @@ impl<'a> Ahead<'a> {
         };
         std::thread::Builder::new()
             .name("prompts".into())
-            .spawn(move || work.go(&sender, &led))
+            .spawn(move || work.go(&sender, &enough))
             .map_err(|error| LoadError::Start {
                 what: "the thread that makes prompts",
                 cause: error.to_string(),
@@ -92,7 +92,7 @@ impl<'a> Ahead<'a> {
     pub(crate) async fn take_lead(&mut self) {
         if let Self::Thread { lead, .. } = self {
             // The thread ends after it has said so.
-            let _ = lead.wait_for(|led| *led).await;
+            let _ = lead.wait_for(|enough| *enough).await;
         }
     }
 
@@ -146,13 +146,13 @@ struct Work {
 }
 
 impl Work {
-    fn go(&self, sender: &UnboundedSender<Result<Prepared, String>>, led: &watch::Sender<bool>) {
+    fn go(&self, sender: &UnboundedSender<Result<Prepared, String>>, enough: &watch::Sender<bool>) {
         crate::leave_time_to_receiving();
         let laps = if self.again { usize::MAX } else { 1 };
         let mut requests = (0..laps).flat_map(|_| &self.requests);
         let _ = requests.try_for_each(|planned| {
             if self.room.is_full() {
-                led.send_replace(true);
+                enough.send_replace(true);
             }
             if !self.room.wait() {
                 return Err(());
@@ -164,7 +164,7 @@ impl Work {
             sender.send(prepared).map_err(drop)?;
             if failed { Err(()) } else { Ok(()) }
         });
-        led.send_replace(true);
+        enough.send_replace(true);
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
             n: 1,
             ignore_eos: false,
             seed: None,
-            extra_body: Default::default(),
+            extra_body: std::iter::empty().collect(),
         }))
     }
 

@@ -119,16 +119,16 @@ impl RequestTemplate {
     ) -> Vec<u8> {
         // Enough for most prompts; longer ones grow it a few times.
         let mut body = Vec::with_capacity(self.fixed.len() + 2_048);
-        let changed = changes.map(|changes| {
+        let merged = changes.map(|own| {
             let mut fields = self.fields.clone();
-            fields.extend(changes.clone());
+            fields.extend(own.clone());
             fields
         });
-        match &changed {
+        match &merged {
             None => body.extend_from_slice(&self.fixed),
             Some(fields) => body.extend_from_slice(&without_brace(fields)),
         }
-        let fields = changed.as_ref().unwrap_or(&self.fields);
+        let fields = merged.as_ref().unwrap_or(&self.fields);
         let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
         if let Some(limit) = max_tokens
             && !limits.iter().any(|name| fields.contains_key(*name))
@@ -347,12 +347,12 @@ mod tests {
             let body = template.render(messages, Some(8), changes.and_then(Value::as_object));
             serde_json::from_slice(&body).unwrap()
         };
-        let changed = ask(Some(&changes));
+        let variant = ask(Some(&changes));
         assert_eq!(
-            (&changed["model"], &changed["max_tokens"]),
+            (&variant["model"], &variant["max_tokens"]),
             (&json!("adapter"), &json!(3))
         );
-        assert_eq!(changed["response_format"]["type"], "json_object");
+        assert_eq!(variant["response_format"]["type"], "json_object");
         assert_eq!(ask(None), body(&options(Endpoint::ChatCompletions)));
     }
 

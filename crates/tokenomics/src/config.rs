@@ -17,9 +17,10 @@ use openai::Endpoint;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use trace::{Nanos, Slo};
-use workload::PromptSource;
+use workload::Traffic;
 
 /// A chat benchmark, resolved.
 pub(crate) struct ChatConfig {
@@ -31,7 +32,8 @@ pub(crate) struct ChatConfig {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) tls: TlsOptions,
     pub(crate) load: Load,
-    pub(crate) prompts: PromptSource,
+    /// What the requests are.
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) request: RequestConfig,
     pub(crate) deadlines: Deadlines,
     pub(crate) slo: Option<Slo>,
@@ -148,7 +150,9 @@ impl ChatConfig {
             seed: args.seed,
         })?;
         let request = request(&args)?;
-        let (prompts, dataset) = prompts::source(&args, environment)?;
+        let (source, dataset) = prompts::source(&args, environment)?;
+        let traffic = Traffic::simple(load.seed, source, None, Some(request.max_tokens))
+            .map_err(Failure::usage)?;
         Ok(ChatConfig {
             endpoint: Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?,
             api_key: api_key(
@@ -160,7 +164,7 @@ impl ChatConfig {
             headers: headers(&args.headers)?,
             tls: tls(args.ca_cert.as_deref())?,
             load,
-            prompts,
+            traffic: traffic.into(),
             deadlines: deadlines(&args)?,
             slo: slo(&args.goodput, request.stream)?,
             request,

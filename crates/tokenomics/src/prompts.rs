@@ -6,29 +6,35 @@ use crate::failure::Failure;
 use crate::output::say;
 use hub::{Hub, HubConfig, Repo, RepoKind};
 use std::path::Path;
-use workload::{Format, PromptSource, aime};
+use std::sync::Arc;
+use workload::{ChatSource, Content, DatasetRow, DatasetTurn, Format, aime};
 
 /// The source that the flags name, and what the result file says of it.
 pub(crate) fn source(
     args: &ChatArgs,
     environment: &impl Fn(&str) -> Option<String>,
-) -> Result<(PromptSource, String), Failure> {
+) -> Result<(ChatSource, String), Failure> {
     if let Some(path) = &args.dataset_path {
         let rows = rows(path, args.dataset_column.as_deref())?;
         return Ok((rows, path.display().to_string()));
     }
     match args.dataset_key {
-        DatasetKey::Math => Ok((PromptSource::Generated, "math".into())),
+        DatasetKey::Math => Ok((ChatSource::Content(Content::Math), "math".into())),
         DatasetKey::Aime => Ok((from_hub(environment)?, "aime".into())),
     }
 }
 
-fn rows(path: &Path, column: Option<&str>) -> Result<PromptSource, Failure> {
+fn rows(path: &Path, column: Option<&str>) -> Result<ChatSource, Failure> {
     let in_file = |error| Failure::usage(format!("--dataset-path {}: {error}", path.display()));
     let format = format(path).map_err(in_file)?;
     let bytes = read("--dataset-path", path)?;
     let rows = workload::parse_rows(&bytes, format, column).map_err(in_file)?;
-    Ok(PromptSource::Rows { rows, system: None })
+    let row = |user: Arc<str>| DatasetRow {
+        system: None,
+        turns: vec![DatasetTurn { user, answer: None }],
+        max_tokens: None,
+    };
+    Ok(ChatSource::Rows(rows.into_iter().map(row).collect()))
 }
 
 fn format(path: &Path) -> Result<Format, workload::WorkloadError> {
@@ -37,7 +43,7 @@ fn format(path: &Path) -> Result<Format, workload::WorkloadError> {
 }
 
 /// The AIME problems, from the hub's cache or over the network.
-fn from_hub(environment: &impl Fn(&str) -> Option<String>) -> Result<PromptSource, Failure> {
+fn from_hub(environment: &impl Fn(&str) -> Option<String>) -> Result<ChatSource, Failure> {
     let way_out = |error: &dyn std::error::Error| {
         Failure::failed(format!(
             "cannot get the AIME problems: {error}; \
@@ -65,6 +71,7 @@ fn from_hub(environment: &impl Fn(&str) -> Option<String>) -> Result<PromptSourc
         )));
     };
     let bytes = read("the data set", path)?;
-    aime::source(&bytes, Format::Csv)
+    aime::rows(&bytes, Format::Csv)
+        .map(ChatSource::Rows)
         .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
 }

@@ -73,6 +73,11 @@ pub enum Arrival {
         /// The gaps while requests arrive.
         gaps: Gaps,
     },
+    /// As recorded: the due times are those of a trace.
+    Replay {
+        /// Requests per second, on average over the trace.
+        rate: f64,
+    },
 }
 
 /// The gaps of a process at the constant rate of 1, of which a process whose rate changes is a
@@ -97,7 +102,8 @@ impl Arrival {
         match *self {
             Arrival::Constant { rate }
             | Arrival::Poisson { rate }
-            | Arrival::Gamma { rate, .. } => rate,
+            | Arrival::Gamma { rate, .. }
+            | Arrival::Replay { rate } => rate,
             Arrival::Ramp { from, to, .. } => f64::midpoint(from, to),
             Arrival::Steps { from, to, step, .. } => {
                 let rises = ((to - from).abs() / step).ceil();

@@ -118,7 +118,7 @@ fn unit_times(arrival: Arrival, count: usize, end: f64, seed: u64) -> Vec<f64> {
 /// The shape of the gamma distribution of the gaps; `None` where they are equal.
 fn gap_shape(arrival: Arrival) -> Option<f64> {
     match arrival {
-        Arrival::Constant { .. } => None,
+        Arrival::Constant { .. } | Arrival::Replay { .. } => None,
         Arrival::Poisson { .. } => Some(1.0),
         Arrival::Gamma { shape, .. } => Some(shape),
         Arrival::Ramp { gaps, .. }

@@ -129,6 +129,12 @@ pub enum WorkloadError {
         /// [`crate::TOKENS_MAX`].
         limit: u32,
     },
+    /// Exact lengths without a tokenizer.
+    #[error(
+        "lengths in tokens need the model's tokenizer: name it with `--tokenizer`, a folder, a file or an id on the hub."
+    )]
+    NoTokenizer,
+
     /// What a prompt cannot do without has its tokens already.
     #[error(
         "a prompt of {budget} tokens has no room: without any text of its own it takes {taken} for the \

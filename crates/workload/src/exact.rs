@@ -4,6 +4,8 @@ mod draft;
 
 use crate::WorkloadError;
 use draft::Draft;
+use std::fmt;
+use trace::Prompt;
 
 /// What the caller's tokenizer can do. Errors are sentences without a full stop.
 pub trait Tokenizer {
@@ -13,6 +15,13 @@ pub trait Tokenizer {
     /// The text of tokens. It need not give back the text that was encoded: what a character is cut
     /// into may become U+FFFD, a leading space may be lost, and case may be changed.
     fn decode(&self, tokens: &[u32]) -> Result<String, String>;
+}
+
+/// A tokenizer that knows how a server counts a whole prompt: chat template and special tokens with
+/// it. Prompts are made on a thread of their own.
+pub trait PromptTokenizer: Tokenizer + fmt::Debug + Send + Sync {
+    /// The tokens that the server will count. Errors are sentences without a full stop.
+    fn prompt_tokens(&self, prompt: &Prompt) -> Result<usize, String>;
 }
 
 /// How often a text that missed its length is cut shorter and topped up again.

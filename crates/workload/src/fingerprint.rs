@@ -48,7 +48,7 @@ impl Hash {
         let tokens = request.input_tokens.map(|tokens| tokens.count);
         self.prompt(&request.prompt, tokens);
         self.optional(request.changes.as_ref(), |hash, changes| {
-            hash.json(&**changes);
+            hash.json(changes);
         });
         self.number(request.turns.len() as u64);
         for turn in &*request.turns {
@@ -94,7 +94,7 @@ impl Hash {
         for image in &*message.images {
             self.text(image);
         }
-        self.optional(message.fields.as_ref(), |hash, fields| hash.json(&**fields));
+        self.optional(message.fields.as_ref(), |hash, fields| hash.json(fields));
     }
 
     fn optional<T>(&mut self, value: Option<T>, update: impl FnOnce(&mut Self, T)) {

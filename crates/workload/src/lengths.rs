@@ -101,11 +101,11 @@ impl LengthScenario {
         }
     }
 
-    /// The endless series of lengths of a seed. It shares no randomness with prompts or arrivals of
-    /// the same seed, so that one can change and leave the others as they are.
+    /// The endless series of lengths of a seed, by position. It shares no randomness with prompts or
+    /// arrivals of the same seed, so that one can change and leave the others as they are.
     pub fn lengths(self, seed: u64) -> impl Iterator<Item = Lengths> {
-        let mut rng = stream(purpose_seed(seed, "lengths"), 0);
-        std::iter::repeat_with(move || self.draw(&mut rng))
+        let seed = purpose_seed(seed, "lengths");
+        (0..).map(move |position| self.draw(&mut stream(seed, position)))
     }
 }
 

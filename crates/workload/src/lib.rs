@@ -43,6 +43,7 @@ mod seed;
 mod sessions;
 mod texts;
 mod traces;
+mod traffic;
 
 pub use arrival::{arrival_for, due_times, expected_arrivals};
 pub use content::Content;
@@ -51,9 +52,9 @@ pub use datasets::{
     Dataset, DatasetColumns, DatasetFormat, DatasetReader, DatasetRow, DatasetTurn, parse_dataset,
     read_dataset,
 };
-pub use description::{WordCounts, WorkloadDescription, describe};
+pub use description::{Counts, WorkloadDescription, describe};
 pub use error::WorkloadError;
-pub use exact::{TokenBudget, Tokenizer};
+pub use exact::{PromptTokenizer, TokenBudget, Tokenizer};
 pub use fingerprint::workload_hash;
 pub use lengths::{Bounds, LengthScenario, Lengths, Spread, TOKENS_MAX};
 pub use mix::{Class, Mix};
@@ -62,4 +63,5 @@ pub use sampling::PromptSource;
 pub use seed::seed_for;
 pub use sessions::{PrefixGroups, Session, SessionConfig, SessionTurn, TURNS_MAX, ThinkTime};
 pub use texts::{TextLength, WORDS_MAX, text};
-pub use traces::{HashedPrompts, Trace, TraceFormat, TraceRow, parse_trace};
+pub use traces::{BlockCache, HashedPrompts, Trace, TraceFormat, TraceRow, parse_trace};
+pub use traffic::{ChatSource, Traffic, TrafficClass};

@@ -56,8 +56,8 @@ impl Mix {
     /// The endless series of classes of a seed, by position. It shares no randomness with lengths,
     /// prompts or arrivals of the same seed.
     pub fn draws(&self, seed: u64) -> impl Iterator<Item = usize> {
-        let mut rng = stream(purpose_seed(seed, "classes"), 0);
-        std::iter::repeat_with(move || self.draw(&mut rng))
+        let seed = purpose_seed(seed, "classes");
+        (0..).map(move |position| self.draw(&mut stream(seed, position)))
     }
 }
 

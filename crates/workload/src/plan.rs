@@ -1,16 +1,15 @@
 //! A checked configuration to a plan.
 
 use crate::arrival::{due_times, due_times_before};
-use crate::texts::estimated_tokens;
-use crate::{PromptSource, WorkloadError, seed_for};
-use trace::{Nanos, Pacing, Plan, PlannedRequest, Prompt, RunId, SCHEMA_VERSION, Stop};
+use crate::{PromptSource, Trace, WorkloadError, seed_for};
+use trace::{Nanos, Pacing, Plan, RunId, SCHEMA_VERSION, Stop};
 
 /// The most requests in a plan. A plan is held in memory, and no percentile needs as many: p99.9
 /// has its interval from 6,636 on.
 pub const REQUESTS_MAX: usize = 1_000_000;
 
 /// What the runs of one point send, and when.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct WorkloadConfig {
     /// Where prompts come from.
     pub source: PromptSource,
@@ -34,10 +33,11 @@ pub struct WorkloadConfig {
 /// share no prompt before the source runs out. Arrivals are drawn from [`seed_for`] the run.
 ///
 /// ```
-/// # use workload::{PromptSource, WorkloadConfig, build_plan};
+/// # use workload::{ChatSource, Content, PromptSource, Traffic, WorkloadConfig, build_plan};
 /// # use trace::{Pacing, RunId, Stop};
+/// # let traffic = Traffic::simple(0, ChatSource::Content(Content::Math), None, None)?;
 /// # let config = WorkloadConfig {
-/// #     source: PromptSource::Generated, pacing: Pacing::Burst { size: 2 },
+/// #     source: PromptSource::Chat(traffic.into()), pacing: Pacing::Burst { size: 2 },
 /// #     stop: Stop::AllRequests, requests: 2, max_tokens: None, seed: 0,
 /// # };
 /// let mut dealt = 0;
@@ -55,19 +55,11 @@ pub fn build_plan(
 ) -> Result<Plan, WorkloadError> {
     check(config)?;
     let dues = dues(config, seed_for(config.seed, run))?;
-    let prompts = config
-        .source
-        .prompts(dealt..dealt.saturating_add(dues.len()), config.seed)?;
-    let requests = (0..)
-        .zip(dues)
-        .zip(prompts)
-        .map(|((id, due), prompt)| PlannedRequest {
-            due,
-            input_tokens: matches!(prompt, Prompt::Texts { .. }).then(|| estimated_tokens(&prompt)),
-            max_tokens: config.max_tokens,
-            ..PlannedRequest::new(id, prompt)
-        })
-        .collect();
+    let positions = dealt..dealt.saturating_add(dues.len());
+    let mut requests = config.source.requests(positions, &dues, config.seed);
+    for request in &mut requests {
+        request.max_tokens = request.max_tokens.or(config.max_tokens);
+    }
     Ok(Plan {
         schema_version: SCHEMA_VERSION,
         seed: config.seed,
@@ -101,6 +93,9 @@ fn dues(config: &WorkloadConfig, seed: u64) -> Result<Vec<Nanos>, WorkloadError>
     let too_many = WorkloadError::TooManyRequests {
         limit: REQUESTS_MAX,
     };
+    if let (Pacing::Open { .. }, Some(trace)) = (config.pacing, config.source.trace()) {
+        return recorded_dues(config, trace);
+    }
     if let (Pacing::Open { arrival, .. }, Stop::Deadline { after }) = (config.pacing, config.stop) {
         let dues = due_times_before(after, REQUESTS_MAX + 1, arrival, seed)?;
         return match dues.len() {
@@ -118,4 +113,19 @@ fn dues(config: &WorkloadConfig, seed: u64) -> Result<Vec<Nanos>, WorkloadError>
         (count, Pacing::Open { arrival, .. }) => due_times(arrival, count, seed),
         (count, _) => Ok(vec![Nanos::ZERO; count]),
     }
+}
+
+/// The due times of a trace: its requests in their order, as many as are asked for, or as come before
+/// the deadline.
+fn recorded_dues(config: &WorkloadConfig, trace: &Trace) -> Result<Vec<Nanos>, WorkloadError> {
+    if config.requests == 0 {
+        return Err(WorkloadError::Requests);
+    }
+    let end = match config.stop {
+        Stop::AllRequests => Nanos(u64::MAX),
+        Stop::Deadline { after } => after,
+    };
+    let dues = trace.rows.iter().map(|row| row.due);
+    let dues = dues.take(config.requests).take_while(|due| *due < end);
+    Ok(dues.collect())
 }

@@ -16,7 +16,7 @@ use crate::printable::quoted;
 use std::str::FromStr;
 use trace::Nanos;
 
-pub use prompts::HashedPrompts;
+pub use prompts::{BlockCache, HashedPrompts};
 
 /// Whose trace it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use trace::{Arrival, Gaps, Nanos, Pacing, Plan, RunId, Stop};
 use workload::{
-    PromptSource, WorkloadConfig, WorkloadError, build_plan, due_times, expected_arrivals,
+    PromptSource, TextLength, WorkloadConfig, WorkloadError, build_plan, due_times,
+    expected_arrivals,
 };
 
 const SECOND: Nanos = Nanos(1_000_000_000);
@@ -172,9 +173,10 @@ fn bursts_come_on_time_and_at_once() {
 
 fn plan_until(arrival: Arrival, end: Nanos, seed: u64) -> Result<Plan, WorkloadError> {
     let config = WorkloadConfig {
-        source: PromptSource::Rows {
-            rows: vec!["one".into()],
-            system: None,
+        source: PromptSource::Texts {
+            length: TextLength::Words(1),
+            per_request: 1,
+            query: false,
         },
         pacing: Pacing::Open {
             arrival,

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 use std::collections::HashSet;
-use trace::{Arrival, Nanos, Pacing, Plan, Prompt, RunId, Stop};
+use std::sync::Arc;
+use trace::{Arrival, Message, Nanos, Pacing, Plan, Prompt, Role, RunId, Stop};
 use workload::{
-    PromptSource, REQUESTS_MAX, WorkloadConfig, WorkloadError, arrival_for, build_plan, describe,
-    workload_hash,
+    ChatSource, Content, DatasetRow, DatasetTurn, PromptSource, REQUESTS_MAX, Traffic,
+    WorkloadConfig, WorkloadError, arrival_for, build_plan, describe, workload_hash,
 };
 
 const FIRST_RUN: RunId = RunId {
@@ -16,13 +17,41 @@ const FIRST_RUN: RunId = RunId {
 
 fn config(pacing: Pacing, requests: usize) -> WorkloadConfig {
     WorkloadConfig {
-        source: PromptSource::Generated,
+        source: math(),
         pacing,
         stop: Stop::AllRequests,
         requests,
         max_tokens: Some(100),
         seed: 42,
     }
+}
+
+fn math() -> PromptSource {
+    chat(ChatSource::Content(Content::Math), None)
+}
+
+/// Those texts, with a system message.
+fn rows(texts: impl IntoIterator<Item = String>, system: Option<&str>) -> PromptSource {
+    let row = |text: String| DatasetRow {
+        system: None,
+        turns: vec![DatasetTurn {
+            user: text.into(),
+            answer: None,
+        }],
+        max_tokens: None,
+    };
+    let rows = texts.into_iter().map(row).collect();
+    chat(ChatSource::Rows(rows), system)
+}
+
+fn chat(source: ChatSource, system: Option<&str>) -> PromptSource {
+    let traffic = Traffic::simple(42, source, system.map(Into::into), None);
+    PromptSource::Chat(traffic.unwrap().into())
+}
+
+fn hash(config: &WorkloadConfig) -> String {
+    let source = config.source.fingerprint().unwrap();
+    workload_hash(&[&first_plan(config)], &source)
 }
 
 fn open(rate: f64, burstiness: f64) -> Pacing {
@@ -143,21 +172,17 @@ fn an_open_plan_with_a_deadline_holds_what_arrives_before_it() {
 #[test]
 fn runs_share_no_prompt_while_the_rows_last() {
     let mut config = config(Pacing::Burst { size: 8 }, 8);
-    config.source = PromptSource::Rows {
-        rows: (0..64).map(|row| format!("row {row}").into()).collect(),
-        system: None,
-    };
+    config.source = rows((0..64).map(|row| format!("row {row}")), None);
     let mut dealt = 0;
     let mut users = HashSet::new();
     for point in 0..2 {
         for (run, warmup) in [(0, true), (0, false), (1, false), (2, false)] {
             let plan = build_plan(&config, RunId { point, run, warmup }, dealt).unwrap();
             dealt += plan.requests.len();
-            users.extend(
-                plan.requests
-                    .into_iter()
-                    .map(|request| request.prompt.parts().last().unwrap().to_owned()),
-            );
+            users.extend(plan.requests.into_iter().map(|request| {
+                let prompt = config.source.prompt(&request).unwrap();
+                prompt.parts().last().unwrap().to_owned()
+            }));
         }
     }
     assert_eq!(users.len(), 64);
@@ -183,27 +208,25 @@ fn each_run_draws_arrivals_of_its_own() {
 fn plans_are_the_same_on_every_machine_and_in_every_version() {
     let generated = config(open(3.0, f64::INFINITY), 200);
     let rows = WorkloadConfig {
-        source: PromptSource::Rows {
-            rows: (0..30).map(|row| format!("row {row}").into()).collect(),
-            system: None,
-        },
+        source: rows((0..30).map(|row| format!("row {row}")), None),
         ..generated.clone()
     };
-    let hash = workload_hash(&[&first_plan(&generated), &first_plan(&rows)], "");
-    insta::assert_snapshot!(hash, @"dea3597900b706a9cdd6fb1940fe071932221248c7c74a954607cbd33a18bd93");
+    insta::assert_snapshot!(hash(&generated), @"4c31c6bf86754a34acdb90123649be72707ef4381eeb577df50447dd46f4285b");
+    insta::assert_snapshot!(hash(&rows), @"cd1085efd1dc57485ce6108072532044dd2185d5067c84b4235cf810570b2b99");
 }
 
 #[test]
 fn the_hash_is_that_of_the_documented_bytes() {
-    let mut config = config(Pacing::Burst { size: 1 }, 1);
-    config.source = PromptSource::Rows {
-        rows: vec!["héllo".into()],
-        system: Some("Be it".into()),
+    let message = |role, text| Message::new(role, text);
+    let messages = [message(Role::System, "Be it"), message(Role::User, "héllo")];
+    let mut plan = first_plan(&config(Pacing::Burst { size: 1 }, 1));
+    plan.requests[0].prompt = Prompt::Chat {
+        messages: messages.into(),
     };
     // Put together by hand from the definition, and hashed with another implementation.
     assert_eq!(
-        workload_hash(&[&first_plan(&config)], ""),
-        "f0c11c06a72f3f665e92476f9cde455687b0c705f8c0105b8fde02e00a5b603a"
+        workload_hash(&[&plan], "made of it"),
+        "879deb61e28eb1361754467be4e2da6827aadee9fb0494e76a9cd87297280b65"
     );
 }
 
@@ -212,7 +235,9 @@ fn the_hash_covers_prompts_limits_and_due_times_in_order() {
     let plan = first_plan(&config(open(3.0, 1.0), 2));
     let mut hashes = HashSet::from([workload_hash(&[], ""), workload_hash(&[&plan], "")]);
     hashes.insert(workload_hash(&[&plan, &plan], ""));
-    let edits: [fn(&mut Plan); 5] = [
+    let edits: [fn(&mut Plan); 7] = [
+        |plan| plan.requests[1].class = 1,
+        |plan| plan.requests[0].changes = Some(Arc::default()),
         |plan| plan.requests[1].due = Nanos::ZERO,
         |plan| plan.requests[0].max_tokens = None,
         |plan| plan.requests[0].prompt = Prompt::user("other"),
@@ -224,27 +249,26 @@ fn the_hash_covers_prompts_limits_and_due_times_in_order() {
         edit(&mut edited);
         hashes.insert(workload_hash(&[&edited], ""));
     }
-    assert_eq!(hashes.len(), 8);
+    assert_eq!(hashes.len(), 10);
 }
 
 #[test]
 fn a_description_counts_over_all_plans() {
     let mut config = config(open(2.0, f64::INFINITY), 3);
-    config.source = PromptSource::Rows {
-        rows: vec!["one two three".into(), "one".into()],
-        system: Some("a system message".into()),
-    };
+    let texts = ["one two three".to_owned(), "one".to_owned()];
+    config.source = rows(texts, Some("a system message"));
     let plan = first_plan(&config);
+    let described = |plans: &[&Plan]| describe(plans, &config.source).unwrap();
     assert_eq!(
-        describe(&[&plan, &plan]).to_string(),
+        described(&[&plan, &plan]).to_string(),
         format!(
             "6 requests with 2 distinct prompts of {:.1} words on average (min 1, max 3), arriving \
              over 2.0 s",
-            describe(&[&plan]).words.unwrap().mean
+            described(&[&plan]).words.unwrap().mean
         )
     );
     assert_eq!(
-        describe(&[]).to_string(),
+        described(&[]).to_string(),
         "0 requests with 0 distinct prompts"
     );
 }
@@ -252,7 +276,7 @@ fn a_description_counts_over_all_plans() {
 #[test]
 fn a_closed_plan_has_no_arrivals() {
     let plan = first_plan(&config(Pacing::Closed { concurrency: 2 }, 4));
-    assert_eq!(describe(&[&plan]).arrivals, None);
+    assert_eq!(describe(&[&plan], &math()).unwrap().arrivals, None);
     assert!(
         plan.requests
             .iter()
@@ -262,15 +286,8 @@ fn a_closed_plan_has_no_arrivals() {
 
 #[test]
 fn a_source_without_rows_is_refused() {
-    let mut config = config(Pacing::Burst { size: 1 }, 1);
-    config.source = PromptSource::Rows {
-        rows: Vec::new(),
-        system: None,
-    };
-    assert_eq!(
-        build_plan(&config, FIRST_RUN, 0),
-        Err(WorkloadError::EmptyDataSet)
-    );
+    let refused = Traffic::simple(0, ChatSource::Rows([].into()), None, None);
+    assert_eq!(refused.unwrap_err(), WorkloadError::EmptyDataSet);
 }
 
 proptest! {
@@ -282,15 +299,20 @@ proptest! {
         dealt in 0_usize..1_000, closed: bool,
     ) {
         let pacing = if closed { Pacing::Closed { concurrency: 3 } } else { open(5.0, 2.0) };
-        let config = WorkloadConfig { seed, ..config(pacing, requests) };
+        let of_seed = |seed| {
+            let content = ChatSource::Content(Content::Code);
+            let traffic = Traffic::simple(seed, content, None, None).unwrap();
+            let source = PromptSource::Chat(traffic.into());
+            WorkloadConfig { seed, source, ..config(pacing, requests) }
+        };
+        let config = of_seed(seed);
         let run = RunId { point, run, warmup };
         let build = |config| build_plan(config, run, dealt).unwrap();
         let bytes = |plan: &Plan| serde_json::to_vec(plan).unwrap();
 
         let plan = build(&config);
         prop_assert_eq!(bytes(&plan), bytes(&build(&config)));
-        let other = build(&WorkloadConfig { seed: !seed, ..config.clone() });
-        prop_assert_ne!(workload_hash(&[&plan], ""), workload_hash(&[&other], ""));
+        prop_assert_ne!(hash(&config), hash(&of_seed(!seed)));
         let ids: Vec<u64> = plan.requests.iter().map(|request| request.id).collect();
         prop_assert_eq!(ids, (0..requests as u64).collect::<Vec<_>>());
         prop_assert!(plan.requests.is_sorted_by_key(|request| request.due));

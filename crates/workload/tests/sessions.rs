@@ -5,11 +5,8 @@ mod toy;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use toy::BytePairs;
-use trace::{Arrival, Gaps, Nanos};
-use workload::{
-    Content, LengthScenario, Lengths, Mix, PrefixGroups, Session, SessionConfig, ThinkTime,
-    TokenBudget, Tokenizer, due_times,
-};
+use trace::Nanos;
+use workload::{PrefixGroups, Session, SessionConfig, ThinkTime, TokenBudget, Tokenizer};
 
 fn config(turns_min: u32, turns_max: u32, think: ThinkTime) -> SessionConfig {
     SessionConfig {
@@ -140,39 +137,4 @@ proptest! {
             prop_assert!((100..=200).contains(&turn.lengths.output_tokens));
         }
     }
-}
-
-/// Seconds belong in a benchmark; this bound is several times what a small machine takes, and holds
-/// for optimised builds only.
-#[test]
-#[allow(clippy::disallowed_types, reason = "the one test that is about time")]
-fn a_million_requests_are_drawn_in_seconds_and_a_few_megabytes() {
-    const COUNT: usize = 1_000_000;
-    let begin = std::time::Instant::now();
-    let scenario: LengthScenario = "L(800,900)/(200,150)".parse().unwrap();
-    let mix: Mix = "chat=0.7,summarise=0.2,code=0.1".parse().unwrap();
-    let arrival = Arrival::Ramp {
-        from: 10.0,
-        to: 500.0,
-        duration: Nanos::from_seconds(600.0),
-        gaps: Gaps::Exponential,
-    };
-    let dues = due_times(arrival, COUNT, 42).unwrap();
-    let lengths: Vec<Lengths> = scenario.lengths(42).take(COUNT).collect();
-    let of_code = mix
-        .draws(42)
-        .take(COUNT)
-        .filter(|&class| class == 2)
-        .count();
-    let elapsed = begin.elapsed();
-    assert!(dues.is_sorted() && dues.len() == COUNT);
-    assert!(of_code.abs_diff(COUNT / 10) < 3_000);
-    // Sixteen bytes for each request, and no texts.
-    assert_eq!(size_of_val(&*dues) + size_of_val(&*lengths), 16 * COUNT);
-    assert!(
-        cfg!(debug_assertions) || elapsed.as_secs() < 5,
-        "{elapsed:?}"
-    );
-    // A text in the middle needs none of those before it.
-    assert!(!Content::Code.prompt(42, 999_999).is_empty());
 }

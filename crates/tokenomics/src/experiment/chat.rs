@@ -5,15 +5,16 @@ use crate::builtin::BuiltIn;
 use crate::config::{ChatConfig, secrets};
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
-use crate::experiment::plans::{PlannedRun, plans};
+use crate::experiment::plans::{PlannedRun, chat_hash, plans};
 use crate::experiment::runs::{conclude, connections, point_name, run_all};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
-use load::{Client, ClientOptions, Clock, TcpConnector, Template};
+use load::{Client, ClientOptions, Clock, PromptMaker, TcpConnector, Template};
 use openai::{RequestOptions, RequestTemplate};
-use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
+use trace::{Record, RunHeader, SCHEMA_VERSION};
+use workload::PromptSource;
 
 /// Measures a chat server, from the arguments to the exit code.
 pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
@@ -68,6 +69,7 @@ async fn measure(
         load::allow_as_many_as(most.max().unwrap_or(0) as u64);
     }
     let mut server = Server::find(&asked(config)).await?;
+    let workload = chat_hash(config, &planned)?;
     let moment = jiff::Zoned::now();
     let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
     let paths = Paths::new(
@@ -90,7 +92,7 @@ async fn measure(
     let header = RunHeader {
         schema_version: SCHEMA_VERSION,
         invocation,
-        metadata: metadata(config, &server, &planned, &timestamp),
+        metadata: metadata(config, &server, &workload, &timestamp),
         points: config
             .load
             .points
@@ -149,7 +151,7 @@ fn client(
         headers: server.headers,
         invocation,
         template: Template::Generation(template),
-        prompts: None,
+        prompts: Some(maker(config)),
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };
@@ -160,6 +162,16 @@ fn client(
         recorder.record(record);
     });
     Client::new(server.connector, options, on_record).map_err(Failure::failed)
+}
+
+/// Makes what plans only name, on the client's thread for prompts.
+fn maker(config: &ChatConfig) -> PromptMaker {
+    let traffic = config.traffic.clone();
+    PromptMaker::new(move |planned| {
+        traffic
+            .prompt(planned)
+            .map_err(|error| error.to_string().trim_end_matches('.').to_owned())
+    })
 }
 
 fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {
@@ -180,6 +192,7 @@ fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure>
         ),
         format!("Warm-up:   {} runs of each point", config.load.warmup_runs),
     ];
+    let source = PromptSource::Chat(config.traffic.clone());
     for (number, point) in (0..).zip(&config.load.points) {
         let mut runs = planned.iter().filter(|planned| planned.run.point == number);
         if let Some(measured) = runs.find(|planned| !planned.run.warmup) {
@@ -187,12 +200,11 @@ fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure>
                 "Measure:   {}, {} runs of {}",
                 point_name(&point.info),
                 config.load.runs,
-                workload::describe(&[&measured.plan])
+                workload::describe(&[&measured.plan], &source).map_err(Failure::usage)?
             ));
         }
     }
-    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
-    let hash = workload::workload_hash(&plans, "");
+    let hash = chat_hash(config, planned)?;
     lines.push(format!("Workload:  sha256 {hash}"));
     lines.push("Nothing was sent.\n".to_owned());
     output::print(&lines.join("\n"))?;

@@ -5,7 +5,7 @@ use crate::builtin::BuiltIn;
 use crate::config::{EmbeddingConfig, Point, secrets};
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::embedding_metadata;
-use crate::experiment::plans::{PlannedRun, embedding_plans};
+use crate::experiment::plans::{PlannedRun, embedding_hash, embedding_plans};
 use crate::experiment::runs::{conclude, connections, point_name, run_all};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
@@ -13,6 +13,7 @@ use crate::output::{self, Paths, Progress, Recorder, Sink, say};
 use load::{Client, ClientOptions, Clock, TcpConnector, Template};
 use openai::{PoolingOptions, PoolingTemplate};
 use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
+use workload::PromptSource;
 
 /// Measures an embedding server, from the arguments to the exit code.
 pub(crate) fn embedding(args: EmbeddingArgs) -> Result<Exit, Failure> {
@@ -69,7 +70,7 @@ async fn measure(
     let header = RunHeader {
         schema_version: SCHEMA_VERSION,
         invocation,
-        metadata: embedding_metadata(config, &server, &planned, &timestamp),
+        metadata: embedding_metadata(config, &server, &embedding_hash(&planned), &timestamp),
         points: config
             .load
             .points
@@ -135,29 +136,29 @@ fn dry_run(config: &EmbeddingConfig, planned: &[PlannedRun]) -> Result<Exit, Fai
         format!("Vectors:   as {}", config.encoding.name()),
         format!("Warm-up:   {} runs of each point", config.load.warmup_runs),
     ];
-    let described = (0..)
-        .zip(&config.load.points)
-        .filter_map(|(number, point)| {
-            let mut runs = planned.iter().filter(|planned| planned.run.point == number);
-            let measured = runs.find(|planned| !planned.run.warmup)?;
-            Some(measure_line(config, point, &measured.plan))
-        });
-    lines.extend(described);
-    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
-    lines.push(format!(
-        "Workload:  sha256 {}",
-        workload::workload_hash(&plans, "")
-    ));
+    let sources = config.sources.iter();
+    for (number, (point, source)) in (0..).zip(config.load.points.iter().zip(sources)) {
+        let mut runs = planned.iter().filter(|planned| planned.run.point == number);
+        if let Some(measured) = runs.find(|planned| !planned.run.warmup) {
+            lines.push(measure_line(config, point, &measured.plan, source)?);
+        }
+    }
+    lines.push(format!("Workload:  sha256 {}", embedding_hash(planned)));
     lines.push("Nothing was sent.\n".to_owned());
     output::print(&lines.join("\n"))?;
     Ok(Exit::Done)
 }
 
-fn measure_line(config: &EmbeddingConfig, point: &Point, plan: &Plan) -> String {
-    format!(
+fn measure_line(
+    config: &EmbeddingConfig,
+    point: &Point,
+    plan: &Plan,
+    source: &PromptSource,
+) -> Result<String, Failure> {
+    Ok(format!(
         "Measure:   {}, {} runs of {}",
         point_name(&point.info),
         config.load.runs,
-        workload::describe(&[plan])
-    )
+        workload::describe(&[plan], source).map_err(Failure::usage)?
+    ))
 }

@@ -1,17 +1,16 @@
 //! The resolved configuration as the result file shows it.
 
 use crate::config::{ChatConfig, EmbeddingConfig};
-use crate::experiment::plans::PlannedRun;
 use crate::experiment::server::Server;
 use serde_json::{Map, Value, json};
-use trace::{Pacing, Plan, Stop};
+use trace::{Pacing, Stop};
 
 /// In the order of the first result files, with ours behind. Holds no key and no header's value.
 /// Long because it is one table.
 pub(crate) fn metadata(
     config: &ChatConfig,
     server: &Server,
-    planned: &[PlannedRun],
+    workload_sha256: &str,
     timestamp: &str,
 ) -> Map<String, Value> {
     let load = &config.load;
@@ -21,7 +20,6 @@ pub(crate) fn metadata(
         .iter()
         .map(|point| point_value(point.info.pacing))
         .collect();
-    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
     let duration = load.points.iter().find_map(|point| match point.stop {
         Stop::Deadline { after } => Some(after.seconds()),
         Stop::AllRequests => None,
@@ -78,10 +76,7 @@ pub(crate) fn metadata(
             json!(config.deadlines.stall.as_secs_f64()),
         ),
         ("seed", json!(load.seed)),
-        (
-            "workload_sha256",
-            json!(workload::workload_hash(&plans, "")),
-        ),
+        ("workload_sha256", json!(workload_sha256)),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
         ("client_machine", machine()),
     ];
@@ -95,11 +90,10 @@ pub(crate) fn metadata(
 pub(crate) fn embedding_metadata(
     config: &EmbeddingConfig,
     server: &Server,
-    planned: &[PlannedRun],
+    workload_sha256: &str,
     timestamp: &str,
 ) -> Map<String, Value> {
     let load = &config.load;
-    let plans: Vec<&Plan> = planned.iter().map(|planned| &planned.plan).collect();
     let points: Vec<&str> = load
         .points
         .iter()
@@ -125,10 +119,7 @@ pub(crate) fn embedding_metadata(
             json!(config.deadlines.total.as_secs_f64()),
         ),
         ("seed", json!(load.seed)),
-        (
-            "workload_sha256",
-            json!(workload::workload_hash(&plans, "")),
-        ),
+        ("workload_sha256", json!(workload_sha256)),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
         ("client_machine", machine()),
     ];

@@ -15,13 +15,29 @@ pub(crate) struct PlannedRun {
 /// the source runs out, and no server answers from its cache by accident.
 pub(crate) fn plans(config: &ChatConfig) -> Result<Vec<PlannedRun>, Failure> {
     plan_all(&config.load, |_| {
-        (config.prompts.clone(), Some(config.request.max_tokens))
+        let source = PromptSource::Chat(config.traffic.clone());
+        (source, Some(config.request.max_tokens))
     })
 }
 
 /// The same of texts to embed, each point with its own.
 pub(crate) fn embedding_plans(config: &EmbeddingConfig) -> Result<Vec<PlannedRun>, Failure> {
     plan_all(&config.load, |point| (config.sources[point].clone(), None))
+}
+
+/// SHA-256 of what a chat benchmark sends, and when.
+pub(crate) fn chat_hash(config: &ChatConfig, planned: &[PlannedRun]) -> Result<String, Failure> {
+    let source = config.traffic.fingerprint().map_err(Failure::usage)?;
+    Ok(workload::workload_hash(&all(planned), &source))
+}
+
+/// The same of an embedding benchmark, whose plans hold their texts.
+pub(crate) fn embedding_hash(planned: &[PlannedRun]) -> String {
+    workload::workload_hash(&all(planned), "")
+}
+
+fn all(planned: &[PlannedRun]) -> Vec<&Plan> {
+    planned.iter().map(|planned| &planned.plan).collect()
 }
 
 fn plan_all(

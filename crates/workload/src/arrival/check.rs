@@ -9,7 +9,9 @@ pub(super) const STEPS_MAX: f64 = 10_000.0;
 
 pub(super) fn check(arrival: Arrival) -> Result<(), WorkloadError> {
     match arrival {
-        Arrival::Constant { rate } | Arrival::Poisson { rate } => one_rate(rate),
+        Arrival::Constant { rate } | Arrival::Poisson { rate } | Arrival::Replay { rate } => {
+            one_rate(rate)
+        }
         Arrival::Gamma { rate, shape } => {
             one_rate(rate)?;
             // An infinite shape is a constant gap, and has a variant of its own.

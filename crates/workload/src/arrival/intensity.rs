@@ -13,6 +13,7 @@ pub(super) fn expected(arrival: Arrival, until: f64) -> f64 {
         Arrival::Constant { rate }
         | Arrival::Poisson { rate }
         | Arrival::Gamma { rate, .. }
+        | Arrival::Replay { rate }
         | Arrival::Bursts { rate, .. } => rate * until,
         Arrival::Ramp {
             from, to, duration, ..
@@ -47,6 +48,7 @@ pub(super) fn reached(arrival: Arrival, count: f64) -> f64 {
         Arrival::Constant { rate }
         | Arrival::Poisson { rate }
         | Arrival::Gamma { rate, .. }
+        | Arrival::Replay { rate }
         | Arrival::Bursts { rate, .. } => count / rate,
         Arrival::Ramp {
             from, to, duration, ..

@@ -4,6 +4,8 @@ use super::TraceRow;
 use crate::exact::failed;
 use crate::seed::purpose_seed;
 use crate::{TokenBudget, Tokenizer, WorkloadError, prose};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Prompts that share text where the requests of a trace shared blocks.
 ///
@@ -27,14 +29,38 @@ pub struct HashedPrompts<'a> {
     pub block_tokens: u32,
     /// What texts are drawn from.
     pub seed: u64,
+    /// The blocks that were made before, of this tokenizer, size and seed.
+    pub known: &'a BlockCache,
 }
+
+/// Texts of blocks that are kept because they will be wanted again: a block takes milliseconds to
+/// make.
+#[derive(Debug, Default)]
+pub struct BlockCache(Mutex<HashMap<u64, Arc<str>>>);
+
+/// Blocks that are kept; some 2 kB each.
+const KNOWN_MAX: usize = 65_536;
 
 /// What stands before a block in the middle of a prompt.
 const BEFORE: &str = "There is more to say.\n";
 
 impl HashedPrompts<'_> {
     /// The text of a block: about 4 bytes per token.
-    pub fn block(&self, id: u64) -> Result<String, WorkloadError> {
+    pub fn block(&self, id: u64) -> Result<Arc<str>, WorkloadError> {
+        // A text is put in whole or not at all.
+        let known = || self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known().get(&id) {
+            return Ok(Arc::clone(text));
+        }
+        let text: Arc<str> = self.new_block(id)?.into();
+        let mut known = known();
+        if known.len() < KNOWN_MAX {
+            known.insert(id, Arc::clone(&text));
+        }
+        Ok(text)
+    }
+
+    fn new_block(&self, id: u64) -> Result<String, WorkloadError> {
         let before = self.tokenizer.encode(BEFORE).map_err(failed)?.len();
         let inside = |text: &str| {
             let text = format!("{BEFORE}{text}\n");
@@ -54,7 +80,7 @@ impl HashedPrompts<'_> {
     /// blocks unique.
     ///
     /// [`TraceRow::input_tokens`] is the number of tokens of the whole prompt as `total` counts it.
-    /// Every block is made anew, which takes a few encodings of its length each.
+    /// A block that is not known yet takes a few encodings of its length.
     pub fn prompt(&self, number: u64, row: &TraceRow) -> Result<String, WorkloadError> {
         let tokens = row.input_tokens as usize;
         let budget = TokenBudget {
@@ -84,7 +110,7 @@ impl HashedPrompts<'_> {
         if covered >= tokens {
             return budget.fill(&text, self.sentences(tail));
         }
-        let known = self.block(tail)?;
+        let known = self.block(tail)?.to_string();
         budget.fill(&text, std::iter::once(known).chain(self.unique(number)))
     }
 

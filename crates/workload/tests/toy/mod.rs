@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use workload::{Content, Tokenizer};
 
 /// The longest piece of the vocabulary first, whatever it spans; bytes where none fits.
+#[derive(Debug)]
 pub(crate) struct Greedy {
     ids: HashMap<String, u32>,
     pieces: Vec<String>,

@@ -1,0 +1,205 @@
+//! What chat requests are: classes in proportions, where the prompts of each come from, and how long
+//! they are.
+//!
+//! A plan holds numbers alone: class, lengths and card of each request, which follow from its
+//! position. The text of a card is made by [`Traffic::prompt`] whenever it is wanted.
+
+mod deck;
+mod prompt;
+
+use crate::fingerprint::hex;
+use crate::{
+    BlockCache, Content, DatasetRow, LengthScenario, Mix, PromptTokenizer, Trace, WorkloadError,
+};
+use deck::Deck;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use std::sync::Arc;
+use trace::{Nanos, PlannedRequest, PlannedTokens, Prompt};
+
+/// The chat requests of an invocation.
+#[derive(Debug)]
+pub struct Traffic {
+    seed: u64,
+    classes: Vec<TrafficClass>,
+    mix: Option<Mix>,
+    tokenizer: Option<Arc<dyn PromptTokenizer>>,
+    blocks: BlockCache,
+}
+
+/// A class of requests.
+#[derive(Clone, Debug)]
+pub struct TrafficClass {
+    /// Where its prompts come from.
+    pub source: ChatSource,
+    /// The message before every prompt that brings none of its own.
+    pub system: Option<Arc<str>>,
+    /// How long prompts and answers are, where that is not the source's.
+    pub lengths: Option<LengthScenario>,
+    /// The limit on answers for which neither `lengths` nor the source has one.
+    pub max_tokens: Option<u32>,
+}
+
+/// Where the prompts of a class come from.
+#[derive(Clone, Debug)]
+pub enum ChatSource {
+    /// Built-in texts: card `n` is text `n` of the seed's series.
+    Content(Content),
+    /// A data set: every row once in random order, then every row again in a new order, and so on.
+    Rows(Arc<[DatasetRow]>),
+    /// A data set as it lies: the first row first, in every run again.
+    Replay(Arc<[DatasetRow]>),
+    /// Recorded traffic, request by request; lengths and due times are the trace's.
+    Trace(Arc<Trace>),
+}
+
+impl ChatSource {
+    fn rows(&self) -> Option<&Arc<[DatasetRow]>> {
+        match self {
+            Self::Rows(rows) | Self::Replay(rows) => Some(rows),
+            Self::Content(_) | Self::Trace(_) => None,
+        }
+    }
+}
+
+impl Traffic {
+    /// Checks that every class has prompts, and a tokenizer where lengths are to be exact. `mix` has
+    /// as many classes as `classes`, in their order; without it there is one.
+    ///
+    /// # Panics
+    ///
+    /// Where `mix` has another number of classes.
+    pub fn new(
+        seed: u64,
+        classes: Vec<TrafficClass>,
+        mix: Option<Mix>,
+        tokenizer: Option<Arc<dyn PromptTokenizer>>,
+    ) -> Result<Self, WorkloadError> {
+        let expected = mix.as_ref().map_or(1, |mix| mix.classes().len());
+        assert_eq!(classes.len(), expected, "a class for each of the mix");
+        for class in &classes {
+            if class.source.rows().is_some_and(|rows| rows.is_empty()) {
+                return Err(WorkloadError::EmptyDataSet);
+            }
+            if tokenizer.is_none() && class.needs_tokenizer() {
+                return Err(WorkloadError::NoTokenizer);
+            }
+        }
+        Ok(Self {
+            seed,
+            classes,
+            mix,
+            tokenizer,
+            blocks: BlockCache::default(),
+        })
+    }
+
+    /// The traffic of one class of that source, with the source's own lengths.
+    pub fn simple(
+        seed: u64,
+        source: ChatSource,
+        system: Option<Arc<str>>,
+        max_tokens: Option<u32>,
+    ) -> Result<Self, WorkloadError> {
+        let class = TrafficClass {
+            source,
+            system,
+            lengths: None,
+            max_tokens,
+        };
+        Self::new(seed, vec![class], None, None)
+    }
+
+    /// The classes, in the order of [`PlannedRequest::class`].
+    pub fn classes(&self) -> &[TrafficClass] {
+        &self.classes
+    }
+
+    /// What counts tokens, where there is something.
+    pub fn tokenizer(&self) -> Option<&Arc<dyn PromptTokenizer>> {
+        self.tokenizer.as_ref()
+    }
+
+    /// The trace that is replayed, which decides when requests are due.
+    pub fn trace(&self) -> Option<&Arc<Trace>> {
+        match &self.classes[0].source {
+            ChatSource::Trace(trace) => Some(trace),
+            _ => None,
+        }
+    }
+
+    /// The requests at those positions of the endless series, at those due times. Ids count from 0.
+    pub(crate) fn requests(&self, positions: Range<usize>, dues: &[Nanos]) -> Vec<PlannedRequest> {
+        let mut deck = Deck::new(self);
+        (0..)
+            .zip(positions)
+            .zip(dues)
+            .map(|((id, position), &due)| deck.request(id, position as u64, due))
+            .collect()
+    }
+
+    /// The prompt of a planned request: what it is, where the plan holds it, and otherwise made from
+    /// its card.
+    pub fn prompt(&self, planned: &PlannedRequest) -> Result<Prompt, WorkloadError> {
+        match planned.prompt {
+            Prompt::Card { number } => self.make(number, planned),
+            _ => Ok(planned.prompt.clone()),
+        }
+    }
+
+    /// What tells this traffic from any other, for [`crate::workload_hash`]: the seed and for each
+    /// class everything that it is made from; of built-in texts the first few stand for all, and of
+    /// a tokenizer the tokens of a text.
+    pub fn fingerprint(&self) -> Result<String, WorkloadError> {
+        const PROBE: &str = "Zwölf Boxkämpfer 1234567890 fn main() { let x = 'a'; }\n\tthe end";
+        let tokens = self.tokenizer.as_ref().map(|known| known.encode(PROBE));
+        let tokens = tokens.transpose().map_err(crate::exact::failed)?;
+        let classes: Vec<_> = self
+            .classes
+            .iter()
+            .map(|class| class.fingerprint(self.seed))
+            .collect();
+        let mix = self.mix.as_ref().map(ToString::to_string);
+        let parts = json!({ "seed": self.seed, "mix": mix, "tokens": tokens, "classes": classes });
+        Ok(parts.to_string())
+    }
+}
+
+impl TrafficClass {
+    fn needs_tokenizer(&self) -> bool {
+        self.lengths.is_some() || matches!(self.source, ChatSource::Trace(_))
+    }
+
+    fn fingerprint(&self, seed: u64) -> serde_json::Value {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        match &self.source {
+            ChatSource::Content(content) => {
+                (0..8).for_each(|number| add(&content.prompt(seed, number)));
+            }
+            ChatSource::Rows(rows) | ChatSource::Replay(rows) => {
+                rows.iter().for_each(|row| add(&format!("{row:?}")));
+            }
+            ChatSource::Trace(trace) => {
+                add(&trace.block_tokens.to_string());
+                trace.rows.iter().for_each(|row| add(&format!("{row:?}")));
+            }
+        }
+        json!({
+            "source": hex(&hash.finalize()),
+            "in_order": matches!(self.source, ChatSource::Replay(_)),
+            "system": self.system,
+            "lengths": self.lengths.map(|lengths| lengths.to_string()),
+            "max_tokens": self.max_tokens,
+        })
+    }
+}
+
+/// A number of tokens that a prompt has exactly.
+const fn exactly(count: u32) -> PlannedTokens {
+    PlannedTokens { count, exact: true }
+}

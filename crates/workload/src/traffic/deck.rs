@@ -1,0 +1,86 @@
+//! Which card each request takes.
+
+use super::{ChatSource, Traffic, exactly};
+use crate::seed::{purpose_seed, stream};
+use rand::seq::SliceRandom;
+use std::collections::HashMap;
+use trace::{Nanos, PlannedRequest, Prompt};
+
+/// Deals requests. What a request is follows from its position alone, so that runs may begin
+/// anywhere; shuffled orders are kept while they last.
+pub(super) struct Deck<'a> {
+    traffic: &'a Traffic,
+    lengths_seed: u64,
+    classes_seed: u64,
+    orders: HashMap<(usize, u64), Vec<u32>>,
+}
+
+impl<'a> Deck<'a> {
+    pub(super) fn new(traffic: &'a Traffic) -> Self {
+        Self {
+            traffic,
+            lengths_seed: purpose_seed(traffic.seed, "lengths"),
+            classes_seed: purpose_seed(traffic.seed, "classes"),
+            orders: HashMap::new(),
+        }
+    }
+
+    pub(super) fn request(&mut self, id: u64, position: u64, due: Nanos) -> PlannedRequest {
+        let place = self
+            .traffic
+            .mix
+            .as_ref()
+            .map_or(0, |mix| mix.draw(&mut stream(self.classes_seed, position)));
+        let class = &self.traffic.classes[place];
+        let mut request = PlannedRequest {
+            due,
+            class: u32::try_from(place).unwrap_or(u32::MAX),
+            max_tokens: class.max_tokens,
+            ..PlannedRequest::new(id, Prompt::Card { number: position })
+        };
+        let mut card = |number| request.prompt = Prompt::Card { number };
+        match &class.source {
+            ChatSource::Content(_) => {}
+            ChatSource::Rows(rows) => {
+                let number = self.shuffled(place, rows.len(), position);
+                card(number);
+                request.max_tokens = rows[row(number)].max_tokens.or(request.max_tokens);
+            }
+            ChatSource::Replay(rows) => {
+                let number = id % rows.len() as u64;
+                card(number);
+                request.max_tokens = rows[row(number)].max_tokens.or(request.max_tokens);
+            }
+            ChatSource::Trace(trace) => {
+                let number = id % trace.rows.len() as u64;
+                card(number);
+                let row = &trace.rows[row(number)];
+                request.input_tokens = Some(exactly(row.input_tokens));
+                request.max_tokens = Some(row.output_tokens);
+            }
+        }
+        if let Some(scenario) = class.lengths {
+            let lengths = scenario.draw(&mut stream(self.lengths_seed, position));
+            request.input_tokens = Some(exactly(lengths.input_tokens));
+            request.max_tokens = Some(lengths.output_tokens);
+        }
+        request
+    }
+
+    /// Lap `n` through the rows is shuffled with stream `n`.
+    fn shuffled(&mut self, place: usize, rows: usize, position: u64) -> u64 {
+        let (lap, place_in_lap) = (position / rows as u64, position % rows as u64);
+        let seed = self.traffic.seed;
+        let order = self.orders.entry((place, lap)).or_insert_with(|| {
+            let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
+            order.shuffle(&mut stream(seed, lap));
+            order
+        });
+        order[row(place_in_lap)].into()
+    }
+}
+
+/// A row's number as an index: it is below a length.
+pub(super) fn row(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
