@@ -167,7 +167,8 @@ impl Traffic {
 }
 
 impl TrafficClass {
-    fn needs_tokenizer(&self) -> bool {
+    /// Whether its prompts have lengths in tokens.
+    pub const fn needs_tokenizer(&self) -> bool {
         self.lengths.is_some() || matches!(self.source, ChatSource::Trace(_))
     }
 
