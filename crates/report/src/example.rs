@@ -332,6 +332,8 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
         },
         goodput: None,
         pooling: None,
+        prompt_lengths: None,
+        classes: Vec::new(),
         receipt: Receipt {
             stamps: Some(StampSource::Kernel),
             client_lag: Some(sample(complete * 6_000, [0.021, 0.018, 0.03, 0.04, 0.052])),

@@ -2,8 +2,8 @@ use crate::definitions::DEFINITIONS;
 use crate::latency;
 use serde_json::{Map, Value, json};
 use stats::{
-    Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt, SteadyState, Summary,
-    Throughput, Timings, Tokens,
+    ClassSummary, Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt,
+    SteadyState, Summary, Throughput, Timings, Tokens,
 };
 
 /// Version of the result file's shape. It rises when a reader of the previous one would misread it.
@@ -57,6 +57,17 @@ fn point(point: &PointSummary) -> Value {
         "receipt": receipt(&point.receipt),
         "verdict": point.verdict,
     });
+    if let Some(lengths) = &point.prompt_lengths {
+        value["prompt_lengths"] = json!({
+            "exact_share": lengths.exact_share,
+            "difference": mean_std(lengths.difference),
+        });
+    }
+    if !point.classes.is_empty() {
+        let classes = point.classes.iter();
+        let classes = classes.map(|class| (class.name.clone(), self::class(class)));
+        value["classes"] = Value::Object(classes.collect());
+    }
     if let Some(pooling) = &point.pooling {
         value["vectors"] = json!({
             "dimensions": pooling.dimensions,
@@ -64,6 +75,18 @@ fn point(point: &PointSummary) -> Value {
         });
     }
     value
+}
+
+fn class(class: &ClassSummary) -> Value {
+    json!({
+        "asked_share": class.asked_share,
+        "share": class.share,
+        "tokens": tokens(&class.tokens),
+        "output_tokens_per_second": class.output_tokens_per_second,
+        "latency": latencies(&class.latency),
+        "reliability": class.reliability,
+        "goodput": class.goodput,
+    })
 }
 
 /// The names of the first result files of embeddings.

@@ -116,13 +116,12 @@ pub(crate) fn grade(verdict: &Place) -> Result<Option<Grade>, ReportError> {
 }
 
 fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
-    let position = key
-        .parse::<f64>()
-        .ok()
-        .filter(|position| position.is_finite())
-        .ok_or_else(|| ReportError::Key { key: shown(key) })?;
     place.object()?;
     let load = place.key("load");
+    let position = key.parse::<f64>().ok().or_else(|| mean_rate(&load));
+    let position = position
+        .filter(|position| position.is_finite())
+        .ok_or_else(|| ReportError::Key { key: shown(key) })?;
     let axis = if load.value.is_none() {
         Axis::BatchSize
     } else {
@@ -143,6 +142,13 @@ fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
         tpot: latency.key("tpot").percentiles()?,
     };
     Ok((axis, point))
+}
+
+/// Of an arrival process that is more than a rate, and named in words.
+fn mean_rate(load: &Place) -> Option<f64> {
+    let arrival = load.key("arrival").value?.clone();
+    let arrival: trace::Arrival = serde_json::from_value(arrival).ok()?;
+    Some(arrival.rate())
 }
 
 /// A value of the file and the path that leads to it; `null` and what is not there are both absent.

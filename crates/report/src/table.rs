@@ -1,5 +1,6 @@
 //! What the screen shows of a summary, and of each point as it finishes.
 
+mod classes;
 mod detail;
 mod facts;
 mod grid;
@@ -68,6 +69,11 @@ fn block(point: &PointSummary, style: Style) -> Vec<String> {
         lines.extend(detail);
         lines.push(String::new());
     }
+    let classes = classes::lines(point, style);
+    if !classes.is_empty() {
+        lines.extend(classes);
+        lines.push(String::new());
+    }
     lines.extend(facts::lines(point, style));
     let reasons: Vec<_> = point.verdict.reasons.iter().collect();
     lines.extend(verdict(&point.verdict, "", &reasons, style));
@@ -123,7 +129,8 @@ fn title(metadata: &Map<String, Value>) -> Option<String> {
 
 /// `batch size 64`, `rate 2.5 req/s`.
 fn load(point: &PointSummary) -> String {
-    if point.pooling.is_some() {
+    let is_number = point.point.key.parse::<f64>().is_ok();
+    if point.pooling.is_some() || !is_number {
         return escape::terminal(&point.point.key);
     }
     let axis = Axis::of(&point.point.pacing);

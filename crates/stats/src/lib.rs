@@ -5,10 +5,12 @@
 mod activity;
 mod added;
 mod bootstrap;
+mod classes;
 mod distribution;
 mod drift;
 mod goodput;
 mod latency;
+mod lengths;
 mod point;
 mod pooling;
 mod quantile;
@@ -33,8 +35,8 @@ pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
-    Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd, PointSummary,
-    Pooling, Quantile, Receipt, Reliability, SteadyState, Summary, Throughput, Timings,
-    TokenSource, Tokens,
+    ClassSummary, Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd,
+    PointSummary, Pooling, PromptLengths, Quantile, Receipt, Reliability, SteadyState, Summary,
+    Throughput, Timings, TokenSource, Tokens,
 };
 pub use verdict::{Grade, Reason, Verdict};

@@ -1,8 +1,10 @@
 //! One point: all its runs, to one set of numbers.
 
+use crate::classes::{Objectives, summarize_classes};
 use crate::drift::DriftTally;
-use crate::goodput::{bounds_something, meets};
+use crate::goodput::meets;
 use crate::latency::LatencyPool;
+use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
@@ -14,7 +16,7 @@ use crate::{
     Concurrency, Distribution, Goodput, MeanStd, PointSummary, RequestMetrics, SteadyState,
     Throughput, Timings, Verdict, bootstrap_median,
 };
-use trace::{Nanos, Pacing, PointInfo, RunFacts, Slo};
+use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -25,6 +27,7 @@ struct Tally<'a> {
     outcomes: OutcomeTally<'a>,
     tokens: TokenTally,
     pooling: PoolingTally,
+    lengths: LengthTally,
     latencies: LatencyPool,
     receipt: ReceiptTally,
     steady: SteadyPool,
@@ -43,12 +46,15 @@ struct SteadyPool {
 }
 
 /// The numbers of `point` over its measured `runs`.
-pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run]) -> PointSummary {
-    let slo = slo.filter(bounds_something);
+pub(crate) fn summarize_point(
+    point: &PointInfo,
+    objectives: Objectives<'_>,
+    runs: &[Run],
+) -> PointSummary {
     let mut tally = Tally::default();
     let measured: Vec<RunMetrics> = runs
         .iter()
-        .filter_map(|run| tally.add(point.pacing, slo.as_ref(), run))
+        .filter_map(|run| tally.add(point.pacing, objectives, run))
         .collect();
     let facts: Vec<&RunFacts> = runs.iter().filter_map(|run| run.facts).collect();
     let planned = runs
@@ -71,7 +77,12 @@ pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run])
         steady_state: tally.steady.finish(&measured),
         concurrency: concurrency(point.pacing, &measured),
         pooling: tally.pooling.finish(&measured),
-        goodput: slo.and_then(|_| Goodput::of(tally.good, &measured)),
+        goodput: objectives
+            .cover_all()
+            .then(|| Goodput::of(tally.good, &measured))
+            .flatten(),
+        prompt_lengths: tally.lengths.finish(),
+        classes: summarize_classes(point.pacing, objectives, runs, &measured),
         receipt: tally.receipt.finish(&facts),
         verdict: Verdict::of(Vec::new()),
         point: point.clone(),
@@ -90,7 +101,12 @@ pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run])
 
 impl<'a> Tally<'a> {
     /// Adds a run; `None` where it has no records.
-    fn add(&mut self, pacing: Pacing, slo: Option<&Slo>, run: &Run<'a>) -> Option<RunMetrics> {
+    fn add(
+        &mut self,
+        pacing: Pacing,
+        objectives: Objectives<'_>,
+        run: &Run<'a>,
+    ) -> Option<RunMetrics> {
         let mut metrics: Vec<Option<RequestMetrics>> = run
             .records
             .iter()
@@ -109,7 +125,9 @@ impl<'a> Tally<'a> {
             self.receipt.add(record);
             self.request_rates.extend(metrics.request_tokens_per_second);
             self.decode_rates.extend(metrics.decode_tokens_per_second);
-            self.good += u64::from(slo.is_some_and(|slo| meets(slo, metrics)));
+            self.lengths.add(record);
+            let slo = objectives.of(record.class);
+            self.good += u64::from(slo.is_some_and(|slo| meets(&slo, metrics)));
             if measured
                 .steady
                 .as_ref()
@@ -182,13 +200,22 @@ fn throughput(runs: &[RunMetrics], request_rates: &[f64], decode_rates: &[f64]) 
 
 fn concurrency(pacing: Pacing, runs: &[RunMetrics]) -> Concurrency {
     let mean = |values: Vec<f64>| MeanStd::of(&values).map(|described| described.mean);
-    let (asked, asked_rate) = match pacing {
+    let (asked, asked_arrival) = match pacing {
         Pacing::Burst { size } => (Some(size), None),
         Pacing::Closed { concurrency } => (Some(concurrency), None),
-        Pacing::Open { arrival, .. } => (None, Some(arrival.rate())),
+        Pacing::Open { arrival, .. } => (None, Some(arrival)),
     };
     let intervals: u64 = runs.iter().map(|run| run.issued - 1).sum();
     let seconds: f64 = runs.iter().map(|run| run.issued_seconds).sum();
+    let planned: f64 = runs.iter().map(|run| run.due_seconds).sum();
+    // Of a rate that changes only the plan knows the mean over the time that was measured.
+    let asked_rate = asked_arrival.map(|arrival| match arrival {
+        Arrival::Constant { rate } | Arrival::Poisson { rate } | Arrival::Gamma { rate, .. } => {
+            rate
+        }
+        _ if planned > 0.0 => intervals as f64 / planned,
+        changing => changing.rate(),
+    });
     Concurrency {
         asked,
         peak: runs.iter().map(|run| run.peak).max().unwrap_or(0),

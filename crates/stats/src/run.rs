@@ -53,6 +53,11 @@ pub(crate) struct RunMetrics {
 }
 
 impl RunMetrics {
+    /// The time of throughput; of a run without any answer, the whole run.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.span_seconds.unwrap_or(self.wall_seconds)
+    }
+
     /// Measures `records`, in the order of release and with their `metrics` beside them; `None`
     /// where there are none.
     pub(crate) fn of(

@@ -99,10 +99,12 @@ fn dues(config: &WorkloadConfig, seed: u64) -> Result<Vec<Nanos>, WorkloadError>
     if let (Pacing::Open { arrival, .. }, Some(after)) = (config.pacing, config.stop.deadline()) {
         let mut dues = due_times_before(after, REQUESTS_MAX + 1, arrival, seed)?;
         if matches!(config.stop, Stop::AllRequestsWithin { .. }) {
+            if config.requests == 0 {
+                return Err(WorkloadError::Requests);
+            }
             dues.truncate(config.requests);
         }
         return match dues.len() {
-            0 if config.requests == 0 => Err(WorkloadError::Requests),
             0 => Err(WorkloadError::NothingArrives {
                 rate: arrival.rate(),
                 after,

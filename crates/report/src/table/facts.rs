@@ -19,6 +19,7 @@ const COALESCED_SHARE: f64 = 0.01;
 pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     [
         ("tokens", tokens(point)),
+        ("prompt length", prompt_lengths(point)),
         ("throughput", throughput(point)),
         ("vectors", point.pooling.as_ref().and_then(pooled::vectors)),
         ("steady state", steady_state(point)),
@@ -71,6 +72,21 @@ fn tokens(point: &PointSummary) -> Option<String> {
         format!("; {} from its cache", plural(total, "prompt token"))
     });
     Some(format!("{} per request{source}{cached}", both.join(", ")))
+}
+
+fn prompt_lengths(point: &PointSummary) -> Option<String> {
+    let lengths = point.prompt_lengths.as_ref()?;
+    let off = &lengths.difference;
+    if lengths.exact_share >= 1.0 {
+        return Some("as planned in every request, by the server's count".to_owned());
+    }
+    Some(format!(
+        "{} as planned; the server counted {:+.2} tokens on average beside it, from {:+} to {:+}",
+        percent(lengths.exact_share),
+        off.mean,
+        off.min,
+        off.max
+    ))
 }
 
 fn throughput(point: &PointSummary) -> Option<String> {
