@@ -71,10 +71,15 @@ impl TrafficConfig {
             .into_iter()
             .map(|named| (named.info, named.class))
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        let template = counter.as_ref().map(|(name, counter)| {
-            let nothing = counter.prompt_tokens(&Prompt::user(""));
-            (name.clone(), nothing.ok())
-        });
+        let exact = classes.iter().any(TrafficClass::needs_tokenizer);
+        let template = match &counter {
+            None => None,
+            Some((name, counter)) => match counter.prompt_tokens(&Prompt::user("")) {
+                Ok(nothing) => Some((name.clone(), Some(nothing))),
+                Err(_) if !exact => Some((name.clone(), None)),
+                Err(why) => return Err(Failure::usage(format!("--tokenizer {name}: {why}"))),
+            },
+        };
         let is_mix = mix.is_some();
         let counter = counter.map(|(_, counter)| counter);
         let traffic = Traffic::new(args.seed, classes, mix, counter).map_err(Failure::usage)?;
@@ -101,7 +106,7 @@ impl TrafficConfig {
             Some((name, template)) if self.has_lengths() => match template {
                 None | Some(0) => format!(" by the tokenizer of {name}"),
                 Some(template) => format!(
-                    " by the tokenizer of {name}, {template} of which are the chat template's"
+                    " by the tokenizer of {name}, {template} of them for what every prompt needs"
                 ),
             },
             _ => String::new(),
