@@ -22,7 +22,7 @@ pub struct EmbeddingFile {
 /// The points of one length of texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddingSeries {
-    /// `200`, `short`, or with the texts in each request `200 × 8 texts`.
+    /// `200`, `short`, `128 tokens`, or with the texts in each request `200 × 8 texts`.
     pub length: String,
     /// Sorted by position; at least one.
     pub points: Vec<EmbeddingPoint>,
@@ -110,9 +110,15 @@ fn point(position: f64, place: &Place) -> Result<EmbeddingPoint, ReportError> {
     })
 }
 
-/// `batch_8_inputs_4_seq_200` to its axis, position and length.
+/// `batch_8_inputs_4_seq_200` or `batch_8_tok_128` to its axis, position and length.
 fn split(key: &str) -> Option<(Axis, f64, String)> {
-    let (load, length) = key.split_once("_seq_")?;
+    let (load, length) = match key.split_once("_seq_") {
+        Some((load, length)) => (load, length.to_owned()),
+        None => {
+            let (load, tokens) = key.split_once("_tok_")?;
+            (load, format!("{tokens} tokens"))
+        }
+    };
     let (kind, rest) = load.split_once('_')?;
     let axis = match kind {
         "batch" => Axis::BatchSize,
@@ -127,7 +133,7 @@ fn split(key: &str) -> Option<(Axis, f64, String)> {
     let position = position.parse().ok().filter(|x: &f64| x.is_finite())?;
     let length = match inputs {
         Some(inputs) => format!("{length} × {inputs} texts"),
-        None => length.to_owned(),
+        None => length,
     };
     Some((axis, position, length))
 }
@@ -196,6 +202,8 @@ mod tests {
         let (axis, position, length) = named("concurrency_4_inputs_8_seq_200");
         assert_eq!((axis, position), (Axis::Concurrency, 4.0));
         assert_eq!(length, "200 × 8 texts");
+        let (_, _, length) = named("batch_8_tok_128");
+        assert_eq!(length, "128 tokens");
         assert_eq!(split("batch_nan_seq_5"), None);
     }
 

@@ -4,6 +4,7 @@ mod arrivals;
 mod classes;
 mod embedding;
 mod load;
+mod texts;
 mod traffic;
 mod words;
 

@@ -198,7 +198,16 @@ pub(crate) fn text(
     name: &str,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<ModelText, Failure> {
-    let spec = if name.starts_with("random:") || Path::new(name).exists() {
+    let spec = text_spec(name, environment)?;
+    ModelText::open(&spec).map_err(Failure::usage)
+}
+
+/// Where its files are, fetched where they are the hub's.
+fn text_spec(
+    name: &str,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<ModelSpec, Failure> {
+    Ok(if name.starts_with("random:") || Path::new(name).exists() {
         ModelSpec::parse(name).map_err(Failure::usage)?
     } else {
         let files = resolve(
@@ -209,8 +218,15 @@ pub(crate) fn text(
         )?;
         let folder = files.first().and_then(|file| file.parent());
         ModelSpec::Path(folder.unwrap_or(Path::new(".")).to_owned())
-    };
-    ModelText::open(&spec).map_err(Failure::usage)
+    })
+}
+
+/// The same of a model that turns texts into vectors.
+pub(crate) fn encoder_text(
+    name: &str,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<ModelText, Failure> {
+    ModelText::open_encoder(&text_spec(name, environment)?).map_err(Failure::usage)
 }
 
 /// The folder that holds a hub model's files, fetched where they are not in the cache yet.

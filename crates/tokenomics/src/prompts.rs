@@ -36,16 +36,25 @@ pub(crate) fn rows(
     path: &Path,
     column: Option<&str>,
 ) -> Result<Arc<[DatasetRow]>, Failure> {
-    let in_file = |error| Failure::usage(format!("{flag} {}: {error}", path.display()));
-    let format = format(path).map_err(in_file)?;
-    let bytes = read(flag, path)?;
-    let rows = workload::parse_rows(&bytes, format, column).map_err(in_file)?;
+    let rows = texts(flag, path, column)?;
     let row = |user: Arc<str>| DatasetRow {
         system: None,
         turns: vec![DatasetTurn { user, answer: None }],
         max_tokens: None,
     };
     Ok(rows.into_iter().map(row).collect())
+}
+
+/// The texts of the file that `flag` names.
+pub(crate) fn texts(
+    flag: &str,
+    path: &Path,
+    column: Option<&str>,
+) -> Result<Vec<Arc<str>>, Failure> {
+    let in_file = |error| Failure::usage(format!("{flag} {}: {error}", path.display()));
+    let format = format(path).map_err(in_file)?;
+    let bytes = read(flag, path)?;
+    workload::parse_rows(&bytes, format, column).map_err(in_file)
 }
 
 fn format(path: &Path) -> Result<Format, workload::WorkloadError> {

@@ -41,6 +41,7 @@ pub mod prose;
 mod sampling;
 mod seed;
 mod sessions;
+mod text_source;
 mod texts;
 mod traces;
 mod traffic;
@@ -65,6 +66,7 @@ pub use plan::{REQUESTS_MAX, WorkloadConfig, build_plan};
 pub use sampling::PromptSource;
 pub use seed::seed_for;
 pub use sessions::{PrefixGroups, Session, SessionConfig, SessionTurn, TURNS_MAX, ThinkTime};
+pub use text_source::{TextSource, Texts};
 pub use texts::{TextLength, WORDS_MAX, text};
 pub use traces::{
     BlockCache, HashedPrompts, Trace, TraceFormat, TraceRow, detect_trace, parse_trace,

@@ -56,7 +56,7 @@ pub fn build_plan(
     check(config)?;
     let dues = dues(config, seed_for(config.seed, run))?;
     let positions = dealt..dealt.saturating_add(dues.len());
-    let mut requests = config.source.requests(positions, &dues, config.seed);
+    let mut requests = config.source.requests(positions, &dues, config.seed)?;
     for request in &mut requests {
         request.max_tokens = request.max_tokens.or(config.max_tokens);
     }

@@ -1,7 +1,6 @@
 //! Which prompts a run sends.
 
-use crate::texts::estimated_tokens;
-use crate::{TextLength, Trace, Traffic, WorkloadError, texts};
+use crate::{Texts, Trace, Traffic, WorkloadError};
 use std::ops::Range;
 use std::sync::Arc;
 use trace::{Nanos, PlannedRequest, Prompt};
@@ -14,15 +13,8 @@ use trace::{Nanos, PlannedRequest, Prompt};
 pub enum PromptSource {
     /// Chats, which are made when they are wanted: see [`Traffic`].
     Chat(Arc<Traffic>),
-    /// Texts to be turned into vectors or scores: card `n` holds the texts from `n · per_request` on.
-    Texts {
-        /// How long each is.
-        length: TextLength,
-        /// Texts in each request.
-        per_request: u32,
-        /// Whether they are compared with a query.
-        query: bool,
-    },
+    /// Texts to be turned into vectors or scores, which plans hold.
+    Texts(Texts),
 }
 
 impl PromptSource {
@@ -32,26 +24,10 @@ impl PromptSource {
         positions: Range<usize>,
         dues: &[Nanos],
         seed: u64,
-    ) -> Vec<PlannedRequest> {
+    ) -> Result<Vec<PlannedRequest>, WorkloadError> {
         match self {
-            Self::Chat(traffic) => traffic.requests(positions, dues),
-            Self::Texts {
-                length,
-                per_request,
-                query,
-            } => (0..)
-                .zip(positions)
-                .zip(dues)
-                .map(|((id, position), &due)| {
-                    let prompt =
-                        texts::request(*length, *per_request, *query, seed, position as u64);
-                    PlannedRequest {
-                        due,
-                        input_tokens: Some(estimated_tokens(&prompt)),
-                        ..PlannedRequest::new(id, prompt)
-                    }
-                })
-                .collect(),
+            Self::Chat(traffic) => Ok(traffic.requests(positions, dues)),
+            Self::Texts(texts) => texts.requests(positions, dues, seed),
         }
     }
 
@@ -59,7 +35,7 @@ impl PromptSource {
     pub fn prompt(&self, planned: &PlannedRequest) -> Result<Prompt, WorkloadError> {
         match self {
             Self::Chat(traffic) => traffic.prompt(planned),
-            Self::Texts { .. } => Ok(planned.prompt.clone()),
+            Self::Texts(_) => Ok(planned.prompt.clone()),
         }
     }
 
@@ -67,7 +43,7 @@ impl PromptSource {
     pub(crate) fn trace(&self) -> Option<&Trace> {
         match self {
             Self::Chat(traffic) => traffic.trace().map(|trace| &**trace),
-            Self::Texts { .. } => None,
+            Self::Texts(_) => None,
         }
     }
 
@@ -76,7 +52,7 @@ impl PromptSource {
     pub fn fingerprint(&self) -> Result<String, WorkloadError> {
         match self {
             Self::Chat(traffic) => traffic.fingerprint(),
-            Self::Texts { .. } => Ok(String::new()),
+            Self::Texts(_) => Ok(String::new()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where randomness comes from: one seed, cut into streams that never touch.
 
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
@@ -13,6 +14,13 @@ pub(crate) fn stream(seed: u64, stream: u64) -> ChaCha12Rng {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
+}
+
+/// The order in which the rows of a data set are dealt in lap `number` through it: stream `number` shuffles them.
+pub(crate) fn lap(rows: usize, seed: u64, number: u64) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
+    order.shuffle(&mut stream(seed, number));
+    order
 }
 
 /// The seed of what differs from run to run, above all the arrivals.

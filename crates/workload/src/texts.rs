@@ -5,7 +5,6 @@ use crate::{WorkloadError, prose};
 use rand::RngExt;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use trace::{PlannedTokens, Prompt};
 
 /// The most words of a text: no embedding model reads as many.
@@ -100,25 +99,6 @@ pub fn text(length: TextLength, seed: u64, number: u64) -> String {
         }
     }
     out
-}
-
-/// A request with `count` texts, the numbers from `first` on, and with a query where one is asked for.
-pub(crate) fn request(
-    length: TextLength,
-    count: u32,
-    has_query: bool,
-    seed: u64,
-    number: u64,
-) -> Prompt {
-    let first = number * u64::from(count);
-    let texts: Vec<Arc<str>> = (first..first + u64::from(count))
-        .map(|number| text(length, seed, number).into())
-        .collect();
-    Prompt::Texts {
-        // Its stream is the texts' of another seed.
-        query: has_query.then(|| text(TextLength::Short, seed ^ 1, number).into()),
-        texts: texts.into(),
-    }
 }
 
 /// About how many tokens a request has, by its words.

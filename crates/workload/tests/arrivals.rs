@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use trace::{Arrival, Gaps, Nanos, Pacing, Plan, RunId, Stop};
 use workload::{
-    PromptSource, TextLength, WorkloadConfig, WorkloadError, build_plan, due_times,
+    PromptSource, TextLength, TextSource, Texts, WorkloadConfig, WorkloadError, build_plan, due_times,
     expected_arrivals,
 };
 
@@ -173,11 +173,9 @@ fn bursts_come_on_time_and_at_once() {
 
 fn plan_until(arrival: Arrival, end: Nanos, seed: u64) -> Result<Plan, WorkloadError> {
     let config = WorkloadConfig {
-        source: PromptSource::Texts {
-            length: TextLength::Words(1),
-            per_request: 1,
-            query: false,
-        },
+        source: PromptSource::Texts(
+            Texts::new(TextSource::Length(TextLength::Words(1)), 1, false, None).unwrap(),
+        ),
         pacing: Pacing::Open {
             arrival,
             max_concurrency: None,

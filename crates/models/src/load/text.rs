@@ -40,6 +40,19 @@ impl ModelText {
         }
     }
 
+    /// The same of a model that turns texts into vectors: with the tokens that its file says come around a text.
+    pub fn open_encoder(spec: &ModelSpec) -> Result<Self, ModelsError> {
+        match spec {
+            ModelSpec::Path(path) if path.extension().is_some_and(|name| name == "json") => {
+                Self::of_encoder(Tokenizer::from_file(path)?)
+            }
+            ModelSpec::Path(path) if path.is_dir() && has_tokenizer(path) => {
+                Self::of_encoder(tokenizer_of(path)?)
+            }
+            _ => Self::open(spec),
+        }
+    }
+
     /// Bytes, and the template of the random models.
     pub(super) fn of_random(eos: Vec<u32>) -> Self {
         Self {

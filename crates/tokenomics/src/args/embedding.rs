@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, OutputFormat, RecordsFormat};
+use super::{ArrivalArgs, OutputFormat, RecordsFormat, TextArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use openai::VectorEncoding;
 use std::path::PathBuf;
@@ -96,20 +96,8 @@ pub(crate) struct EmbeddingArgs {
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Load")]
     pub(crate) warmup_runs: u32,
 
-    /// How long texts are: short (5 to 15 words), medium (20 to 50), long (100 to 300), mixed, or numbers of words
-    #[arg(
-        long,
-        value_name = "LENGTH,…",
-        default_value = "short,medium,long",
-        help_heading = "Texts"
-    )]
-    pub(crate) sequence_lengths: String,
-    /// Texts in each request
-    #[arg(long, value_name = "N,…", default_value = "1", help_heading = "Texts")]
-    pub(crate) inputs_per_request: String,
-    /// Seed of texts and arrivals
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Texts")]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) texts: TextArgs,
 
     /// How vectors come back
     #[arg(
@@ -213,6 +201,8 @@ Examples:
       Bursts of 1 to 512 requests with one text of 200 words each
   tokenomics embedding --api-base http://localhost:8000/v1 --max-concurrency 4 --inputs-per-request 1,8,32
       What it is worth to send several texts in one request
+  tokenomics embedding --api-base http://localhost:8000/v1 --tokenizer MODEL --input-tokens 16,128,512
+      Texts of exactly so many tokens
   tokenomics embedding --api-base http://localhost:8000/v1 --endpoint /rerank --inputs-per-request 20
       A query and 20 documents in each request
 

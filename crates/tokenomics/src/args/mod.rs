@@ -10,6 +10,7 @@ mod mock;
 mod report;
 mod scenario;
 mod scheduler;
+mod texts;
 mod workload;
 
 pub(crate) use chat::{ChatArgs, RecordsFormat};
@@ -22,6 +23,7 @@ pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
 pub(crate) use scenario::{ScenarioPhase, with_scenario};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
+pub(crate) use texts::TextArgs;
 pub(crate) use workload::{ArrivalArgs, DatasetKey, WorkloadArgs};
 
 use clap::{Parser, Subcommand};

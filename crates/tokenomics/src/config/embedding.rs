@@ -7,13 +7,14 @@ use super::{
 use crate::args::EmbeddingArgs;
 use crate::builtin::BuiltIn;
 use crate::config::arrivals::named_arrivals;
-use crate::config::load::list;
+use crate::config::texts::TextConfig;
 use crate::failure::Failure;
 use ::load::{Deadlines, Target, TlsOptions};
 use openai::{PoolingTask, VectorEncoding};
+use std::sync::Arc;
 use std::time::Duration;
 use trace::{Pacing, PointInfo};
-use workload::{PromptSource, TextLength};
+use workload::{PromptSource, Texts};
 
 /// An embedding benchmark, resolved.
 pub(crate) struct EmbeddingConfig {
@@ -28,6 +29,7 @@ pub(crate) struct EmbeddingConfig {
     pub(crate) load: Load,
     /// The texts of each point, in the same order.
     pub(crate) sources: Vec<PromptSource>,
+    pub(crate) texts: TextConfig,
     pub(crate) encoding: VectorEncoding,
     pub(crate) dimensions: Option<u32>,
     pub(crate) extra_body: serde_json::Map<String, serde_json::Value>,
@@ -71,7 +73,8 @@ impl EmbeddingConfig {
         if args.dimensions == Some(0) {
             return Err(Failure::usage("--dimensions must be at least 1, got 0"));
         }
-        let (load, sources) = points(&args, task)?;
+        let texts = TextConfig::resolve(&args.texts, task, target.is_some(), environment)?;
+        let (load, sources) = points(&args, &texts, task)?;
         Ok(EmbeddingConfig {
             api_key: api_key(
                 args.api_key.as_deref(),
@@ -83,6 +86,7 @@ impl EmbeddingConfig {
             tls: tls(args.ca_cert.as_deref())?,
             load,
             sources,
+            texts,
             encoding: args.encoding_format.into(),
             dimensions: args.dimensions,
             extra_body: extra_body(args.extra_body.as_deref())?,
@@ -103,8 +107,13 @@ impl EmbeddingConfig {
     }
 }
 
-/// A point for each length, number of texts and load, in the names of the first result files: `batch_8_seq_200`.
-fn points(args: &EmbeddingArgs, task: PoolingTask) -> Result<(Load, Vec<PromptSource>), Failure> {
+/// A point for each length, number of texts and load, in the names of the first result files: `batch_8_seq_200`,
+/// and beside it `batch_8_tok_128` and `batch_8_seq_dataset`.
+fn points(
+    args: &EmbeddingArgs,
+    texts: &TextConfig,
+    task: PoolingTask,
+) -> Result<(Load, Vec<PromptSource>), Failure> {
     let mut load = Load::resolve(&TypedLoad {
         batch_sizes: args.batch_sizes.as_deref(),
         batch_sizes_default: "1,2,4,8,16",
@@ -120,13 +129,16 @@ fn points(args: &EmbeddingArgs, task: PoolingTask) -> Result<(Load, Vec<PromptSo
         duration: args.duration,
         num_runs: args.num_runs,
         warmup_runs: args.warmup_runs,
-        seed: args.seed,
+        seed: args.texts.seed,
     })?;
-    let counts = list("--inputs-per-request", &args.inputs_per_request)?;
     let loads = std::mem::take(&mut load.points);
     let mut sources = Vec::new();
-    for length in lengths(&args.sequence_lengths)? {
-        for &per_request in &counts {
+    let tokenizer = texts.tokenizer.as_ref();
+    for (kind, source) in &texts.kinds {
+        for &per_request in &texts.per_request {
+            let counter = tokenizer.map(|by| Arc::clone(&by.counter));
+            let source = Texts::new(source.clone(), per_request, task.has_query(), counter);
+            let source = PromptSource::Texts(source.map_err(Failure::usage)?);
             for point in &loads {
                 let name = match point.info.pacing {
                     Pacing::Burst { .. } => "batch",
@@ -138,7 +150,7 @@ fn points(args: &EmbeddingArgs, task: PoolingTask) -> Result<(Load, Vec<PromptSo
                 } else {
                     format!("_inputs_{per_request}")
                 };
-                let key = format!("{name}_{}{inputs}_seq_{length}", point.info.key);
+                let key = format!("{name}_{}{inputs}_{kind}", point.info.key);
                 load.points.push(Point {
                     info: PointInfo {
                         key,
@@ -146,31 +158,11 @@ fn points(args: &EmbeddingArgs, task: PoolingTask) -> Result<(Load, Vec<PromptSo
                     },
                     ..*point
                 });
-                sources.push(PromptSource::Texts {
-                    length,
-                    per_request,
-                    query: task.has_query(),
-                });
+                sources.push(source.clone());
             }
         }
     }
     Ok((load, sources))
-}
-
-fn lengths(text: &str) -> Result<Vec<TextLength>, Failure> {
-    let mut lengths = Vec::new();
-    for item in text.split(',').map(str::trim) {
-        let length: TextLength = item
-            .parse()
-            .map_err(|error| Failure::usage(format!("--sequence-lengths: {error}")))?;
-        if lengths.contains(&length) {
-            return Err(Failure::usage(format!(
-                "--sequence-lengths names {item} twice"
-            )));
-        }
-        lengths.push(length);
-    }
-    Ok(lengths)
 }
 
 fn deadlines(args: &EmbeddingArgs) -> Result<Deadlines, Failure> {

@@ -133,6 +133,7 @@ fn dry_run(config: &EmbeddingConfig, planned: &[PlannedRun]) -> Result<Exit, Fai
     let mut lines = vec![
         format!("Server:    {server}"),
         format!("Model:     {model}"),
+        format!("Texts:     {}", config.texts.words()),
         format!("Vectors:   as {}", config.encoding.name()),
         format!("Warm-up:   {} runs of each point", config.load.warmup_runs),
     ];

@@ -106,6 +106,8 @@ pub(crate) fn embedding_metadata(
         ("api_base", json!(server.target.url())),
         ("built_in_server", json!(server.built_in.is_some())),
         ("endpoint", json!(config.task.path())),
+        ("dataset_path", config.texts.dataset_value()),
+        ("tokenizer", config.texts.tokenizer_value()),
         ("description", json!(config.description)),
         ("points", json!(points)),
         ("num_runs", json!(load.runs)),

@@ -1,8 +1,7 @@
 //! Which card each request takes.
 
 use super::{ChatSource, Traffic, exactly};
-use crate::seed::{purpose_seed, stream};
-use rand::seq::SliceRandom;
+use crate::seed::{self, purpose_seed, stream};
 use std::collections::HashMap;
 use trace::{Nanos, PlannedRequest, Prompt};
 
@@ -68,15 +67,13 @@ impl<'a> Deck<'a> {
         request
     }
 
-    /// Lap `n` through the rows is shuffled with stream `n`.
     fn shuffled(&mut self, place: usize, rows: usize, position: u64) -> u64 {
         let (lap, place_in_lap) = (position / rows as u64, position % rows as u64);
         let seed = self.traffic.seed;
-        let order = self.orders.entry((place, lap)).or_insert_with(|| {
-            let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
-            order.shuffle(&mut stream(seed, lap));
-            order
-        });
+        let order = self
+            .orders
+            .entry((place, lap))
+            .or_insert_with(|| seed::lap(rows, seed, lap));
         order[row(place_in_lap)].into()
     }
 }
