@@ -95,6 +95,7 @@ impl Run {
                 interrupted: self.span.interrupted,
                 stamps: self.stamps,
                 instrument: Instrument::default(),
+                asked_again: None,
             }],
             records: self.records.clone(),
         }

@@ -26,10 +26,35 @@ pub async fn get<C: Connector>(
     headers: HeaderMap,
     within: Duration,
 ) -> Result<Answer, String> {
+    let mut request = request_head("GET", path, &headers);
+    request.extend_from_slice(b"\r\n");
+    ask(connector, request, within).await
+}
+
+/// The same with a JSON body, on a connection of its own.
+///
+/// # Errors
+/// As [`get`].
+pub async fn post<C: Connector>(
+    connector: &C,
+    path: &str,
+    headers: HeaderMap,
+    body: &[u8],
+    within: Duration,
+) -> Result<Answer, String> {
+    let mut request = request_head("POST", path, &headers);
+    request.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    request.extend_from_slice(body);
+    ask(connector, request, within).await
+}
+
+async fn ask<C: Connector>(
+    connector: &C,
+    request: Vec<u8>,
+    within: Duration,
+) -> Result<Answer, String> {
     let asking = async {
         let mut channel = Channel::open(connector).await?;
-        let mut request = request_head("GET", path, &headers);
-        request.extend_from_slice(b"\r\n");
         channel.send(&request).await.map_err(ChannelError::words)?;
         let mut body = Vec::new();
         loop {

@@ -37,7 +37,7 @@ pub use clock::Clock;
 pub use connector::{ClockStamped, Connector, TcpConnector, TcpIo};
 pub use deadline::Deadlines;
 pub use error::LoadError;
-pub use get::{Answer, get};
+pub use get::{Answer, get, post};
 pub use headers::request_headers;
 pub use http::HeaderMap;
 pub use limits::{allow_as_many_as, allow_connections, leave_time_to_receiving};

@@ -72,6 +72,12 @@ fn point(point: &PointSummary) -> Value {
         value["vectors"] = json!({
             "dimensions": pooling.dimensions,
             "decoding_ms": pooling.decoding.as_ref().map(distribution),
+            "asked_again": pooling.asked_again.map(|again| json!({
+                "equal": again.differing == 0,
+                "differing": again.differing,
+                "difference_max": again.difference_max,
+                "cosine_distance": again.cosine_distance,
+            })),
         });
     }
     value

@@ -45,10 +45,11 @@ struct SteadyPool {
     e2e: Vec<f64>,
 }
 
-/// The numbers of `point` over its measured `runs`.
+/// The numbers of `point` over its measured `runs`; `asks_vectors` where its requests asked for vectors or scores.
 pub(crate) fn summarize_point(
     point: &PointInfo,
     objectives: Objectives<'_>,
+    asks_vectors: bool,
     runs: &[Run],
 ) -> PointSummary {
     let mut tally = Tally::default();
@@ -76,7 +77,7 @@ pub(crate) fn summarize_point(
         latency,
         steady_state: tally.steady.finish(&measured),
         concurrency: concurrency(point.pacing, &measured),
-        pooling: tally.pooling.finish(&measured),
+        pooling: tally.pooling.finish(&measured, &facts, asks_vectors),
         goodput: objectives
             .cover_all()
             .then(|| Goodput::of(tally.good, &measured))

@@ -2,7 +2,7 @@
 
 use crate::run::RunMetrics;
 use crate::{Distribution, MeanStd, Pooling, RequestMetrics, TokenSource};
-use trace::Nanos;
+use trace::{AskedAgain, Nanos, RunFacts};
 
 /// Counts of complete requests that answered with vectors or scores.
 #[derive(Default)]
@@ -36,9 +36,15 @@ impl PoolingTally {
         self.source = self.source.max(Some(metrics.input_source));
     }
 
-    /// The numbers over all runs; `None` where no request was answered so.
-    pub(crate) fn finish(self, runs: &[RunMetrics]) -> Option<Pooling> {
-        let source = self.source?;
+    /// The numbers over all runs; `None` where no request was answered so, and none `asked` to be.
+    pub(crate) fn finish(
+        self,
+        runs: &[RunMetrics],
+        facts: &[&RunFacts],
+        asked: bool,
+    ) -> Option<Pooling> {
+        let source = self.source.or(asked.then_some(TokenSource::None))?;
+        let again = facts.iter().filter_map(|facts| facts.asked_again);
         let over = |value: fn(&RunMetrics) -> Option<f64>| {
             MeanStd::of(&runs.iter().filter_map(value).collect::<Vec<_>>())
         };
@@ -52,6 +58,7 @@ impl PoolingTally {
             request_tokens_per_second: MeanStd::of(&self.tokens_per_request_second),
             dimensions: self.dimensions,
             decoding: Distribution::of(self.decoding),
+            asked_again: again.max_by(AskedAgain::by_distance),
         })
     }
 }

@@ -213,6 +213,9 @@ pub struct Pooling {
     pub dimensions: Vec<u32>,
     /// The client's own work to decode an answer, in milliseconds: in no latency.
     pub decoding: Option<Distribution>,
+    /// Two vectors of one text, asked for after the runs; of several comparisons the worst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_again: Option<trace::AskedAgain>,
 }
 
 /// Where token counts came from.

@@ -67,6 +67,62 @@ pub struct RunFacts {
     pub stamps: StampSource,
     /// How the client itself fared.
     pub instrument: Instrument,
+    /// What came of asking for the vector of one text twice, after the last run of a point of vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_again: Option<AskedAgain>,
+}
+
+/// Two vectors of the same text, asked for one after the other, outside of every run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedAgain {
+    /// Numbers at the same place that are not the same.
+    pub differing: u32,
+    /// Numbers in each vector.
+    pub dimensions: u32,
+    /// The largest difference between two of them.
+    pub difference_max: f32,
+    /// 1 − the cosine of the angle between the vectors.
+    pub cosine_distance: f32,
+}
+
+impl AskedAgain {
+    /// Compares two vectors; `None` where they have no number, or not as many as each other.
+    pub fn of(first: &[f32], second: &[f32]) -> Option<Self> {
+        if first.is_empty() || first.len() != second.len() {
+            return None;
+        }
+        let pairs = || first.iter().zip(second);
+        let sum = |of: fn(f64, f64) -> f64| -> f64 {
+            let pairs = pairs().map(|(a, b)| of(f64::from(*a), f64::from(*b)));
+            pairs.sum()
+        };
+        let differing = pairs().filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+        let lengths = (sum(|a, _| a * a) * sum(|_, b| b * b)).sqrt();
+        let cosine = if differing == 0 {
+            // Also of vectors of zeros, which have no angle.
+            1.0
+        } else {
+            sum(|a, b| a * b) / lengths.max(f64::MIN_POSITIVE)
+        };
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "seven digits of a difference are enough"
+        )]
+        let cosine_distance = (1.0 - cosine).max(0.0) as f32;
+        Some(Self {
+            differing: u32::try_from(differing).unwrap_or(u32::MAX),
+            dimensions: u32::try_from(first.len()).unwrap_or(u32::MAX),
+            difference_max: pairs().fold(0.0, |most, (a, b)| (a - b).abs().max(most)),
+            cosine_distance,
+        })
+    }
+
+    /// The nearer first.
+    pub fn by_distance(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |again: &Self| (again.cosine_distance, again.difference_max);
+        let ((here, step), (there, other_step)) = (key(self), key(other));
+        here.total_cmp(&there).then(step.total_cmp(&other_step))
+    }
 }
 
 /// Who took the arrival stamps.
@@ -117,4 +173,26 @@ pub struct SavedRun {
     pub facts: Vec<RunFacts>,
     /// What came back.
     pub records: Vec<Record>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AskedAgain;
+
+    #[test]
+    fn two_vectors_of_a_text_are_compared_by_number_and_by_angle() {
+        let same = AskedAgain::of(&[0.6, 0.8], &[0.6, 0.8]).unwrap();
+        assert_eq!((same.differing, same.dimensions), (0, 2));
+        assert!(same.difference_max == 0.0 && same.cosine_distance == 0.0);
+        let turned = AskedAgain::of(&[1.0, 0.0], &[0.0, 1.0]).unwrap();
+        assert_eq!(turned.differing, 2);
+        assert!((turned.difference_max - 1.0).abs() < 1e-6);
+        assert!((turned.cosine_distance - 1.0).abs() < 1e-6);
+        let opposite = AskedAgain::of(&[1.0, 0.0], &[-1.0, 0.0]).unwrap();
+        assert!((opposite.cosine_distance - 2.0).abs() < 1e-6);
+        let nothing = AskedAgain::of(&[0.0, 0.0], &[0.0, 0.0]).unwrap();
+        assert!(nothing.cosine_distance == 0.0);
+        assert_eq!(AskedAgain::of(&[1.0], &[1.0, 0.0]), None);
+        assert_eq!(AskedAgain::of(&[], &[]), None);
+    }
 }

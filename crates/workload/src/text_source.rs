@@ -97,12 +97,7 @@ impl Texts {
         })
     }
 
-    fn text(
-        &self,
-        number: u64,
-        seed: u64,
-        orders: &mut Orders,
-    ) -> Result<Arc<str>, WorkloadError> {
+    fn text(&self, number: u64, seed: u64, orders: &mut Orders) -> Result<Arc<str>, WorkloadError> {
         match (&self.source, &self.tokenizer) {
             (TextSource::Length(length), _) => Ok(text(*length, seed, number).into()),
             (TextSource::Rows(rows), _) => {

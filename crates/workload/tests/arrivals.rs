@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use trace::{Arrival, Gaps, Nanos, Pacing, Plan, RunId, Stop};
 use workload::{
-    PromptSource, TextLength, TextSource, Texts, WorkloadConfig, WorkloadError, build_plan, due_times,
-    expected_arrivals,
+    PromptSource, TextLength, TextSource, Texts, WorkloadConfig, WorkloadError, build_plan,
+    due_times, expected_arrivals,
 };
 
 const SECOND: Nanos = Nanos(1_000_000_000);

@@ -22,6 +22,10 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
         ("prompt length", prompt_lengths(point)),
         ("throughput", throughput(point)),
         ("vectors", point.pooling.as_ref().and_then(pooled::vectors)),
+        (
+            "again",
+            point.pooling.as_ref().and_then(pooled::asked_again),
+        ),
         ("steady state", steady_state(point)),
         ("in flight", in_flight(point)),
         ("goodput", goodput(point)),

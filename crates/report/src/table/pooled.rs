@@ -111,3 +111,15 @@ pub(super) fn vectors(pooling: &Pooling) -> Option<String> {
         significant(decoding.p50.value)
     ))
 }
+
+/// Two vectors of one text.
+pub(super) fn asked_again(pooling: &Pooling) -> Option<String> {
+    let again = pooling.asked_again?;
+    if again.differing == 0 {
+        return Some("one text, asked twice: equal vectors".to_owned());
+    }
+    Some(format!(
+        "one text, asked twice: {} of {} numbers differ, by up to {:.1e}; cosine distance {:.1e}",
+        again.differing, again.dimensions, again.difference_max, again.cosine_distance
+    ))
+}

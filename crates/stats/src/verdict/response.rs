@@ -35,6 +35,10 @@ const COMB_MEDIAN_GAP_MS_MAX: f64 = 20.0;
 /// A server that adds a token or two of its own has another template, and no other load.
 const LENGTH_ERROR_MAX: f64 = 0.01;
 
+/// Another batch adds numbers in another order: in 16 bits that turns a vector by some 1e-5. A hundred
+/// times that is another vector.
+const COSINE_DISTANCE_MAX: f32 = 1e-3;
+
 impl Evidence<'_> {
     pub(super) fn judge_responses(&self) -> Vec<(Grade, &'static str, String)> {
         [
@@ -47,6 +51,7 @@ impl Evidence<'_> {
             self.cache_hits(),
             self.drifted(),
             self.vector_sizes(),
+            self.other_vectors(),
             self.estimated_input(),
             self.other_lengths(),
         ]
@@ -152,6 +157,23 @@ impl Evidence<'_> {
                 "Vectors of {} numbers came back where one model gives one size; check what \
                  answers behind this address.",
                 sizes.join(" and ")
+            ),
+        )
+    }
+
+    /// A text has one vector.
+    fn other_vectors(&self) -> Finding {
+        let again = self.summary.pooling.as_ref()?.asked_again?;
+        if again.cosine_distance <= COSINE_DISTANCE_MAX {
+            return None;
+        }
+        suspect(
+            "vectors_differ",
+            format!(
+                "The same text, asked for twice after the runs, had two vectors with a cosine distance of {:.2e} \
+                 (limit {COSINE_DISTANCE_MAX:e}), with differences of up to {:.2e}; check whether several models \
+                 answer behind this address.",
+                again.cosine_distance, again.difference_max
             ),
         )
     }

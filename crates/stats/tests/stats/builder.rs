@@ -116,6 +116,7 @@ impl Setting {
             interrupted: false,
             stamps: StampSource::Kernel,
             instrument: Instrument::default(),
+            asked_again: None,
         };
         Self {
             header,

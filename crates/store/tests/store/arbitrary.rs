@@ -56,6 +56,7 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             cpu: Some(Nanos(5)),
             ..Instrument::default()
         },
+        asked_again: trace::AskedAgain::of(&[0.5, 0.25], &[0.5, 0.75]),
     }
 }
 

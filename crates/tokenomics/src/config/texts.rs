@@ -91,9 +91,10 @@ impl TextConfig {
 
     /// The tokenizer, for the result file.
     pub(crate) fn tokenizer_value(&self) -> Value {
-        self.tokenizer
-            .as_ref()
-            .map_or(Value::Null, |by| json!({ "name": by.name, "end_tokens": by.ends }))
+        self.tokenizer.as_ref().map_or(
+            Value::Null,
+            |by| json!({ "name": by.name, "end_tokens": by.ends }),
+        )
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::args::{EmbeddingArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::{EmbeddingConfig, Point, secrets};
+use crate::experiment::again::AskAgain;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::embedding_metadata;
 use crate::experiment::plans::{PlannedRun, embedding_hash, embedding_plans};
-use crate::experiment::runs::{conclude, connections, point_name, run_all};
+use crate::experiment::runs::{conclude, connections, point_name, run_all_and_ask};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
@@ -84,13 +85,46 @@ async fn measure(
     let recorder = Recorder::new(header, sink)?;
     let built_in = server.built_in.take();
     let url = server.target.url();
+    let again = ask_again(config, &server)?;
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
-    let end = run_all(&client, &url, planned, &recorder, &progress, interruption).await?;
+    let end = run_all_and_ask(
+        &client,
+        &url,
+        planned,
+        &recorder,
+        &progress,
+        interruption,
+        Some(&again),
+    )
+    .await?;
     drop((client, built_in));
     progress.finish();
     let summary = recorder.with(stats::summarize);
     conclude(&config.output, &paths, &recorder, &summary, end)
+}
+
+fn template(config: &EmbeddingConfig, server: &Server) -> PoolingTemplate {
+    PoolingTemplate::new(&PoolingOptions {
+        task: config.task,
+        model: server.model.clone(),
+        encoding: config.encoding,
+        dimensions: config.dimensions,
+        extra_body: config.extra_body.clone(),
+    })
+}
+
+/// On connections of its own: those of the runs stay as the runs left them.
+fn ask_again(config: &EmbeddingConfig, server: &Server) -> Result<AskAgain, Failure> {
+    let connect = config.deadlines.connect;
+    let connector = TcpConnector::probe(&server.target, &config.tls, connect);
+    Ok(AskAgain {
+        connector: connector.map_err(Failure::failed)?,
+        path: format!("{}{}", server.target.base_path, config.task.path()),
+        headers: server.headers.clone(),
+        template: template(config, server),
+        within: config.deadlines.total,
+    })
 }
 
 fn client(
@@ -99,13 +133,7 @@ fn client(
     invocation: u64,
     recorder: Recorder,
 ) -> Result<Client<TcpConnector>, Failure> {
-    let template = PoolingTemplate::new(&PoolingOptions {
-        task: config.task,
-        model: server.model,
-        encoding: config.encoding,
-        dimensions: config.dimensions,
-        extra_body: config.extra_body.clone(),
-    });
+    let template = template(config, &server);
     let options = ClientOptions {
         path: format!("{}{}", server.target.base_path, config.task.path()),
         headers: server.headers,

@@ -1,5 +1,6 @@
 //! What is measured: each experiment is the whole way from its arguments to its exit code.
 
+mod again;
 mod ask;
 mod chat;
 mod embedding;

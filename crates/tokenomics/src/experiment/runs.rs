@@ -2,6 +2,7 @@
 
 use crate::args::OutputFormat;
 use crate::config::{OutputConfig, Point};
+use crate::experiment::again::AskAgain;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::plans::PlannedRun;
 use crate::failure::{Exit, Failure};
@@ -9,7 +10,7 @@ use crate::output::{self, Paths, Progress, Recorder, say};
 use load::{Client, TcpConnector, Watch};
 use stats::{Grade, Summary};
 use std::sync::atomic::Ordering;
-use trace::{Pacing, Plan, PointInfo, RunFacts, RunId};
+use trace::{AskedAgain, Pacing, Plan, PointInfo, RunFacts, RunId};
 
 /// The most connections that a point wants at once.
 pub(crate) fn connections(points: &[Point]) -> u64 {
@@ -42,6 +43,19 @@ pub(crate) async fn run_all(
     progress: &Progress,
     interruption: Interruption,
 ) -> Result<End, Failure> {
+    run_all_and_ask(client, url, planned, recorder, progress, interruption, None).await
+}
+
+/// The same, and asks for a text twice after the last run of each point.
+pub(crate) async fn run_all_and_ask(
+    client: &Client<TcpConnector>,
+    url: &str,
+    planned: Vec<PlannedRun>,
+    recorder: &Recorder,
+    progress: &Progress,
+    interruption: Interruption,
+    again: Option<&AskAgain>,
+) -> Result<End, Failure> {
     let mut next_id = 0;
     let mut runs = planned.into_iter().peekable();
     while let Some(PlannedRun { run, plan }) = runs.next() {
@@ -63,6 +77,13 @@ pub(crate) async fn run_all(
             .await
             .map_err(Failure::failed)?;
         next_id += span.planned.max(plan.requests.len() as u64);
+        let instrument = watch.finish(span.pacer_late);
+        let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
+        let undisturbed = !run.warmup && !span.interrupted && !span.lost;
+        let asked_again = match again.filter(|_| point_is_over && undisturbed) {
+            Some(again) => ask_again(again, &plan).await,
+            None => None,
+        };
         recorder.facts(RunFacts {
             run,
             start: span.start,
@@ -70,10 +91,10 @@ pub(crate) async fn run_all(
             planned: span.planned,
             interrupted: span.interrupted,
             stamps: client.stamp_source(),
-            instrument: watch.finish(span.pacer_late),
+            instrument,
+            asked_again,
         });
         progress.end_run();
-        let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
         if point_is_over || span.interrupted || span.lost {
             show_point(recorder, progress, run);
         }
@@ -93,6 +114,16 @@ pub(crate) async fn run_all(
         }
     }
     Ok(End::Whole)
+}
+
+/// Says what went wrong and goes on: a comparison that is missing spoils no number.
+async fn ask_again(again: &AskAgain, plan: &Plan) -> Option<AskedAgain> {
+    again.ask(plan).await.unwrap_or_else(|why| {
+        say(&format!(
+            "No vector was compared with a second one of its text: {why}."
+        ));
+        None
+    })
 }
 
 /// How many connections are opened ahead of a run.

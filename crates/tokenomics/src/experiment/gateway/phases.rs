@@ -196,6 +196,7 @@ impl Bench<'_> {
             interrupted: span.interrupted,
             stamps: client.stamp_source(),
             instrument: watch.finish(span.pacer_late),
+            asked_again: None,
         };
         self.next_id += plan.requests.len() as u64;
         if !run.warmup {
@@ -262,6 +263,7 @@ impl Bench<'_> {
                 interrupted: false,
                 stamps: self.sides.client(arm.side(), kind).stamp_source(),
                 instrument: instrument.clone(),
+                asked_again: None,
             });
         }
         Ok(())

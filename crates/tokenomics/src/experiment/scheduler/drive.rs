@@ -76,6 +76,7 @@ impl<M: Model> Driver<M> {
                 interrupted: (asked.stopped)(),
                 stamps: StampSource::User,
                 instrument: own(&watch.finish(Vec::new())),
+                asked_again: None,
             },
             records: run.records,
         })
