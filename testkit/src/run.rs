@@ -3,7 +3,10 @@
 use load::{
     Client, ClientOptions, Clock, Connector, Deadlines, HeaderMap, PromptMaker, RunSpan, Template,
 };
-use openai::{Endpoint, RequestOptions, RequestTemplate};
+use openai::{
+    Endpoint, PoolingOptions, PoolingTask, PoolingTemplate, RequestOptions, RequestTemplate,
+    VectorEncoding,
+};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -25,6 +28,8 @@ pub struct Setup {
     pub clock: Clock,
     /// Whether streams are asked for.
     pub stream: bool,
+    /// Whether vectors are asked for, and no text.
+    pub vectors: bool,
     /// How long each part of a request may take.
     pub deadlines: Deadlines,
     /// Sent with every request.
@@ -43,6 +48,7 @@ impl Setup {
         Setup {
             clock,
             stream: true,
+            vectors: false,
             deadlines: Deadlines {
                 connect: A_MINUTE,
                 first_token: A_MINUTE,
@@ -162,7 +168,35 @@ async fn run_all<C: Connector + 'static>(
 
 /// The client's options as [`run_plan`] has them.
 pub fn client_options(setup: &Setup) -> ClientOptions {
-    let template = RequestTemplate::new(&RequestOptions {
+    let template = if setup.vectors {
+        Template::Pooling(PoolingTemplate::new(&PoolingOptions {
+            task: PoolingTask::Embed,
+            model: "m".to_owned(),
+            encoding: VectorEncoding::Float,
+            dimensions: None,
+            extra_body: serde_json::Map::new(),
+        }))
+    } else {
+        Template::Generation(generation(setup))
+    };
+    ClientOptions {
+        path: if setup.vectors {
+            "/v1/embeddings"
+        } else {
+            "/v1/chat/completions"
+        }
+        .to_owned(),
+        headers: setup.headers.clone(),
+        template,
+        prompts: setup.prompts.clone(),
+        deadlines: setup.deadlines,
+        clock: setup.clock,
+        invocation: INVOCATION,
+    }
+}
+
+fn generation(setup: &Setup) -> RequestTemplate {
+    RequestTemplate::new(&RequestOptions {
         endpoint: Endpoint::ChatCompletions,
         model: "m".to_owned(),
         stream: setup.stream,
@@ -171,14 +205,5 @@ pub fn client_options(setup: &Setup) -> ClientOptions {
         ignore_eos: false,
         seed: None,
         extra_body: serde_json::Map::new(),
-    });
-    ClientOptions {
-        path: "/v1/chat/completions".to_owned(),
-        headers: setup.headers.clone(),
-        template: Template::Generation(template),
-        prompts: setup.prompts.clone(),
-        deadlines: setup.deadlines,
-        clock: setup.clock,
-        invocation: INVOCATION,
-    }
+    })
 }

@@ -5,6 +5,7 @@ mod deadlines;
 mod ending;
 mod exact;
 mod pacing;
+mod pooled;
 mod prompts;
 mod sockets;
 mod status;
