@@ -22,7 +22,7 @@ pub struct EmbeddingFile {
 /// The points of one length of texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddingSeries {
-    /// `200`, `short`, `128 tokens`, or with the texts in each request `200 × 8 texts`.
+    /// `200 words`, `short`, `128 tokens`, or with the texts in each request `200 words × 8 texts`.
     pub length: String,
     /// Sorted by position; at least one.
     pub points: Vec<EmbeddingPoint>,
@@ -113,7 +113,8 @@ fn point(position: f64, place: &Place) -> Result<EmbeddingPoint, ReportError> {
 /// `batch_8_inputs_4_seq_200` or `batch_8_tok_128` to its axis, position and length.
 fn split(key: &str) -> Option<(Axis, f64, String)> {
     let (load, length) = match key.split_once("_seq_") {
-        Some((load, length)) => (load, length.to_owned()),
+        Some((load, words)) if words.parse::<u32>().is_ok() => (load, format!("{words} words")),
+        Some((load, kind)) => (load, kind.to_owned()),
         None => {
             let (load, tokens) = key.split_once("_tok_")?;
             (load, format!("{tokens} tokens"))
@@ -166,7 +167,7 @@ mod tests {
         let file = EmbeddingFile::parse(FIRST.as_bytes()).unwrap();
         assert_eq!((file.axis, file.grade), (Axis::BatchSize, None));
         let lengths: Vec<_> = file.series.iter().map(|series| &*series.length).collect();
-        assert_eq!(lengths, ["200", "short"]);
+        assert_eq!(lengths, ["200 words", "short"]);
         let positions = file.series[0].points.iter().map(|point| point.position);
         assert_eq!(positions.collect::<Vec<_>>(), [1.0, 8.0]);
         assert_eq!(file.series[0].points[0].batch_seconds, None);
@@ -201,7 +202,7 @@ mod tests {
         );
         let (axis, position, length) = named("concurrency_4_inputs_8_seq_200");
         assert_eq!((axis, position), (Axis::Concurrency, 4.0));
-        assert_eq!(length, "200 × 8 texts");
+        assert_eq!(length, "200 words × 8 texts");
         let (_, _, length) = named("batch_8_tok_128");
         assert_eq!(length, "128 tokens");
         assert_eq!(split("batch_nan_seq_5"), None);

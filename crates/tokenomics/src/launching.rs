@@ -1,4 +1,4 @@
-//! `tokenomics launch`, and `chat --launch`: a known server, started, known to answer, and stopped.
+//! `tokenomics launch`, and `--launch` of `chat` and `embedding`: a known server, started, known to answer, and stopped.
 
 use crate::args::{LaunchArgs, LaunchLine};
 use crate::child::{Probe, Watched};
@@ -8,7 +8,8 @@ use crate::failure::{Exit, Failure};
 use crate::interrupt::on_interrupt;
 use crate::output::say;
 use clap::Parser;
-use load::{Deadlines, Target, TcpConnector, TlsOptions};
+use load::{Deadlines, HeaderMap, Target, TcpConnector, TlsOptions};
+use openai::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate, VectorEncoding};
 use process::ChildSpec;
 use process::preset::ServerSettings;
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ pub(crate) fn launch(args: &LaunchArgs) -> Result<Exit, Failure> {
 }
 
 /// What `--launch` says, such as `vllm --model /models/llama --tp 2`.
-pub(crate) fn of_line(line: &str) -> Result<LaunchArgs, Failure> {
+fn of_line(line: &str) -> Result<LaunchArgs, Failure> {
     let words = words("--launch", line)?;
     let parsed = LaunchLine::try_parse_from(words);
     parsed.map(|line| line.args).map_err(|error| {
@@ -89,9 +90,15 @@ pub(crate) fn of_line(line: &str) -> Result<LaunchArgs, Failure> {
     })
 }
 
-/// Starts what `--launch` says, and waits until it answers.
-pub(crate) fn start(args: &LaunchArgs) -> Result<Launched, Failure> {
-    Launch::resolve(args)?.start(|| {})
+/// Starts what `--launch` says, and waits until it answers; `dry_run` is that of the measurement.
+pub(crate) fn start(line: &str, dry_run: bool) -> Result<Launched, Failure> {
+    let asked = of_line(line)?;
+    if dry_run || asked.dry_run {
+        return Err(Failure::usage(
+            "--dry-run starts nothing; `tokenomics launch … --dry-run` shows what --launch would start",
+        ));
+    }
+    Launch::resolve(&asked)?.start(|| {})
 }
 
 impl Launch {
@@ -186,7 +193,7 @@ impl Launch {
         })
     }
 
-    /// It lists the model, and answers one request.
+    /// It lists the model, and answers one request: a chat, or a text to embed.
     async fn ask(&self) -> Probe {
         let seconds = Duration::from_secs;
         let Ok(connector) = TcpConnector::probe(&self.target, &TlsOptions::default(), seconds(2))
@@ -218,7 +225,7 @@ impl Launch {
         let asking = Asking {
             target: &self.target,
             connector,
-            headers,
+            headers: headers.clone(),
             model: &self.model,
             stream: false,
             deadlines,
@@ -226,9 +233,35 @@ impl Launch {
         };
         match asking.once().await {
             Ok(record) if record.outcome.is_complete() => Probe::Ready,
+            Ok(_) if self.embeds(headers).await => Probe::Ready,
             Ok(record) => Probe::Wrong(outcome_in_words(&record)),
             Err(_) => Probe::Silent,
         }
+    }
+}
+
+impl Launch {
+    /// Whether it has a vector for a text: what is no chat server may be one for embeddings.
+    async fn embeds(&self, headers: HeaderMap) -> bool {
+        let connect = Duration::from_secs(2);
+        let Ok(connector) = TcpConnector::probe(&self.target, &TlsOptions::default(), connect)
+        else {
+            return false;
+        };
+        let path = format!("{}/embeddings", self.target.base_path);
+        let template = PoolingTemplate::new(&PoolingOptions {
+            task: PoolingTask::Embed,
+            model: self.model.clone(),
+            encoding: VectorEncoding::Float,
+            dimensions: None,
+            extra_body: serde_json::Map::new(),
+        });
+        let body = template.render(None, std::iter::once("hi"));
+        let within = Duration::from_secs(120);
+        let answer = load::post(&connector, &path, headers, &body, within).await;
+        answer.is_ok_and(|answer| {
+            answer.status == 200 && PooledReply::parse(&answer.body, PoolingTask::Embed, 1).is_ok()
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::palette::{self, size};
 use super::panel::{Kind, Mark, Panel};
 use super::{HEIGHTS, MARGIN, WIDTH, chart, header, raster, slots};
 use crate::number::significant;
-use crate::{EmbeddingFile, EmbeddingPoint, EmbeddingSeries, MeanAndStd, ReportError, escape};
+use crate::{EmbeddingFile, EmbeddingPoint, MeanAndStd, ReportError, escape};
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 use stats::Grade;
@@ -51,12 +51,6 @@ pub fn embedding_png(file: &EmbeddingFile) -> Result<Vec<u8>, ReportError> {
 }
 
 fn heading(file: &EmbeddingFile) -> Header {
-    let label = |series: &EmbeddingSeries| {
-        let is_number = series
-            .length
-            .starts_with(|first: char| first.is_ascii_digit());
-        format!("{}{}", series.length, if is_number { " words" } else { "" })
-    };
     let title = header::named(&[&file.model, &file.description]);
     let grade = file.grade.filter(|&grade| grade != Grade::Valid);
     let warning = |grade| {
@@ -66,7 +60,11 @@ fn heading(file: &EmbeddingFile) -> Header {
     Header {
         title: escape::terminal(&title),
         warnings: grade.map(warning).into_iter().collect(),
-        labels: file.series.iter().map(label).collect(),
+        labels: file
+            .series
+            .iter()
+            .map(|series| series.length.clone())
+            .collect(),
     }
 }
 

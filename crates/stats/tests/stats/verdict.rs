@@ -3,8 +3,10 @@
 use crate::builder::{
     Setting, burst, closed, closed_loop, every, failure, ms, open, open_loop, stream,
 };
-use stats::Grade;
-use trace::{Arrival, Nanos, Outcome, Pacing, Record, StampSource, Usage};
+use stats::{Grade, TokenSource};
+use trace::{
+    Arrival, AskedAgain, Nanos, Outcome, Pacing, PlannedTokens, Record, StampSource, Usage, Vectors,
+};
 
 fn micros(micros: u64) -> Nanos {
     Nanos(micros * 1_000)
@@ -476,6 +478,76 @@ fn prompts_that_the_server_knew() {
     };
     is_valid(&cached(20));
     gives(&cached(21), Grade::Suspect, "cache_hits");
+}
+
+/// Requests that are answered with a vector of four numbers each.
+fn embeddings() -> Setting {
+    closed_loop(4, 20).each(|record| {
+        record.stream = false;
+        record.events.clear();
+        record.vectors = Some(Vectors {
+            count: 1,
+            dimensions: Some(4),
+            decoding: micros(30),
+        });
+    })
+}
+
+#[test]
+fn a_text_with_two_vectors() {
+    let asked = |second: [f32; 2]| {
+        embeddings().facts(|facts| facts.asked_again = AskedAgain::of(&[0.6, 0.8], &second))
+    };
+    is_valid(&embeddings());
+    is_valid(&asked([0.6, 0.8]));
+    is_valid(&asked([0.61, 0.79]));
+    gives(&asked([0.64, 0.76]), Grade::Suspect, "vectors_differ");
+    let point = asked([0.64, 0.76]).summarize().points.remove(0);
+    let again = point.pooling.unwrap().asked_again.unwrap();
+    assert_eq!((again.differing, again.dimensions), (2, 2));
+}
+
+#[test]
+fn vectors_of_several_sizes() {
+    let other = embeddings().each(|record| {
+        if record.id == 7
+            && let Some(vectors) = &mut record.vectors
+        {
+            vectors.dimensions = Some(8);
+        }
+    });
+    gives(&other, Grade::Invalid, "vector_sizes");
+}
+
+#[test]
+fn texts_whose_tokens_are_a_guess_and_texts_that_the_server_counts_otherwise() {
+    let planned = |count, exact, told: bool| {
+        embeddings().each(|record| {
+            record.planned_tokens = Some(PlannedTokens { count, exact });
+            record.usage = record.usage.filter(|_| told);
+        })
+    };
+    let source = |setting: &Setting| setting.summarize().points.remove(0).pooling.unwrap();
+    gives(
+        &planned(90, false, false),
+        Grade::Suspect,
+        "input_tokens_estimated",
+    );
+    let counted = planned(90, true, false);
+    is_valid(&counted);
+    assert_eq!(source(&counted).token_source, TokenSource::Tokenizer);
+    assert_eq!(source(&counted).tokens_per_batch.unwrap().mean, 80.0 * 90.0);
+    // The builder's server counts 100.
+    is_valid(&planned(100, true, true));
+    assert_eq!(
+        source(&planned(90, true, true)).token_source,
+        TokenSource::Usage
+    );
+    gives(
+        &planned(90, true, true),
+        Grade::Suspect,
+        "prompt_lengths_differ",
+    );
 }
 
 /// One slot, whose requests take longer and longer: from 250 ms, by `step` each.

@@ -17,6 +17,14 @@ pub(crate) struct EmbeddingArgs {
     /// Base URL of the server [default: the built-in server]
     #[arg(long, alias = "base-url", value_name = "URL", help_heading = "Server")]
     pub(crate) api_base: Option<String>,
+    /// Start a server, measure it and stop it: the words of `tokenomics launch`, such as 'vllm --model MODEL -- --runner pooling'
+    #[arg(
+        long,
+        value_name = "LAUNCH",
+        help_heading = "Server",
+        conflicts_with = "api_base"
+    )]
+    pub(crate) launch: Option<String>,
     /// Model name, as the server lists it [default: the first one it lists]
     #[arg(long, short, value_name = "NAME", help_heading = "Server")]
     pub(crate) model: Option<String>,

@@ -42,13 +42,7 @@ fn launch(args: &mut ChatArgs) -> Result<Option<Launched>, Failure> {
     let Some(line) = &args.launch else {
         return Ok(None);
     };
-    let asked = launching::of_line(line)?;
-    if args.dry_run || asked.dry_run {
-        return Err(Failure::usage(
-            "--dry-run starts nothing; `tokenomics launch … --dry-run` shows what --launch would start",
-        ));
-    }
-    let launched = launching::start(&asked)?;
+    let launched = launching::start(line, args.dry_run)?;
     args.api_base = Some(launched.target.url());
     args.model.get_or_insert_with(|| launched.model.clone());
     Ok(Some(launched))

@@ -10,6 +10,7 @@ use crate::experiment::plans::{PlannedRun, embedding_hash, embedding_plans};
 use crate::experiment::runs::{conclude, connections, point_name, run_all_and_ask};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
+use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
 use load::{Client, ClientOptions, Clock, TcpConnector, Template};
 use openai::{PoolingOptions, PoolingTemplate};
@@ -17,7 +18,8 @@ use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
 use workload::PromptSource;
 
 /// Measures an embedding server, from the arguments to the exit code.
-pub(crate) fn embedding(args: EmbeddingArgs) -> Result<Exit, Failure> {
+pub(crate) fn embedding(mut args: EmbeddingArgs) -> Result<Exit, Failure> {
+    let launched = launch(&mut args)?;
     let config = EmbeddingConfig::resolve(args, &|name| std::env::var(name).ok())?;
     let planned = embedding_plans(&config)?;
     if config.dry_run {
@@ -29,7 +31,22 @@ pub(crate) fn embedding(args: EmbeddingArgs) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let tasks = tokio::task::LocalSet::new();
-    runtime.block_on(tasks.run_until(measure(&config, planned, interruption)))
+    let measured = runtime.block_on(tasks.run_until(measure(&config, planned, interruption)));
+    match launched.and_then(|launched| launched.failure()) {
+        Some(failure) => Err(failure),
+        None => measured,
+    }
+}
+
+/// Starts the server that `--launch` asks for, and measures that one.
+fn launch(args: &mut EmbeddingArgs) -> Result<Option<Launched>, Failure> {
+    let Some(line) = &args.launch else {
+        return Ok(None);
+    };
+    let launched = launching::start(line, args.dry_run)?;
+    args.api_base = Some(launched.target.url());
+    args.model.get_or_insert_with(|| launched.model.clone());
+    Ok(Some(launched))
 }
 
 async fn measure(

@@ -10,6 +10,7 @@ use crate::output::{self, Paths, Progress, Recorder, say};
 use load::{Client, TcpConnector, Watch};
 use stats::{Grade, Summary};
 use std::sync::atomic::Ordering;
+use tokio::sync::watch;
 use trace::{AskedAgain, Pacing, Plan, PointInfo, RunFacts, RunId};
 
 /// The most connections that a point wants at once.
@@ -79,9 +80,12 @@ pub(crate) async fn run_all_and_ask(
         next_id += span.planned.max(plan.requests.len() as u64);
         let instrument = watch.finish(span.pacer_late);
         let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
-        let undisturbed = !run.warmup && !span.interrupted && !span.lost;
+        let hopeless = !run.warmup
+            && recorder
+                .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
+        let undisturbed = !(run.warmup || span.interrupted || span.lost || hopeless);
         let asked_again = match again.filter(|_| point_is_over && undisturbed) {
-            Some(again) => ask_again(again, &plan).await,
+            Some(again) => ask_again(again, &plan, interruption.stop.clone()).await,
             None => None,
         };
         recorder.facts(RunFacts {
@@ -105,9 +109,6 @@ pub(crate) async fn run_all_and_ask(
             let lost = format!("{url} takes no connections any more; what was measured is kept");
             return Ok(End::Lost(Failure::failed(lost)));
         }
-        let hopeless = !run.warmup
-            && recorder
-                .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
         if hopeless {
             say("Nothing succeeded so far; the rest is not run.");
             break;
@@ -117,8 +118,16 @@ pub(crate) async fn run_all_and_ask(
 }
 
 /// Says what went wrong and goes on: a comparison that is missing spoils no number.
-async fn ask_again(again: &AskAgain, plan: &Plan) -> Option<AskedAgain> {
-    again.ask(plan).await.unwrap_or_else(|why| {
+async fn ask_again(
+    again: &AskAgain,
+    plan: &Plan,
+    mut stop: watch::Receiver<bool>,
+) -> Option<AskedAgain> {
+    let asked = tokio::select! {
+        asked = again.ask(plan) => asked,
+        _ = stop.wait_for(|&stopped| stopped) => Ok(None),
+    };
+    asked.unwrap_or_else(|why| {
         say(&format!(
             "No vector was compared with a second one of its text: {why}."
         ));

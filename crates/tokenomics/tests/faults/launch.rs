@@ -37,6 +37,35 @@ fn a_server_is_launched_answers_and_is_stopped() {
 }
 
 #[test]
+fn a_server_for_embeddings_is_launched_measured_and_stopped() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let line = format!("tokenomics --model random:tiny-bert --name tiny --port {port}");
+    let flags = [
+        "embedding",
+        "--launch",
+        &line,
+        "--batch-sizes",
+        "2",
+        "--sequence-lengths",
+        "5",
+        "--num-runs",
+        "2",
+        "--results-file",
+        "r.json",
+    ];
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(counts(&results, "batch_2_seq_5"), [4, 4, 4, 0, 0]);
+    assert_eq!(results["metadata"]["model"], "tiny");
+    assert!(
+        TcpStream::connect(format!("127.0.0.1:{port}")).is_err(),
+        "it is gone"
+    );
+}
+
+#[test]
 fn a_server_that_cannot_start_is_quoted() {
     let folder = tempdir().unwrap();
     let port = free_port().to_string();
