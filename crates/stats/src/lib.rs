@@ -6,6 +6,7 @@ mod activity;
 mod added;
 mod bootstrap;
 mod classes;
+mod continuous;
 mod distribution;
 mod drift;
 mod goodput;
@@ -30,6 +31,7 @@ pub use added::{
     added, added_at_rate, stream_harm, turns,
 };
 pub use bootstrap::bootstrap_median;
+pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use goodput::meets;
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;

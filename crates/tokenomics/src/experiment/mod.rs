@@ -3,6 +3,7 @@
 mod again;
 mod ask;
 mod chat;
+mod continuous;
 mod embedding;
 mod gateway;
 mod interruption;
