@@ -257,7 +257,7 @@ impl Launch {
             extra_body: serde_json::Map::new(),
         });
         let body = template.render(None, std::iter::once("hi"));
-        let within = Duration::from_secs(120);
+        let within = Duration::from_mins(2);
         let answer = load::post(&connector, &path, headers, &body, within).await;
         answer.is_ok_and(|answer| {
             answer.status == 200 && PooledReply::parse(&answer.body, PoolingTask::Embed, 1).is_ok()

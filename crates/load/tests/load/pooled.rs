@@ -37,8 +37,10 @@ async fn answer(
     (run, server)
 }
 
-/// What does not depend on when the bytes came.
-fn told(record: &Record) -> (Outcome, Option<(u32, Option<u32>)>, Option<u64>) {
+/// What does not depend on when the bytes came: outcome, vectors and their sizes, prompt tokens.
+type Told = (Outcome, Option<(u32, Option<u32>)>, Option<u64>);
+
+fn told(record: &Record) -> Told {
     let vectors = record.vectors;
     (
         record.outcome,
@@ -47,8 +49,7 @@ fn told(record: &Record) -> (Outcome, Option<(u32, Option<u32>)>, Option<u64>) {
     )
 }
 
-const COMPLETE: (Outcome, Option<(u32, Option<u32>)>, Option<u64>) =
-    (Outcome::Complete, Some((1, Some(4))), Some(9));
+const COMPLETE: Told = (Outcome::Complete, Some((1, Some(4))), Some(9));
 
 /// A failed answer has no vectors, and the point says so under the names of embeddings.
 fn assert_nothing_came(run: &Run, kind: &str) {

@@ -68,13 +68,9 @@ impl TextConfig {
 
     /// In a line, for people.
     pub(crate) fn words(&self) -> String {
-        let kinds = match &self.dataset {
-            Some(path) => path.clone(),
-            None => {
-                let names = self.kinds.iter().map(|(name, _)| name.as_str());
-                format!("built-in prose: {}", names.collect::<Vec<_>>().join(", "))
-            }
-        };
+        let names = || -> Vec<&str> { self.kinds.iter().map(|(name, _)| &**name).collect() };
+        let built_in = || format!("built-in prose: {}", names().join(", "));
+        let kinds = self.dataset.clone().unwrap_or_else(built_in);
         let counted = self.tokenizer.as_ref().map_or_else(String::new, |by| {
             format!(
                 "; counted by the tokenizer of {}, with {} tokens around each text",

@@ -79,6 +79,52 @@ fn the_client_of_the_apis_maker_gets_the_vectors_that_it_asks_for() {
 }
 
 #[test]
+fn a_real_encoder_counts_a_thousand_texts_as_the_client_does() {
+    let real = std::env::var("TOKENOMICS_MINILM").ok();
+    let Some(model) = real.filter(|_| slow_tests()) else {
+        return;
+    };
+    let folder = tempdir().unwrap();
+    let (server, url) = serve(folder.path(), &model);
+    let measure = [
+        "embedding",
+        "--api-base",
+        &url,
+        "--api-key",
+        KEY,
+        "--tokenizer",
+        &model,
+        "--input-tokens",
+        "3,17,64,200",
+        "--max-concurrency",
+        "4",
+        "--num-prompts",
+        "250",
+        "--warmup-runs",
+        "0",
+        "--results-file",
+        "r.json",
+    ];
+    let measured = run(tokenomics(folder.path(), &measure));
+    assert!(matches!(measured.code, Some(0 | 4)), "{measured:?}");
+    let results = read_json(&folder.path().join("r.json"));
+    for tokens in [3, 17, 64, 200] {
+        let key = format!("concurrency_4_tok_{tokens}");
+        assert_eq!(counts(&results, &key), [250, 250, 250, 0, 0]);
+        let point = &results["results"][&key];
+        assert_eq!(point["prompt_lengths"]["exact_share"], 1.0, "{key}");
+        assert_eq!(
+            point["tokens"]["total_per_batch"]["mean"],
+            f64::from(250 * tokens)
+        );
+        // One text alone, before and after: batches do not change a vector.
+        assert_eq!(point["vectors"]["asked_again"]["equal"], true, "{key}");
+    }
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
 fn an_encoder_says_what_it_takes_and_ends_when_told() {
     let folder = tempdir().unwrap();
     let (server, url) = serve(folder.path(), "random:tiny-bert");
