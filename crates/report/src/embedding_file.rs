@@ -1,4 +1,4 @@
-use crate::result_file::{Place, check_schema, grade};
+use crate::result_file::{Place, check_schema, grade, mean_rate};
 use crate::{Axis, MeanAndStd, ReportError};
 use serde_json::Value;
 use stats::Grade;
@@ -74,6 +74,11 @@ impl EmbeddingFile {
             if *axis.get_or_insert(of) != of {
                 return Err(place.foreign("of the same kind of load as the points before"));
             }
+            // A rate that changes has a name, and its mean is its place on the axis.
+            let rate = || mean_rate(&place.key("load"));
+            let Some(position) = position.or_else(rate).filter(|rate| rate.is_finite()) else {
+                return Err(place.foreign("named like batch_8_seq_200"));
+            };
             let point = point(position, &place)?;
             match series.iter_mut().find(|series| series.length == length) {
                 Some(series) => series.points.push(point),
@@ -110,8 +115,9 @@ fn point(position: f64, place: &Place) -> Result<EmbeddingPoint, ReportError> {
     })
 }
 
-/// `batch_8_inputs_4_seq_200` or `batch_8_tok_128` to its axis, position and length.
-fn split(key: &str) -> Option<(Axis, f64, String)> {
+/// `batch_8_inputs_4_seq_200` or `batch_8_tok_128` to its axis, position and length; a rate that changes has a name in
+/// place of a position.
+fn split(key: &str) -> Option<(Axis, Option<f64>, String)> {
     let (load, length) = match key.split_once("_seq_") {
         Some((load, words)) if words.parse::<u32>().is_ok() => (load, format!("{words} words")),
         Some((load, kind)) => (load, kind.to_owned()),
@@ -131,7 +137,10 @@ fn split(key: &str) -> Option<(Axis, f64, String)> {
         Some((position, inputs)) => (position, Some(inputs)),
         None => (rest, None),
     };
-    let position = position.parse().ok().filter(|x: &f64| x.is_finite())?;
+    let position: Option<f64> = position.parse().ok().filter(|x: &f64| x.is_finite());
+    if position.is_none() && axis != Axis::RequestRate {
+        return None;
+    }
     let length = match inputs {
         Some(inputs) => format!("{length} × {inputs} texts"),
         None => length,
@@ -198,14 +207,22 @@ mod tests {
         let named = |key| split(key).unwrap();
         assert_eq!(
             named("rate_2.5_seq_mixed"),
-            (Axis::RequestRate, 2.5, "mixed".to_owned())
+            (Axis::RequestRate, Some(2.5), "mixed".to_owned())
         );
         let (axis, position, length) = named("concurrency_4_inputs_8_seq_200");
-        assert_eq!((axis, position), (Axis::Concurrency, 4.0));
+        assert_eq!((axis, position), (Axis::Concurrency, Some(4.0)));
         assert_eq!(length, "200 words × 8 texts");
         let (_, _, length) = named("batch_8_tok_128");
         assert_eq!(length, "128 tokens");
         assert_eq!(split("batch_nan_seq_5"), None);
+        let (axis, position, _) = named("rate_ramp 1:9:2s_seq_5");
+        assert_eq!((axis, position), (Axis::RequestRate, None));
+        let ramp = r#"{"metadata": {}, "results": {"rate_ramp 1:9:2s_seq_5": {"load": {"kind": "open", "arrival":
+            {"process": "ramp", "from": 1.0, "to": 9.0, "duration": 2000000000, "gaps": "equal"}}}}}"#;
+        let file = EmbeddingFile::parse(ramp.as_bytes()).unwrap();
+        assert!((file.series[0].points[0].position - 5.0).abs() < 1e-9);
+        let unknown = ramp.replace("ramp\", \"from", "other\", \"from");
+        assert!(EmbeddingFile::parse(unknown.as_bytes()).is_err());
     }
 
     proptest! {

@@ -145,7 +145,7 @@ fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
 }
 
 /// Of an arrival process that is more than a rate, and named in words.
-fn mean_rate(load: &Place) -> Option<f64> {
+pub(crate) fn mean_rate(load: &Place) -> Option<f64> {
     let arrival = load.key("arrival").value?.clone();
     let arrival: trace::Arrival = serde_json::from_value(arrival).ok()?;
     Some(arrival.rate())
