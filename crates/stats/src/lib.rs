@@ -5,6 +5,7 @@
 mod activity;
 mod added;
 mod bootstrap;
+mod dependence;
 mod distribution;
 mod drift;
 mod goodput;
@@ -16,12 +17,16 @@ mod receipt;
 mod reliability;
 mod request;
 mod run;
+mod series;
+mod special;
 mod steady;
 mod stream;
 mod summarize;
 mod summary;
 mod tokens;
+mod trend;
 mod verdict;
+mod warmup;
 
 pub use added::{
     ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,
@@ -31,6 +36,7 @@ pub use bootstrap::bootstrap_median;
 pub use goodput::meets;
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
+pub use series::Series;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd, PointSummary,

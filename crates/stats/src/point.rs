@@ -11,10 +11,10 @@ use crate::steady::SteadyRun;
 use crate::tokens::TokenTally;
 use crate::verdict::Evidence;
 use crate::{
-    Concurrency, Distribution, Goodput, MeanStd, PointSummary, RequestMetrics, SteadyState,
-    Throughput, Timings, Verdict, bootstrap_median,
+    Concurrency, Goodput, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
+    Timings, Verdict, bootstrap_median,
 };
-use trace::{Nanos, Pacing, PointInfo, RunFacts, Slo};
+use trace::{Nanos, Pacing, PointInfo, Record, RunFacts, Slo};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -37,15 +37,17 @@ struct Tally<'a> {
 /// Latencies of requests issued while the load was at its target, in milliseconds.
 #[derive(Default)]
 struct SteadyPool {
-    ttft: Vec<f64>,
-    tpot: Vec<f64>,
-    e2e: Vec<f64>,
+    ttft: Series,
+    tpot: Series,
+    e2e: Series,
+    /// Output tokens per second of short windows, in the order of time.
+    rates: Series,
 }
 
 /// The numbers of `point` over its measured `runs`.
 pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run]) -> PointSummary {
     let slo = slo.filter(bounds_something);
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(point.pacing);
     let measured: Vec<RunMetrics> = runs
         .iter()
         .filter_map(|run| tally.add(point.pacing, slo.as_ref(), run))
@@ -89,6 +91,14 @@ pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run])
 }
 
 impl<'a> Tally<'a> {
+    fn new(pacing: Pacing) -> Self {
+        Self {
+            latencies: LatencyPool::new(pacing),
+            steady: SteadyPool::new(pacing),
+            ..Self::default()
+        }
+    }
+
     /// Adds a run; `None` where it has no records.
     fn add(&mut self, pacing: Pacing, slo: Option<&Slo>, run: &Run<'a>) -> Option<RunMetrics> {
         let mut metrics: Vec<Option<RequestMetrics>> = run
@@ -98,9 +108,15 @@ impl<'a> Tally<'a> {
             .collect();
         let measured = RunMetrics::of(pacing, &run.records, &metrics)?;
         if let Some(steady) = &measured.steady {
-            self.drift.add(steady, &run.records, &metrics);
+            self.drift.add(pacing, steady, &run.records, &metrics);
+            self.steady
+                .add_rates(pacing, steady, &run.records, &metrics);
         }
-        for (&record, metrics) in run.records.iter().zip(&mut metrics) {
+        let cluster = cluster_size(pacing);
+        for (index, (&record, metrics)) in run.records.iter().zip(&mut metrics).enumerate() {
+            if index % cluster == 0 {
+                self.close();
+            }
             self.outcomes.add(record);
             self.latencies.add(pacing, record, metrics.as_mut());
             let Some(metrics) = metrics else { continue };
@@ -118,11 +134,59 @@ impl<'a> Tally<'a> {
                 self.steady.add(metrics);
             }
         }
+        self.close();
         Some(measured)
+    }
+
+    /// Ends a request, or a batch of them.
+    fn close(&mut self) {
+        self.latencies.close();
+        self.steady.close();
+    }
+}
+
+/// Requests that share a fate: those of a batch begin together, and wait for each other.
+fn cluster_size(pacing: Pacing) -> usize {
+    match pacing {
+        Pacing::Burst { size } => size.max(1) as usize,
+        Pacing::Closed { .. } | Pacing::Open { .. } => 1,
     }
 }
 
 impl SteadyPool {
+    fn new(pacing: Pacing) -> Self {
+        let series = || Series::paced(pacing);
+        Self {
+            ttft: series(),
+            tpot: series(),
+            e2e: series(),
+            rates: Series::default(),
+        }
+    }
+
+    fn close(&mut self) {
+        for series in [&mut self.ttft, &mut self.tpot, &mut self.e2e] {
+            series.close();
+        }
+    }
+
+    /// A batch has no rate that lasts.
+    fn add_rates(
+        &mut self,
+        pacing: Pacing,
+        steady: &SteadyRun,
+        records: &[&Record],
+        metrics: &[Option<RequestMetrics>],
+    ) {
+        if matches!(pacing, Pacing::Burst { .. }) {
+            return;
+        }
+        for rate in steady.window_rates(records, metrics) {
+            self.rates.push(rate);
+            self.rates.close();
+        }
+    }
+
     fn add(&mut self, metrics: &RequestMetrics) {
         self.ttft.extend(metrics.ttft.map(Nanos::millis));
         self.tpot.extend(metrics.tpot_ms);
@@ -143,9 +207,11 @@ impl SteadyPool {
             seconds: over(|window| Some(window.seconds))?.mean,
             share: over(|window| Some(window.share))?.mean,
             output_tokens_per_second: over(|window| window.output_tokens_per_second),
-            ttft: Distribution::of(self.ttft),
-            tpot: Distribution::of(self.tpot),
-            e2e: Distribution::of(self.e2e),
+            output_tokens_per_second_interval: self.rates.mean_interval(),
+            warmup_seconds: over(|window| window.warmup.map(Nanos::seconds)).map(|all| all.max),
+            ttft: self.ttft.describe(),
+            tpot: self.tpot.describe(),
+            e2e: self.e2e.describe(),
         })
     }
 }

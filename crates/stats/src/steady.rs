@@ -3,6 +3,7 @@
 use crate::RequestMetrics;
 use crate::activity::Activity;
 use crate::quantile::{quantile, sort};
+use crate::warmup::warmup;
 use trace::{Nanos, Pacing, Record};
 
 /// The part of the asked concurrency, or of a batch, that counts as the target.
@@ -17,6 +18,12 @@ const EVENTS_MIN: u64 = 10;
 /// Fewer requests than this show no rate, where responses carry no token events.
 const REQUESTS_MIN: usize = 2;
 
+/// A window over which tokens are counted for the interval of their rate.
+const GAPS_PER_WINDOW: f64 = 5.0;
+
+/// More windows make no better interval.
+const WINDOWS_MAX: f64 = 2_000.0;
+
 /// One run's steady part.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SteadyRun {
@@ -28,6 +35,10 @@ pub(crate) struct SteadyRun {
     pub(crate) share: f64,
     /// Tokens whose event arrived inside / `seconds`; absent without token events.
     pub(crate) output_tokens_per_second: Option<f64>,
+    /// From the first release on, the run was still warming up; not of bursts.
+    pub(crate) warmup: Option<Nanos>,
+    /// Mean gap between token events, in seconds; absent without any.
+    gap_seconds: Option<f64>,
 }
 
 impl SteadyRun {
@@ -47,6 +58,14 @@ impl SteadyRun {
             }
             Pacing::Open { .. } => vec![open_stretch(metrics, activity)?],
         };
+        let warm = match pacing {
+            Pacing::Burst { .. } => None,
+            Pacing::Closed { .. } | Pacing::Open { .. } => warm_from(records, metrics),
+        };
+        let stretches = stretches
+            .into_iter()
+            .map(|(from, to)| (warm.map_or(from, |warm| warm.clamp(from, to)), to))
+            .collect::<Vec<_>>();
         let seconds: f64 = stretches
             .iter()
             .map(|&(from, to)| (to - from).seconds())
@@ -59,6 +78,8 @@ impl SteadyRun {
             seconds,
             share: seconds / (activity.end() - activity.start()).seconds(),
             output_tokens_per_second: None,
+            warmup: warm.map(|warm| warm - activity.start()),
+            gap_seconds: None,
         };
         steady.count(records, metrics).then_some(steady)
     }
@@ -89,7 +110,43 @@ impl SteadyRun {
             return requests >= REQUESTS_MIN;
         }
         self.output_tokens_per_second = Some(tokens / self.seconds);
+        self.gap_seconds = (gaps > 0.0).then(|| gap_seconds / gaps);
         inside >= EVENTS_MIN && gaps > 0.0 && self.seconds >= GAPS_MIN * gap_seconds / gaps
+    }
+
+    /// Output tokens per second in windows of equal length, one after the other: each several gaps
+    /// between tokens long, or else their beat is all that it shows. None where that gives too few.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number of windows is small, and a moment within them has a place"
+    )]
+    pub(crate) fn window_rates(
+        &self,
+        records: &[&Record],
+        metrics: &[Option<RequestMetrics>],
+    ) -> Vec<f64> {
+        let (Some(gap), [(from, to)]) = (self.gap_seconds, &self.stretches[..]) else {
+            return Vec::new();
+        };
+        let windows = (self.seconds / (GAPS_PER_WINDOW * gap)).min(WINDOWS_MAX) as usize;
+        let seconds = self.seconds / windows as f64;
+        let mut rates = vec![0.0; windows];
+        for (record, metrics) in records.iter().zip(metrics) {
+            let Some(metrics) = metrics else { continue };
+            let Some(output) = metrics.output_tokens.filter(|_| metrics.token_events > 0) else {
+                continue;
+            };
+            let each = output as f64 / metrics.token_events as f64;
+            let arrived = record.events.iter().filter(|event| event.kind.is_token());
+            for event in arrived.filter(|event| *from < event.arrived && event.arrived <= *to) {
+                let place = ((event.arrived - *from).seconds() / seconds) as usize;
+                if let Some(rate) = rates.get_mut(place.min(windows.saturating_sub(1))) {
+                    *rate += each / seconds;
+                }
+            }
+        }
+        rates
     }
 
     /// Whether a request issued `at` belongs to it.
@@ -132,6 +189,24 @@ fn batch_stretch(batch: &[&Record]) -> Option<(Nanos, Nanos)> {
     let leaver = done.len() - target(done.len());
     let (start, end) = (batch.first()?.issued, *done.get(leaver)?);
     (end > start).then_some((start, end))
+}
+
+/// The release of the first request that is no longer part of the warm-up, by the latency of the
+/// first token (of the whole response without streams) or by the time between tokens, whichever
+/// takes longer to settle. `None` where there is no warm-up.
+fn warm_from(records: &[&Record], metrics: &[Option<RequestMetrics>]) -> Option<Nanos> {
+    let first = |metrics: &RequestMetrics| metrics.ttft.or(metrics.e2e).map(Nanos::millis);
+    let between = |metrics: &RequestMetrics| metrics.tpot_ms;
+    let settled = |latency: &dyn Fn(&RequestMetrics) -> Option<f64>| {
+        let answered = records
+            .iter()
+            .zip(metrics)
+            .filter_map(|(record, metrics)| Some((record.issued, latency(metrics.as_ref()?)?)));
+        let (issued, values): (Vec<Nanos>, Vec<f64>) = answered.unzip();
+        let cut = warmup(&values);
+        issued.get(cut).copied().filter(|_| cut > 0)
+    };
+    settled(&first).max(settled(&between))
 }
 
 /// The ramp ends one median end-to-end latency after the first release: by then requests leave
