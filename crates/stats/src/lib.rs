@@ -4,6 +4,7 @@
 
 mod activity;
 mod added;
+mod answers;
 mod bootstrap;
 mod dependence;
 mod distribution;

@@ -1,5 +1,6 @@
 //! One point: all its runs, to one set of numbers.
 
+use crate::answers::AnswerTally;
 use crate::drift::DriftTally;
 use crate::goodput::{bounds_something, meets};
 use crate::latency::LatencyPool;
@@ -14,7 +15,7 @@ use crate::{
     Concurrency, Goodput, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
     Timings, Verdict, bootstrap_median,
 };
-use trace::{Nanos, Pacing, PointInfo, Record, RunFacts, Slo};
+use trace::{Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader, Slo};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -22,6 +23,7 @@ const BOOTSTRAP_SEED: u64 = 64;
 /// Everything that is gathered in one pass over a point's records.
 #[derive(Default)]
 struct Tally<'a> {
+    answers: AnswerTally,
     outcomes: OutcomeTally<'a>,
     tokens: TokenTally,
     pooling: PoolingTally,
@@ -45,9 +47,9 @@ struct SteadyPool {
 }
 
 /// The numbers of `point` over its measured `runs`.
-pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run]) -> PointSummary {
-    let slo = slo.filter(bounds_something);
-    let mut tally = Tally::new(point.pacing);
+pub(crate) fn summarize_point(point: &PointInfo, header: &RunHeader, runs: &[Run]) -> PointSummary {
+    let slo = header.slo.filter(bounds_something);
+    let mut tally = Tally::new(point.pacing, header);
     let measured: Vec<RunMetrics> = runs
         .iter()
         .filter_map(|run| tally.add(point.pacing, slo.as_ref(), run))
@@ -84,6 +86,7 @@ pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run])
         facts: &facts,
         gaps,
         drift: tally.drift.finish(),
+        answers: tally.answers,
         exhausted,
     };
     summary.verdict = evidence.judge();
@@ -91,8 +94,9 @@ pub(crate) fn summarize_point(point: &PointInfo, slo: Option<Slo>, runs: &[Run])
 }
 
 impl<'a> Tally<'a> {
-    fn new(pacing: Pacing) -> Self {
+    fn new(pacing: Pacing, header: &RunHeader) -> Self {
         Self {
+            answers: AnswerTally::new(&header.metadata),
             latencies: LatencyPool::new(pacing),
             steady: SteadyPool::new(pacing),
             ..Self::default()
@@ -120,6 +124,7 @@ impl<'a> Tally<'a> {
             self.outcomes.add(record);
             self.latencies.add(pacing, record, metrics.as_mut());
             let Some(metrics) = metrics else { continue };
+            self.answers.add(record, metrics);
             self.tokens.add(metrics);
             self.pooling.add(metrics);
             self.receipt.add(record);

@@ -39,7 +39,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         .iter()
         .zip(&by_point)
         .filter(|(_, runs)| !runs.is_empty())
-        .map(|(point, runs)| summarize_point(point, header.slo, runs))
+        .map(|(point, runs)| summarize_point(point, header, runs))
         .collect();
     Summary {
         schema_version: header.schema_version,

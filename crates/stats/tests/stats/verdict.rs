@@ -203,6 +203,48 @@ fn littles_law_that_does_not_hold() {
     };
     is_valid(&lingering(20));
     gives(&lingering(40), Grade::Suspect, "littles_law");
+    // The law holds for any load.
+    let on_schedule = open_loop(80).each(|record| record.done = record.done + ms(40));
+    gives(&on_schedule, Grade::Suspect, "littles_law");
+}
+
+#[test]
+fn answers_that_end_early_though_they_were_to_go_on() {
+    let stopped = |count: u64, asked: bool| {
+        let mut setting = open_loop(200).each(|record| {
+            let reason = if record.id < count { "stop" } else { "length" };
+            record.finish_reason = Some(reason.to_owned());
+        });
+        let metadata = &mut setting.header.metadata;
+        metadata.insert("ignore_eos".to_owned(), asked.into());
+        setting
+    };
+    is_valid(&stopped(2, true));
+    gives(&stopped(3, true), Grade::Suspect, "early_stops");
+    is_valid(&stopped(200, false));
+}
+
+#[test]
+fn streams_that_come_in_one_piece() {
+    // All tokens of the first so many requests in one event, 190 ms after the first would have come.
+    let buffered = |count: u64| {
+        open_loop(20).each(|record| {
+            if record.id < count {
+                record.events.drain(..record.events.len() - 1);
+            }
+        })
+    };
+    is_valid(&buffered(2));
+    gives(&buffered(3), Grade::Suspect, "one_burst_streams");
+    // A short answer may come at once.
+    let short = |record: &mut Record| {
+        record.events.drain(..record.events.len() - 1);
+        record.usage = Some(Usage {
+            completion_tokens: Some(4),
+            ..Usage::default()
+        });
+    };
+    is_valid(&open_loop(20).each(short));
 }
 
 #[test]
