@@ -3,7 +3,7 @@
 use crate::in_flight::InFlight;
 use crate::pacer::Pacer;
 use crate::{Clock, LoadError};
-use trace::{Nanos, Pacing, Plan, PlannedRequest, Stop};
+use trace::{Nanos, Pacing, Plan, PlannedRequest};
 
 /// Holds each request back until its pacing lets it go.
 pub(crate) struct Gate {
@@ -35,10 +35,7 @@ impl Gate {
             pacing: plan.pacing,
             clock,
             start,
-            deadline: match plan.stop {
-                Stop::AllRequests => None,
-                Stop::Deadline { after } => Some(start + after),
-            },
+            deadline: plan.stop.deadline().map(|after| start + after),
             pacer,
             in_batch: 0,
             batch_start: start,

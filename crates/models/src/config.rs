@@ -51,8 +51,6 @@ pub struct ModelConfig {
     pub norm_eps: f32,
     /// Absent where positions are learned.
     pub rope: Option<Rope>,
-    /// Where a text begins.
-    pub bos: Option<u32>,
     /// Where a text may end.
     pub eos: Vec<u32>,
 }
@@ -147,7 +145,6 @@ impl ModelConfig {
                     context_tokens: source.size("n_positions", CONTEXT_MAX)?,
                     norm_eps: epsilon(&source, "layer_norm_epsilon")?,
                     rope: None,
-                    bos: None,
                     eos: Vec::new(),
                 }
             }
@@ -164,7 +161,6 @@ impl ModelConfig {
                 )));
             }
         };
-        config.bos = source.token("bos_token_id");
         config.eos = tokens(get("eos_token_id"));
         config.check(path)
     }
@@ -217,7 +213,6 @@ impl ModelConfig {
                 inverse_frequencies: frequencies,
                 pairing: Pairing::Half,
             }),
-            bos: None,
             eos: Vec::new(),
         })
     }
@@ -282,7 +277,6 @@ impl ModelConfig {
             context_tokens: source.size(&key("context_length"), CONTEXT_MAX)?,
             norm_eps: epsilon(&source, &key(eps))?,
             rope,
-            bos: source.token("tokenizer.ggml.bos_token_id"),
             eos: source
                 .token("tokenizer.ggml.eos_token_id")
                 .into_iter()

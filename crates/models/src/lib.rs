@@ -19,7 +19,8 @@ pub use detokenizer::Detokenizer;
 pub use encoder::{CpuEncoder, EncoderConfig, Matryoshka, Pooling};
 pub use error::{ModelsError, TextError};
 pub use load::{
-    DType, LoadOptions, Loaded, LoadedEncoder, LoadedModel, ModelFacts, ModelSpec, load, load_any,
+    DType, LoadOptions, Loaded, LoadedEncoder, LoadedModel, ModelFacts, ModelSpec, ModelText, load,
+    load_any,
 };
 pub use tokenizer::Tokenizer;
 pub use weights::{GgufFile, Metadata, Tensor, TensorData, Weights, open_gguf, open_safetensors};

@@ -3,8 +3,10 @@
 mod build;
 mod encoder;
 mod source;
+mod text;
 
 pub use encoder::LoadedEncoder;
+pub use text::ModelText;
 
 use crate::config::ModelConfig;
 use crate::encoder::EncoderConfig;
@@ -13,7 +15,6 @@ use crate::weights::{open_gguf, open_safetensors};
 use crate::{ChatTemplate, CpuModel, ModelsError, Tokenizer, random};
 use build::{Builder, Names};
 use kernels::{Kernels, KvCache, KvType};
-use serde_json::Value;
 use source::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,13 +112,6 @@ pub struct ModelFacts {
     pub kv_block_bytes: usize,
 }
 
-/// What a model has beside its network.
-struct Text {
-    tokenizer: Tokenizer,
-    template: Option<ChatTemplate>,
-    eos: Vec<u32>,
-}
-
 /// A model that writes texts, or one that turns them into vectors.
 pub enum Loaded {
     /// It writes.
@@ -168,11 +162,7 @@ fn load_random(
     if options.dtype == DType::Auto {
         options.dtype = DType::Int8;
     }
-    let text = Text {
-        tokenizer: Tokenizer::bytes(),
-        template: Some(ChatTemplate::chatml()),
-        eos: config.eos.clone(),
-    };
+    let text = ModelText::of_random(config.eos.clone());
     let source = Source::random(deviation);
     finish(
         name.to_owned(),
@@ -228,28 +218,7 @@ fn load_gguf(path: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsEr
     let vocab =
         vocab.ok_or_else(|| ModelsError::file(path, "has no tensor `token_embd.weight`"))?;
     let config = ModelConfig::from_gguf(path, &file.metadata, vocab)?;
-    let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
-    let name_of = |id: Option<u32>| {
-        id.and_then(|id| tokenizer.id_to_token(id))
-            .unwrap_or_default()
-    };
-    let template = file.metadata.text("tokenizer.chat_template").map(|source| {
-        ChatTemplate::parse(
-            source,
-            &name_of(config.bos),
-            &name_of(config.eos.first().copied()),
-        )
-    });
-    let mut eos = config.eos.clone();
-    // Models for chats end their turns with another token than texts.
-    for name in ["<|im_end|>", "<|eot_id|>", "<|end_of_turn|>"] {
-        eos.extend(tokenizer.token_to_id(name).filter(|id| !eos.contains(id)));
-    }
-    let text = Text {
-        template: template.transpose()?,
-        tokenizer,
-        eos,
-    };
+    let text = ModelText::of_gguf(&file.metadata)?;
     finish(
         file_name(path),
         config,
@@ -266,34 +235,7 @@ fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, Mode
         std::fs::read(&config_path).map_err(|error| ModelsError::read(&config_path, error))?;
     let config = ModelConfig::from_json(&config_path, &json)?;
     let weights = open_safetensors(folder)?;
-    let json_of = |name: &str| -> Value {
-        let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
-    };
-    let tokenizer_config = json_of("tokenizer_config.json");
-    let special = |key: &str| {
-        let value = tokenizer_config.get(key);
-        let name =
-            value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
-        name.unwrap_or_default().to_owned()
-    };
-    let adds_bos = tokenizer_config
-        .get("add_bos_token")
-        .and_then(Value::as_bool)
-        == Some(true);
-    let tokenizer = tokenizer_of(folder)?.with_bos(config.bos.filter(|_| adds_bos));
-    let source = template_of(folder, &tokenizer_config);
-    let template = source
-        .map(|source| ChatTemplate::parse(&source, &special("bos_token"), &special("eos_token")));
-    let mut eos = config.eos.clone();
-    let generation = json_of("generation_config.json");
-    let more = crate::config::tokens(generation.get("eos_token_id"));
-    eos.extend(more.into_iter().filter(|id| !config.eos.contains(id)));
-    let text = Text {
-        tokenizer,
-        template: template.transpose()?,
-        eos,
-    };
+    let text = ModelText::of_folder(folder)?;
     let names = Names::in_file(&weights);
     finish(
         file_name(folder),
@@ -303,41 +245,6 @@ fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, Mode
         text,
         options,
     )
-}
-
-fn tokenizer_of(folder: &Path) -> Result<Tokenizer, ModelsError> {
-    let whole = folder.join("tokenizer.json");
-    if whole.exists() {
-        return Tokenizer::from_file(&whole);
-    }
-    let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
-    if vocab.exists() && merges.exists() {
-        return Tokenizer::from_vocab_merges(&vocab, &merges);
-    }
-    Err(ModelsError::file(
-        folder,
-        "has neither a tokenizer.json nor vocab.json and merges.txt; copy them beside the weights",
-    ))
-}
-
-/// A file of its own, or within the tokenizer's configuration: one, or several with names.
-fn template_of(folder: &Path, tokenizer_config: &Value) -> Option<String> {
-    if let Ok(source) = std::fs::read_to_string(folder.join("chat_template.jinja")) {
-        return Some(source);
-    }
-    match tokenizer_config.get("chat_template")? {
-        Value::String(source) => Some(source.clone()),
-        Value::Array(named) => {
-            let default = named
-                .iter()
-                .find(|entry| entry["name"] == "default")
-                .or(named.first());
-            default
-                .and_then(|entry| entry["template"].as_str())
-                .map(str::to_owned)
-        }
-        _ => None,
-    }
 }
 
 fn file_name(path: &Path) -> String {
@@ -376,7 +283,7 @@ fn finish(
     config: ModelConfig,
     source: Source,
     names: Names,
-    text: Text,
+    text: ModelText,
     options: &LoadOptions,
 ) -> Result<LoadedModel, ModelsError> {
     let kernels = Kernels::new(options.threads);
@@ -437,7 +344,7 @@ fn finish(
             buffers: Buffers::default(),
             wanted: Vec::new(),
         },
-        tokenizer: Arc::new(text.tokenizer),
+        tokenizer: text.tokenizer,
         template: text.template,
         name,
         eos: text.eos,

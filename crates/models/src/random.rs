@@ -23,7 +23,6 @@ pub(crate) fn tiny() -> ModelConfig {
             inverse_frequencies: (0..head_dim / 2).map(frequency).collect(),
             pairing: Pairing::Half,
         }),
-        bos: None,
         eos: vec![256],
     }
 }
@@ -42,7 +41,6 @@ pub(crate) fn gpt2() -> ModelConfig {
         context_tokens: 1024,
         norm_eps: 1e-5,
         rope: None,
-        bos: None,
         eos: vec![256],
     }
 }

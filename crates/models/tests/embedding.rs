@@ -187,9 +187,9 @@ fn a_batch_that_does_not_fit_the_model_is_refused() {
             "token 260 is beyond the vocabulary of 260",
         ),
         (
-            vec![1; 513],
-            vec![513],
-            "a text of 513 tokens is not between 1 and 512",
+            vec![1; 2_049],
+            vec![2_049],
+            "a text of 2049 tokens is not between 1 and 2048",
         ),
         (vec![], vec![0], "a text of 0 tokens"),
         (

@@ -51,7 +51,7 @@ pub use pooling::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate};
 pub use pooling_body::{PoolingStyle, base64_vector, float_vector};
 pub use pooling_view::{EmbeddingView, PoolingInput, RerankView, ScoreView};
 pub use reply::{LogprobEntry, Piece, ReplyWriter, TokenCounts};
-pub use request::{ChatMessage, RequestOptions, RequestTemplate};
+pub use request::{ChatMessage, RequestOptions, RequestTemplate, completion_prompt};
 pub use request_view::RequestView;
 pub use response::{Completion, error_message};
 pub use score::{RerankRequest, ScoreRequest, rerank_body, score_body};

@@ -200,15 +200,16 @@ fn push_content(body: &mut Vec<u8>, message: ChatMessage<'_>) {
     body.extend_from_slice(b"}]");
 }
 
-fn push_prompt<'a>(body: &mut Vec<u8>, mut messages: impl Iterator<Item = ChatMessage<'a>>) {
-    let first = messages.next().map_or("", |message| message.text);
-    let mut rest = messages.map(|message| message.text).peekable();
-    if rest.peek().is_none() {
-        push_json(body, first);
-    } else {
-        let texts: Vec<&str> = std::iter::once(first).chain(rest).collect();
-        push_json(body, &texts.join("\n\n"));
-    }
+/// The one prompt of a completion: the texts of its messages, with an empty line between two.
+pub fn completion_prompt<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.collect::<Vec<_>>().join("\n\n")
+}
+
+fn push_prompt<'a>(body: &mut Vec<u8>, messages: impl Iterator<Item = ChatMessage<'a>>) {
+    push_json(
+        body,
+        &completion_prompt(messages.map(|message| message.text)),
+    );
 }
 
 #[cfg(test)]

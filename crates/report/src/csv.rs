@@ -122,6 +122,12 @@ fn throughput(point: &PointSummary, row: &mut Row) {
         "steady_state_output_tokens_per_second",
         steady.and_then(|steady| steady.output_tokens_per_second),
     );
+    let interval = steady.and_then(|steady| steady.output_tokens_per_second_interval);
+    let name = "steady_state_output_tokens_per_second_ci95";
+    row.number(&format!("{name}_low"), interval.map(|ends| ends.low));
+    row.number(&format!("{name}_high"), interval.map(|ends| ends.high));
+    let warmup = steady.and_then(|steady| steady.warmup_seconds);
+    row.number("warmup_seconds", warmup);
     let goodput = point.goodput.as_ref();
     row.number(
         "goodput_requests_per_second",
@@ -132,6 +138,8 @@ fn throughput(point: &PointSummary, row: &mut Row) {
 fn latencies(point: &PointSummary, row: &mut Row) {
     for (name, sample) in latency::named(&point.latency) {
         row.number(&format!("{name}_n"), sample.map(|sample| sample.n));
+        let effective = sample.and_then(|sample| sample.n_effective);
+        row.number(&format!("{name}_n_effective"), effective);
         row.number(&format!("{name}_ms_mean"), sample.map(|sample| sample.mean));
         row.number(&format!("{name}_ms_std"), sample.map(|sample| sample.std));
         for percentile in ["p50", "p90", "p95", "p99"] {
@@ -140,9 +148,13 @@ fn latencies(point: &PointSummary, row: &mut Row) {
                     .into_iter()
                     .find(|(name, _)| *name == percentile)
             });
+            let column = format!("{name}_ms_{percentile}");
+            row.number(&column, value.map(|(_, value)| value.value));
+            let interval = value.and_then(|(_, value)| value.interval);
+            row.number(&format!("{column}_ci95_low"), interval.map(|ends| ends.low));
             row.number(
-                &format!("{name}_ms_{percentile}"),
-                value.map(|(_, value)| value.value),
+                &format!("{column}_ci95_high"),
+                interval.map(|ends| ends.high),
             );
         }
     }

@@ -2,8 +2,8 @@ use crate::definitions::DEFINITIONS;
 use crate::latency;
 use serde_json::{Map, Value, json};
 use stats::{
-    Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt, SteadyState, Summary,
-    Throughput, Timings, Tokens,
+    ClassSummary, Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt,
+    SteadyState, Summary, Throughput, Timings, Tokens,
 };
 
 /// Version of the result file's shape. It rises when a reader of the previous one would misread it.
@@ -57,6 +57,17 @@ fn point(point: &PointSummary) -> Value {
         "receipt": receipt(&point.receipt),
         "verdict": point.verdict,
     });
+    if let Some(lengths) = &point.prompt_lengths {
+        value["prompt_lengths"] = json!({
+            "exact_share": lengths.exact_share,
+            "difference": mean_std(lengths.difference),
+        });
+    }
+    if !point.classes.is_empty() {
+        let classes = point.classes.iter();
+        let classes = classes.map(|class| (class.name.clone(), self::class(class)));
+        value["classes"] = Value::Object(classes.collect());
+    }
     if let Some(pooling) = &point.pooling {
         value["vectors"] = json!({
             "dimensions": pooling.dimensions,
@@ -64,6 +75,18 @@ fn point(point: &PointSummary) -> Value {
         });
     }
     value
+}
+
+fn class(class: &ClassSummary) -> Value {
+    json!({
+        "asked_share": class.asked_share,
+        "share": class.share,
+        "tokens": tokens(&class.tokens),
+        "output_tokens_per_second": class.output_tokens_per_second,
+        "latency": latencies(&class.latency),
+        "reliability": class.reliability,
+        "goodput": class.goodput,
+    })
 }
 
 /// The names of the first result files of embeddings.
@@ -133,6 +156,8 @@ fn steady_state(steady: &SteadyState) -> Value {
         "seconds": steady.seconds,
         "share": steady.share,
         "output_tokens_per_second": steady.output_tokens_per_second.map(mean_std),
+        "output_tokens_per_second_ci95": interval(steady.output_tokens_per_second_interval),
+        "warmup_seconds": steady.warmup_seconds,
         "latency": {
             "unit": "ms",
             "ttft": steady.ttft.as_ref().map(distribution),
@@ -156,6 +181,7 @@ fn receipt(receipt: &Receipt) -> Value {
 fn distribution(sample: &Distribution) -> Value {
     let mut object = Map::new();
     object.insert("n".to_owned(), sample.n.into());
+    object.insert("n_effective".to_owned(), sample.n_effective.into());
     for (name, value) in [
         ("mean", sample.mean),
         ("std", sample.std),
@@ -164,6 +190,7 @@ fn distribution(sample: &Distribution) -> Value {
     ] {
         object.insert(name.to_owned(), value.into());
     }
+    object.insert("mean_ci95".to_owned(), interval(sample.mean_interval));
     let percentiles = latency::percentiles(sample);
     for (name, quantile) in percentiles {
         object.insert(name.to_owned(), quantile.value.into());

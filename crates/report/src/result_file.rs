@@ -26,6 +26,8 @@ pub struct ResultPoint {
     pub key: String,
     /// The name as a number: a batch size, a concurrency or a rate.
     pub position: f64,
+    /// The verdict on the point; absent in files that hold none.
+    pub grade: Option<Grade>,
     /// `throughput.batch_tokens_per_second`.
     pub batch_tokens_per_second: Option<MeanAndStd>,
     /// `throughput.request_tokens_per_second`.
@@ -52,6 +54,10 @@ pub struct MedianAndP99 {
     pub p50: f64,
     /// The 99th percentile.
     pub p99: f64,
+    /// Whether the sample carries the median: the file has an interval of it, or speaks of none.
+    pub p50_carried: bool,
+    /// The same of the 99th percentile.
+    pub p99_carried: bool,
 }
 
 impl ResultFile {
@@ -116,13 +122,12 @@ pub(crate) fn grade(verdict: &Place) -> Result<Option<Grade>, ReportError> {
 }
 
 fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
-    let position = key
-        .parse::<f64>()
-        .ok()
-        .filter(|position| position.is_finite())
-        .ok_or_else(|| ReportError::Key { key: shown(key) })?;
     place.object()?;
     let load = place.key("load");
+    let position = key.parse::<f64>().ok().or_else(|| mean_rate(&load));
+    let position = position
+        .filter(|position| position.is_finite())
+        .ok_or_else(|| ReportError::Key { key: shown(key) })?;
     let axis = if load.value.is_none() {
         Axis::BatchSize
     } else {
@@ -137,12 +142,20 @@ fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
     let point = ResultPoint {
         key: key.to_owned(),
         position,
+        grade: grade(&place.key("verdict"))?,
         batch_tokens_per_second: throughput.key("batch_tokens_per_second").mean_and_std()?,
         request_tokens_per_second: throughput.key("request_tokens_per_second").mean_and_std()?,
         ttft: latency.key("ttft").percentiles()?,
         tpot: latency.key("tpot").percentiles()?,
     };
     Ok((axis, point))
+}
+
+/// Of an arrival process that is more than a rate, and named in words.
+fn mean_rate(load: &Place) -> Option<f64> {
+    let arrival = load.key("arrival").value?.clone();
+    let arrival: trace::Arrival = serde_json::from_value(arrival).ok()?;
+    Some(arrival.rate())
 }
 
 /// A value of the file and the path that leads to it; `null` and what is not there are both absent.
@@ -173,6 +186,13 @@ impl<'a> Place<'a> {
                 .and_then(|value| value.get(key))
                 .filter(|value| !value.is_null()),
         }
+    }
+
+    /// Whether the file names it, and says that there is none.
+    fn holds_null(&self, key: &str) -> bool {
+        self.value
+            .and_then(|value| value.get(key))
+            .is_some_and(Value::is_null)
     }
 
     pub(crate) fn object(&self) -> Result<&'a Map<String, Value>, ReportError> {
@@ -217,6 +237,8 @@ impl<'a> Place<'a> {
         Ok(Some(MedianAndP99 {
             p50: p50.number()?,
             p99: p99.number()?,
+            p50_carried: !self.holds_null("p50_ci95"),
+            p99_carried: !self.holds_null("p99_ci95"),
         }))
     }
 
@@ -281,7 +303,9 @@ mod tests {
             file.points[2].ttft,
             Some(MedianAndP99 {
                 p50: 401.7,
-                p99: 880.4
+                p99: 880.4,
+                p50_carried: true,
+                p99_carried: false,
             })
         );
     }

@@ -1,5 +1,6 @@
 //! What the screen shows of a summary, and of each point as it finishes.
 
+mod classes;
 mod detail;
 mod facts;
 mod grid;
@@ -68,6 +69,11 @@ fn block(point: &PointSummary, style: Style) -> Vec<String> {
         lines.extend(detail);
         lines.push(String::new());
     }
+    let classes = classes::lines(point, style);
+    if !classes.is_empty() {
+        lines.extend(classes);
+        lines.push(String::new());
+    }
     lines.extend(facts::lines(point, style));
     let reasons: Vec<_> = point.verdict.reasons.iter().collect();
     lines.extend(verdict(&point.verdict, "", &reasons, style));
@@ -97,7 +103,13 @@ fn verdict(verdict: &Verdict, scope: &str, reasons: &[&Reason], style: Style) ->
 fn footnotes(summary: &Summary, style: Style) -> Vec<String> {
     let mut notes = Vec::new();
     if summary.points.iter().any(detail::has_uncertain) {
-        notes.push("~  too few samples for a 95 % interval of this percentile".to_owned());
+        notes.push(
+            "~  too few independent samples for a 95 % interval of this percentile".to_owned(),
+        );
+    }
+    if summary.points.iter().any(detail::has_dependent) {
+        notes
+            .push("n eff  so many independent samples would tell as much of the median".to_owned());
     }
     if summary.points.iter().any(is_estimated) {
         notes.push("≈  rests on output tokens estimated from token events".to_owned());
@@ -123,7 +135,8 @@ fn title(metadata: &Map<String, Value>) -> Option<String> {
 
 /// `batch size 64`, `rate 2.5 req/s`.
 fn load(point: &PointSummary) -> String {
-    if point.pooling.is_some() {
+    let is_number = point.point.key.parse::<f64>().is_ok();
+    if point.pooling.is_some() || !is_number {
         return escape::terminal(&point.point.key);
     }
     let axis = Axis::of(&point.point.pacing);

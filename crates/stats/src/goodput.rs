@@ -20,13 +20,10 @@ pub fn meets(slo: &Slo, metrics: &RequestMetrics) -> bool {
 
 impl Goodput {
     /// Of `good` requests among all that `runs` issued; `None` where none was issued or no time
-    /// passed. The time is that of throughput; of a run without any answer, the whole run.
+    /// passed. The time is that of throughput.
     pub(crate) fn of(good: u64, runs: &[RunMetrics]) -> Option<Self> {
         let issued: u64 = runs.iter().map(|run| run.issued).sum();
-        let seconds: f64 = runs
-            .iter()
-            .map(|run| run.span_seconds.unwrap_or(run.wall_seconds))
-            .sum();
+        let seconds: f64 = runs.iter().map(RunMetrics::seconds).sum();
         (issued > 0 && seconds > 0.0).then(|| Self {
             requests_per_second: good as f64 / seconds,
             share: good as f64 / issued as f64,

@@ -6,11 +6,13 @@ mod activity;
 mod added;
 mod answers;
 mod bootstrap;
+mod classes;
 mod dependence;
 mod distribution;
 mod drift;
 mod goodput;
 mod latency;
+mod lengths;
 mod point;
 mod pooling;
 mod quantile;
@@ -40,8 +42,8 @@ pub use request::RequestMetrics;
 pub use series::Series;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
-    Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd, PointSummary,
-    Pooling, Quantile, Receipt, Reliability, SteadyState, Summary, Throughput, Timings,
-    TokenSource, Tokens,
+    ClassSummary, Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd,
+    PointSummary, Pooling, PromptLengths, Quantile, Receipt, Reliability, SteadyState, Summary,
+    Throughput, Timings, TokenSource, Tokens,
 };
 pub use verdict::{Grade, Reason, Verdict};

@@ -1,13 +1,15 @@
 //! One point: all its runs, to one set of numbers.
 
 use crate::answers::AnswerTally;
+use crate::classes::{Objectives, summarize_classes};
 use crate::drift::DriftTally;
-use crate::goodput::{bounds_something, meets};
+use crate::goodput::meets;
 use crate::latency::LatencyPool;
+use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
-use crate::run::{Run, RunMetrics};
+use crate::run::{Run, RunMetrics, batch_size};
 use crate::steady::SteadyRun;
 use crate::tokens::TokenTally;
 use crate::verdict::Evidence;
@@ -15,7 +17,7 @@ use crate::{
     Concurrency, Goodput, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
     Timings, Verdict, bootstrap_median,
 };
-use trace::{Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader, Slo};
+use trace::{Arrival, Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -27,6 +29,7 @@ struct Tally<'a> {
     outcomes: OutcomeTally<'a>,
     tokens: TokenTally,
     pooling: PoolingTally,
+    lengths: LengthTally,
     latencies: LatencyPool,
     receipt: ReceiptTally,
     steady: SteadyPool,
@@ -47,12 +50,16 @@ struct SteadyPool {
 }
 
 /// The numbers of `point` over its measured `runs`.
-pub(crate) fn summarize_point(point: &PointInfo, header: &RunHeader, runs: &[Run]) -> PointSummary {
-    let slo = header.slo.filter(bounds_something);
+pub(crate) fn summarize_point(
+    point: &PointInfo,
+    header: &RunHeader,
+    objectives: Objectives<'_>,
+    runs: &[Run],
+) -> PointSummary {
     let mut tally = Tally::new(point.pacing, header);
     let measured: Vec<RunMetrics> = runs
         .iter()
-        .filter_map(|run| tally.add(point.pacing, slo.as_ref(), run))
+        .filter_map(|run| tally.add(point.pacing, objectives, run))
         .collect();
     let facts: Vec<&RunFacts> = runs.iter().filter_map(|run| run.facts).collect();
     let planned = runs
@@ -75,7 +82,12 @@ pub(crate) fn summarize_point(point: &PointInfo, header: &RunHeader, runs: &[Run
         steady_state: tally.steady.finish(&measured),
         concurrency: concurrency(point.pacing, &measured),
         pooling: tally.pooling.finish(&measured),
-        goodput: slo.and_then(|_| Goodput::of(tally.good, &measured)),
+        goodput: objectives
+            .cover_all()
+            .then(|| Goodput::of(tally.good, &measured))
+            .flatten(),
+        prompt_lengths: tally.lengths.finish(),
+        classes: summarize_classes(point.pacing, objectives, runs, &measured),
         receipt: tally.receipt.finish(&facts),
         verdict: Verdict::of(Vec::new()),
         point: point.clone(),
@@ -104,7 +116,12 @@ impl<'a> Tally<'a> {
     }
 
     /// Adds a run; `None` where it has no records.
-    fn add(&mut self, pacing: Pacing, slo: Option<&Slo>, run: &Run<'a>) -> Option<RunMetrics> {
+    fn add(
+        &mut self,
+        pacing: Pacing,
+        objectives: Objectives<'_>,
+        run: &Run<'a>,
+    ) -> Option<RunMetrics> {
         let mut metrics: Vec<Option<RequestMetrics>> = run
             .records
             .iter()
@@ -116,7 +133,7 @@ impl<'a> Tally<'a> {
             self.steady
                 .add_rates(pacing, steady, &run.records, &metrics);
         }
-        let cluster = cluster_size(pacing);
+        let cluster = batch_size(pacing);
         for (index, (&record, metrics)) in run.records.iter().zip(&mut metrics).enumerate() {
             if index % cluster == 0 {
                 self.close();
@@ -130,7 +147,9 @@ impl<'a> Tally<'a> {
             self.receipt.add(record);
             self.request_rates.extend(metrics.request_tokens_per_second);
             self.decode_rates.extend(metrics.decode_tokens_per_second);
-            self.good += u64::from(slo.is_some_and(|slo| meets(slo, metrics)));
+            self.lengths.add(record);
+            let slo = objectives.of(record.class);
+            self.good += u64::from(slo.is_some_and(|slo| meets(&slo, metrics)));
             if measured
                 .steady
                 .as_ref()
@@ -147,14 +166,6 @@ impl<'a> Tally<'a> {
     fn close(&mut self) {
         self.latencies.close();
         self.steady.close();
-    }
-}
-
-/// Requests that share a fate: those of a batch begin together, and wait for each other.
-fn cluster_size(pacing: Pacing) -> usize {
-    match pacing {
-        Pacing::Burst { size } => size.max(1) as usize,
-        Pacing::Closed { .. } | Pacing::Open { .. } => 1,
     }
 }
 
@@ -253,13 +264,22 @@ fn throughput(runs: &[RunMetrics], request_rates: &[f64], decode_rates: &[f64]) 
 
 fn concurrency(pacing: Pacing, runs: &[RunMetrics]) -> Concurrency {
     let mean = |values: Vec<f64>| MeanStd::of(&values).map(|described| described.mean);
-    let (asked, asked_rate) = match pacing {
+    let (asked, asked_arrival) = match pacing {
         Pacing::Burst { size } => (Some(size), None),
         Pacing::Closed { concurrency } => (Some(concurrency), None),
-        Pacing::Open { arrival, .. } => (None, Some(arrival.rate())),
+        Pacing::Open { arrival, .. } => (None, Some(arrival)),
     };
     let intervals: u64 = runs.iter().map(|run| run.issued - 1).sum();
     let seconds: f64 = runs.iter().map(|run| run.issued_seconds).sum();
+    let planned: f64 = runs.iter().map(|run| run.due_seconds).sum();
+    // Of a rate that changes only the plan knows the mean over the time that was measured.
+    let asked_rate = asked_arrival.map(|arrival| match arrival {
+        Arrival::Constant { rate } | Arrival::Poisson { rate } | Arrival::Gamma { rate, .. } => {
+            rate
+        }
+        _ if planned > 0.0 => intervals as f64 / planned,
+        changing => changing.rate(),
+    });
     Concurrency {
         asked,
         peak: runs.iter().map(|run| run.peak).max().unwrap_or(0),

@@ -3,6 +3,7 @@
 use crate::RequestMetrics;
 use crate::activity::Activity;
 use crate::quantile::{quantile, sort};
+use crate::run::batch_size;
 use crate::warmup::warmup;
 use trace::{Nanos, Pacing, Record};
 
@@ -51,7 +52,9 @@ impl SteadyRun {
         activity: &Activity,
     ) -> Option<Self> {
         let stretches = match pacing {
-            Pacing::Burst { size } => batches(size, records).filter_map(batch_stretch).collect(),
+            Pacing::Burst { .. } => batches(batch_size(pacing), records)
+                .filter_map(batch_stretch)
+                .collect(),
             Pacing::Closed { concurrency } => {
                 let crossings = activity.crossings(target(concurrency as usize))?;
                 vec![(crossings.reached, crossings.left)]
@@ -176,10 +179,10 @@ fn target(asked: usize) -> usize {
 /// The batches of a burst, from records in the order of release: each begins when all of the
 /// batch before are done.
 pub(crate) fn batches<'a, 'b>(
-    size: u32,
+    size: usize,
     records: &'b [&'a Record],
 ) -> std::slice::Chunks<'b, &'a Record> {
-    records.chunks(size.max(1) as usize)
+    records.chunks(size)
 }
 
 /// From the batch's start until fewer than the target share of it are in flight.

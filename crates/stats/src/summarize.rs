@@ -1,5 +1,6 @@
 //! Records to a summary.
 
+use crate::classes::Objectives;
 use crate::point::summarize_point;
 use crate::run::Run;
 use crate::{Grade, PointSummary, Reason, Summary, Verdict};
@@ -34,12 +35,13 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
             runs.push(run);
         }
     }
+    let objectives = Objectives::new(header.slo, &header.classes);
     let points: Vec<PointSummary> = header
         .points
         .iter()
         .zip(&by_point)
         .filter(|(_, runs)| !runs.is_empty())
-        .map(|(point, runs)| summarize_point(point, header, runs))
+        .map(|(point, runs)| summarize_point(point, header, objectives, runs))
         .collect();
     Summary {
         schema_version: header.schema_version,

@@ -45,10 +45,46 @@ pub struct PointSummary {
     pub goodput: Option<Goodput>,
     /// What came of texts to embed, to score or to rank; absent of generated text.
     pub pooling: Option<Pooling>,
+    /// Planned lengths of prompts against the server's count; absent where none was planned exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_lengths: Option<PromptLengths>,
+    /// Each class of a mix for itself; empty where all requests are of one kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassSummary>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
     /// Whether all this can be believed.
     pub verdict: Verdict,
+}
+
+/// Prompts that were made to have a length, by the tokenizer, and what the server counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PromptLengths {
+    /// Of the requests that both know the length of: those on which they agree.
+    pub exact_share: f64,
+    /// The server's count − the planned length, in tokens.
+    pub difference: MeanStd,
+}
+
+/// The numbers of one class of a mix, over all measured runs of the point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassSummary {
+    /// As the mix names it.
+    pub name: String,
+    /// Of all requests, as asked for.
+    pub asked_share: f64,
+    /// Of all requests, as drawn; absent where there were none.
+    pub share: Option<f64>,
+    /// How its requests ended.
+    pub reliability: Reliability,
+    /// Tokens per complete request.
+    pub tokens: Tokens,
+    /// Its output tokens / the duration of the runs.
+    pub output_tokens_per_second: Option<f64>,
+    /// Latencies per request.
+    pub latency: Latency,
+    /// Requests that met the objectives of the class, or of the run; absent where there are none.
+    pub goodput: Option<Goodput>,
 }
 
 /// How requests ended. `issued = complete + failed + cancelled`.

@@ -1,26 +1,27 @@
 //! What was typed, made sense of: checked values, files read, the environment asked.
 
+mod arrivals;
+mod classes;
 mod embedding;
 mod load;
+mod traffic;
 mod words;
 
 pub(crate) use self::embedding::EmbeddingConfig;
 pub(crate) use self::load::{Load, Point, TypedLoad};
+pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
 use crate::args::{ChatArgs, OutputFormat, RecordsFormat};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
-use crate::prompts;
 use ::load::{Deadlines, Target, TlsOptions};
 use openai::Endpoint;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 use trace::{Nanos, Slo};
-use workload::Traffic;
 
 /// A chat benchmark, resolved.
 pub(crate) struct ChatConfig {
@@ -33,14 +34,12 @@ pub(crate) struct ChatConfig {
     pub(crate) tls: TlsOptions,
     pub(crate) load: Load,
     /// What the requests are.
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) traffic: TrafficConfig,
     pub(crate) request: RequestConfig,
     pub(crate) deadlines: Deadlines,
     pub(crate) slo: Option<Slo>,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
-    /// What the result file says of the prompts.
-    pub(crate) dataset: String,
     pub(crate) description: Option<String>,
 }
 
@@ -137,11 +136,20 @@ impl ChatConfig {
                 BuiltIn::MODEL
             )));
         }
+        let endpoint = Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?;
+        let request = request(&args)?;
+        let mut traffic = TrafficConfig::resolve(&args, &request, endpoint, environment)?;
+        let rates = args.request_rate.as_deref();
+        let arrivals = match traffic.replay.take() {
+            Some(replay) => vec![replay],
+            None => arrivals::named_arrivals(&args.arrivals, rates, args.burstiness)?,
+        };
         let load = Load::resolve(&TypedLoad {
             batch_sizes: args.batch_sizes.as_deref(),
             batch_sizes_default: "1,2,4,8",
             max_concurrency: args.max_concurrency.as_deref(),
-            request_rate: args.request_rate.as_deref(),
+            request_rate: rates,
+            arrivals,
             burstiness: args.burstiness,
             num_prompts: args.num_prompts,
             duration: args.duration,
@@ -149,12 +157,8 @@ impl ChatConfig {
             warmup_runs: args.warmup_runs,
             seed: args.seed,
         })?;
-        let request = request(&args)?;
-        let (source, dataset) = prompts::source(&args, environment)?;
-        let traffic = Traffic::simple(load.seed, source, None, Some(request.max_tokens))
-            .map_err(Failure::usage)?;
         Ok(ChatConfig {
-            endpoint: Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?,
+            endpoint,
             api_key: api_key(
                 args.api_key.as_deref(),
                 args.api_key_file.as_deref(),
@@ -164,7 +168,7 @@ impl ChatConfig {
             headers: headers(&args.headers)?,
             tls: tls(args.ca_cert.as_deref())?,
             load,
-            traffic: traffic.into(),
+            traffic,
             deadlines: deadlines(&args)?,
             slo: slo(&args.goodput, request.stream)?,
             request,
@@ -176,7 +180,6 @@ impl ChatConfig {
                 file: args.output,
             },
             dry_run: args.dry_run,
-            dataset,
             description: args.description,
             model: args.model,
             target,

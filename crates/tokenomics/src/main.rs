@@ -17,6 +17,7 @@ mod model;
 mod output;
 mod prompts;
 mod serving;
+mod tokenizer;
 mod verb;
 
 use crate::args::{Args, Verb};

@@ -6,7 +6,8 @@ use crate::output::say;
 use engine::SchedulerConfig;
 use hub::{Hub, HubConfig, Repo, RepoKind};
 use models::{
-    DType, LoadOptions, Loaded, LoadedEncoder, LoadedModel, ModelFacts, ModelSpec, Tokenizer,
+    DType, LoadOptions, Loaded, LoadedEncoder, LoadedModel, ModelFacts, ModelSpec, ModelText,
+    Tokenizer,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -174,6 +175,44 @@ fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
     })
 }
 
+/// What else names a model.
+const OTHER_MODELS: &str = "--model takes a folder or a .gguf file, and random:tiny, random:gpt2 or \
+                            random:tiny-bert need none";
+/// What else names a tokenizer.
+const OTHER_TOKENIZERS: &str = "a folder, a tokenizer.json and a .gguf file do as well";
+
+/// Files that say how a model reads and writes texts.
+const TEXT_FILES: [&str; 7] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+];
+
+/// How a model counts tokens, by the flag's value: a built-in model's name, a path or a hub id. None of
+/// its weights is read.
+pub(crate) fn text(
+    name: &str,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<ModelText, Failure> {
+    let spec = if name.starts_with("random:") || Path::new(name).exists() {
+        ModelSpec::parse(name).map_err(Failure::usage)?
+    } else {
+        let files = resolve(
+            name,
+            &|file| TEXT_FILES.contains(&file),
+            OTHER_TOKENIZERS,
+            environment,
+        )?;
+        let folder = files.first().and_then(|file| file.parent());
+        ModelSpec::Path(folder.unwrap_or(Path::new(".")).to_owned())
+    };
+    ModelText::open(&spec).map_err(Failure::usage)
+}
+
 /// The folder that holds a hub model's files, fetched where they are not in the cache yet.
 fn from_hub(id: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
     let wanted = |name: &str| {
@@ -188,18 +227,9 @@ fn from_hub(id: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<P
             || !name.contains('/')
                 && (name.ends_with(".safetensors")
                     || name.ends_with(".safetensors.index.json")
-                    || [
-                        "config.json",
-                        "generation_config.json",
-                        "tokenizer.json",
-                        "tokenizer_config.json",
-                        "vocab.json",
-                        "merges.txt",
-                        "chat_template.jinja",
-                    ]
-                    .contains(&name))
+                    || TEXT_FILES.contains(&name))
     };
-    let files = resolve(id, &wanted, environment)?;
+    let files = resolve(id, &wanted, OTHER_MODELS, environment)?;
     let configs = files.iter().filter(|file| file.ends_with("config.json"));
     // The model's own, not that of a part.
     let config = configs.min_by_key(|file| file.components().count());
@@ -211,16 +241,15 @@ fn from_hub(id: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<P
     })
 }
 
+/// Files of a model of the hub. `way_out` is what to do where it cannot be had.
 fn resolve(
     id: &str,
     wanted: &dyn Fn(&str) -> bool,
+    way_out: &str,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let way_out = |error: &dyn std::error::Error| {
-        Failure::failed(format!(
-            "cannot get the model {id}: {error}; --model takes a folder or a .gguf file, and \
-             random:tiny, random:gpt2 or random:tiny-bert need none"
-        ))
+        Failure::failed(format!("cannot get the model {id}: {error}; {way_out}"))
     };
     let config = HubConfig::from_env(environment).map_err(|error| way_out(&error))?;
     let hub = Hub::new(config).map_err(|error| way_out(&error))?;
@@ -247,7 +276,12 @@ fn tokenizer(
     } else if path.exists() {
         path.to_owned()
     } else {
-        let files = resolve(name, &|file| file == "tokenizer.json", environment)?;
+        let files = resolve(
+            name,
+            &|file| file == "tokenizer.json",
+            OTHER_TOKENIZERS,
+            environment,
+        )?;
         files.into_iter().next().ok_or_else(|| {
             Failure::failed(format!("--tokenizer-name {name} has no tokenizer.json"))
         })?

@@ -1,6 +1,6 @@
 //! Where the prompts come from: generated, a file, or the hub.
 
-use crate::args::{ChatArgs, DatasetKey};
+use crate::args::{DatasetKey, WorkloadArgs};
 use crate::config::read;
 use crate::failure::Failure;
 use crate::output::say;
@@ -11,30 +11,41 @@ use workload::{ChatSource, Content, DatasetRow, DatasetTurn, Format, aime};
 
 /// The source that the flags name, and what the result file says of it.
 pub(crate) fn source(
-    args: &ChatArgs,
+    args: &WorkloadArgs,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<(ChatSource, String), Failure> {
     if let Some(path) = &args.dataset_path {
-        let rows = rows(path, args.dataset_column.as_deref())?;
-        return Ok((rows, path.display().to_string()));
+        let rows = rows("--dataset-path", path, args.dataset_column.as_deref())?;
+        return Ok((ChatSource::Rows(rows), path.display().to_string()));
     }
     match args.dataset_key {
-        DatasetKey::Math => Ok((ChatSource::Content(Content::Math), "math".into())),
+        DatasetKey::Math => Ok(generated(Content::Math)),
+        DatasetKey::Code => Ok(generated(Content::Code)),
+        DatasetKey::Prose => Ok(generated(Content::Prose)),
         DatasetKey::Aime => Ok((from_hub(environment)?, "aime".into())),
     }
 }
 
-fn rows(path: &Path, column: Option<&str>) -> Result<ChatSource, Failure> {
-    let in_file = |error| Failure::usage(format!("--dataset-path {}: {error}", path.display()));
+fn generated(content: Content) -> (ChatSource, String) {
+    (ChatSource::Content(content), content.name().to_owned())
+}
+
+/// The rows of the file that `flag` names, each a prompt.
+pub(crate) fn rows(
+    flag: &str,
+    path: &Path,
+    column: Option<&str>,
+) -> Result<Arc<[DatasetRow]>, Failure> {
+    let in_file = |error| Failure::usage(format!("{flag} {}: {error}", path.display()));
     let format = format(path).map_err(in_file)?;
-    let bytes = read("--dataset-path", path)?;
+    let bytes = read(flag, path)?;
     let rows = workload::parse_rows(&bytes, format, column).map_err(in_file)?;
     let row = |user: Arc<str>| DatasetRow {
         system: None,
         turns: vec![DatasetTurn { user, answer: None }],
         max_tokens: None,
     };
-    Ok(ChatSource::Rows(rows.into_iter().map(row).collect()))
+    Ok(rows.into_iter().map(row).collect())
 }
 
 fn format(path: &Path) -> Result<Format, workload::WorkloadError> {

@@ -3,7 +3,7 @@
 use crate::args::ServeArgs;
 use crate::config::{Secret, key};
 use crate::failure::{Exit, Failure};
-use crate::interrupt::wait_for_stop;
+use crate::interrupt::StopSignals;
 use crate::model;
 use crate::output::say;
 use engine::{Encoder, SchedulerConfig};
@@ -44,6 +44,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         drain,
         ..ServeConfig::default()
     };
+    let signals = StopSignals::listen()?;
     let server = serve::spawn_loaded(config, loaded).map_err(Failure::failed)?;
     say(&facts);
     say(&limits);
@@ -51,7 +52,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         "Serving {name} at http://{}/v1; ctrl-C stops it.",
         server.addr()
     ));
-    wait_for_stop()?;
+    signals.wait()?;
     say(&format!(
         "Stopping: waiting up to {} s for requests that run. Press ctrl-C again to end at once.",
         args.drain_seconds

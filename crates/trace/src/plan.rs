@@ -115,4 +115,19 @@ pub enum Stop {
         /// Counted from the start of the run.
         after: Nanos,
     },
+    /// After the last planned one, or after this span: whichever comes first.
+    AllRequestsWithin {
+        /// Counted from the start of the run.
+        after: Nanos,
+    },
+}
+
+impl Stop {
+    /// The span after which no request is released.
+    pub const fn deadline(self) -> Option<Nanos> {
+        match self {
+            Self::AllRequests => None,
+            Self::Deadline { after } | Self::AllRequestsWithin { after } => Some(after),
+        }
+    }
 }

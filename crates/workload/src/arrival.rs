@@ -3,6 +3,7 @@
 mod bursts;
 mod check;
 mod intensity;
+mod notation;
 
 use crate::WorkloadError;
 use crate::seed::{ARRIVALS, stream};
@@ -10,6 +11,8 @@ use bursts::Bursts;
 use check::check;
 use rand_distr::{Distribution, Gamma};
 use trace::{Arrival, Gaps, Nanos};
+
+pub use notation::{parse_bursts, parse_on_off, parse_ramp, parse_span, parse_steps};
 
 /// The arrival process of a rate (requests per second) and vLLM's `--burstiness`.
 ///

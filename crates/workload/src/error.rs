@@ -86,6 +86,27 @@ pub enum WorkloadError {
     #[error("`--max-tokens` must be at least 1, got `0`; give at least 1 token.")]
     MaxTokens,
 
+    /// Text that is no span of time.
+    #[error(
+        "`{text}` is not a span of time from 0 to {limit} s; write a number with ms, s, m or h, such \
+         as 500ms or 2m."
+    )]
+    Span {
+        /// As given, without control characters.
+        text: String,
+        /// In seconds.
+        limit: f64,
+    },
+    /// An arrival process that does not parse.
+    #[error("{flag} cannot read `{text}`; write it like {example}.")]
+    ArrivalNotation {
+        /// The flag that takes it.
+        flag: &'static str,
+        /// As given, without control characters.
+        text: String,
+        /// One that it takes.
+        example: &'static str,
+    },
     /// A length scenario that does not parse, or asks for too much or too little.
     #[error(
         "`{scenario}` is not a length scenario: at {place} there must be {expected}. Write \
@@ -324,6 +345,17 @@ pub enum WorkloadError {
          of the prompts with `--dataset-column`."
     )]
     UnknownDataset {
+        /// The columns there are, quoted.
+        available: String,
+        /// The formats there are, quoted.
+        known: String,
+    },
+    /// Columns that are those of no trace.
+    #[error(
+        "the trace's first line has the columns {available}, which is none of the formats {known}; name \
+         the format with `--trace-format`."
+    )]
+    UnknownTrace {
         /// The columns there are, quoted.
         available: String,
         /// The formats there are, quoted.

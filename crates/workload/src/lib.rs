@@ -45,7 +45,10 @@ mod texts;
 mod traces;
 mod traffic;
 
-pub use arrival::{arrival_for, due_times, expected_arrivals};
+pub use arrival::{
+    arrival_for, due_times, expected_arrivals, parse_bursts, parse_on_off, parse_ramp, parse_span,
+    parse_steps,
+};
 pub use content::Content;
 pub use dataset::{Format, PROMPT_BYTES_MAX, parse_rows};
 pub use datasets::{
@@ -63,5 +66,7 @@ pub use sampling::PromptSource;
 pub use seed::seed_for;
 pub use sessions::{PrefixGroups, Session, SessionConfig, SessionTurn, TURNS_MAX, ThinkTime};
 pub use texts::{TextLength, WORDS_MAX, text};
-pub use traces::{BlockCache, HashedPrompts, Trace, TraceFormat, TraceRow, parse_trace};
+pub use traces::{
+    BlockCache, HashedPrompts, Trace, TraceFormat, TraceRow, detect_trace, parse_trace,
+};
 pub use traffic::{ChatSource, Traffic, TrafficClass};

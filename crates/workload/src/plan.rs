@@ -17,8 +17,8 @@ pub struct WorkloadConfig {
     pub pacing: Pacing,
     /// When a run ends.
     pub stop: Stop,
-    /// Requests in the plan. An open plan with a deadline has as many as arrive before it, and
-    /// ignores this.
+    /// Requests in the plan. An open plan with [`Stop::Deadline`] has as many as arrive before it,
+    /// and ignores this.
     pub requests: usize,
     /// The limit on generated tokens; the server's own where absent.
     pub max_tokens: Option<u32>,
@@ -79,7 +79,7 @@ fn check(config: &WorkloadConfig) -> Result<(), WorkloadError> {
         } => return Err(WorkloadError::Concurrency),
         _ => {}
     }
-    if let Stop::Deadline { after: Nanos::ZERO } = config.stop {
+    if config.stop.deadline() == Some(Nanos::ZERO) {
         return Err(WorkloadError::Duration);
     }
     if config.max_tokens == Some(0) {
@@ -96,8 +96,14 @@ fn dues(config: &WorkloadConfig, seed: u64) -> Result<Vec<Nanos>, WorkloadError>
     if let (Pacing::Open { .. }, Some(trace)) = (config.pacing, config.source.trace()) {
         return recorded_dues(config, trace);
     }
-    if let (Pacing::Open { arrival, .. }, Stop::Deadline { after }) = (config.pacing, config.stop) {
-        let dues = due_times_before(after, REQUESTS_MAX + 1, arrival, seed)?;
+    if let (Pacing::Open { arrival, .. }, Some(after)) = (config.pacing, config.stop.deadline()) {
+        let mut dues = due_times_before(after, REQUESTS_MAX + 1, arrival, seed)?;
+        if matches!(config.stop, Stop::AllRequestsWithin { .. }) {
+            if config.requests == 0 {
+                return Err(WorkloadError::Requests);
+            }
+            dues.truncate(config.requests);
+        }
         return match dues.len() {
             0 => Err(WorkloadError::NothingArrives {
                 rate: arrival.rate(),
@@ -121,10 +127,7 @@ fn recorded_dues(config: &WorkloadConfig, trace: &Trace) -> Result<Vec<Nanos>, W
     if config.requests == 0 {
         return Err(WorkloadError::Requests);
     }
-    let end = match config.stop {
-        Stop::AllRequests => Nanos(u64::MAX),
-        Stop::Deadline { after } => after,
-    };
+    let end = config.stop.deadline().unwrap_or(Nanos(u64::MAX));
     let dues = trace.rows.iter().map(|row| row.due);
     let dues = dues.take(config.requests).take_while(|due| *due < end);
     Ok(dues.collect())

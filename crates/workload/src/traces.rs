@@ -6,6 +6,7 @@
 
 mod mooncake;
 mod prompts;
+mod records;
 mod table;
 mod timestamp;
 mod transform;
@@ -86,6 +87,27 @@ impl FromStr for TraceFormat {
             name: crate::printable::printable(name),
             known: quoted(&Self::ALL.map(Self::name)),
         })
+    }
+}
+
+/// The format of a trace, by its first bytes: JSON lines are Mooncake's, and tables have their
+/// columns.
+pub fn detect_trace(bytes: &[u8]) -> Result<TraceFormat, WorkloadError> {
+    let text = decode(bytes)?;
+    let head = text.trim_start().lines().next().unwrap_or_default();
+    if head.starts_with('{') {
+        return Ok(TraceFormat::Mooncake);
+    }
+    let columns: Vec<&str> = head.split(',').map(str::trim).collect();
+    let has = |names: &table::Columns| names.names().iter().all(|name| columns.contains(name));
+    match () {
+        () if head.is_empty() => Err(WorkloadError::EmptyTrace),
+        () if has(&table::BURST_GPT) => Ok(TraceFormat::BurstGpt),
+        () if has(&table::AZURE) => Ok(TraceFormat::Azure),
+        () => Err(WorkloadError::UnknownTrace {
+            available: quoted(&columns),
+            known: quoted(&TraceFormat::ALL.map(TraceFormat::name)),
+        }),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Traffic {
     classes: Vec<TrafficClass>,
     mix: Option<Mix>,
     tokenizer: Option<Arc<dyn PromptTokenizer>>,
+    /// The fewest tokens of a prompt of each class: one more than what it cannot do without.
+    shortest: Vec<u32>,
     blocks: BlockCache,
 }
 
@@ -35,7 +37,9 @@ pub struct TrafficClass {
     pub source: ChatSource,
     /// The message before every prompt that brings none of its own.
     pub system: Option<Arc<str>>,
-    /// How long prompts and answers are, where that is not the source's.
+    /// How long prompts and answers are, where that is not the source's. A prompt whose drawn length
+    /// has no room for what every prompt needs (chat template, system message) is as short as
+    /// there can be.
     pub lengths: Option<LengthScenario>,
     /// The limit on answers for which neither `lengths` nor the source has one.
     pub max_tokens: Option<u32>,
@@ -78,19 +82,23 @@ impl Traffic {
     ) -> Result<Self, WorkloadError> {
         let expected = mix.as_ref().map_or(1, |mix| mix.classes().len());
         assert_eq!(classes.len(), expected, "a class for each of the mix");
+        let mut shortest = Vec::with_capacity(classes.len());
         for class in &classes {
             if class.source.rows().is_some_and(|rows| rows.is_empty()) {
                 return Err(WorkloadError::EmptyDataSet);
             }
-            if tokenizer.is_none() && class.needs_tokenizer() {
-                return Err(WorkloadError::NoTokenizer);
-            }
+            shortest.push(match &tokenizer {
+                _ if !class.needs_tokenizer() => 1,
+                None => return Err(WorkloadError::NoTokenizer),
+                Some(tokenizer) => class.shortest(&**tokenizer)?,
+            });
         }
         Ok(Self {
             seed,
             classes,
             mix,
             tokenizer,
+            shortest,
             blocks: BlockCache::default(),
         })
     }
@@ -167,8 +175,28 @@ impl Traffic {
 }
 
 impl TrafficClass {
-    fn needs_tokenizer(&self) -> bool {
+    /// Whether its prompts have lengths in tokens.
+    pub const fn needs_tokenizer(&self) -> bool {
         self.lengths.is_some() || matches!(self.source, ChatSource::Trace(_))
+    }
+
+    /// The fewest tokens that its prompts can have. Where all of them are to have the same length, it
+    /// must not be below that.
+    fn shortest(&self, tokenizer: &dyn PromptTokenizer) -> Result<u32, WorkloadError> {
+        let taken = tokenizer
+            .prompt_tokens(&Prompt::chat(self.system.clone(), ""))
+            .map_err(crate::exact::failed)?;
+        match self.lengths {
+            Some(LengthScenario::Deterministic { lengths })
+                if lengths.input_tokens as usize <= taken =>
+            {
+                Err(WorkloadError::TokenBudgetTaken {
+                    budget: lengths.input_tokens as usize,
+                    taken,
+                })
+            }
+            _ => Ok(u32::try_from(taken).unwrap_or(u32::MAX).saturating_add(1)),
+        }
     }
 
     fn fingerprint(&self, seed: u64) -> serde_json::Value {

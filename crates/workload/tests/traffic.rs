@@ -275,3 +275,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_drawn_length_without_room_for_the_template_becomes_the_shortest_there_can_be() {
+    let math = || ChatSource::Content(Content::Math);
+    let drawn = class(math(), Some("U(1,12)/(1,4)"));
+    let traffic = Traffic::new(3, vec![drawn], None, Some(tokenizer())).unwrap();
+    let source = PromptSource::Chat(traffic.into());
+    let config = WorkloadConfig {
+        source: source.clone(),
+        pacing: Pacing::Closed { concurrency: 1 },
+        stop: Stop::AllRequests,
+        requests: 50,
+        max_tokens: None,
+        seed: 3,
+    };
+    let plan = build_plan(&config, RunId::default(), 0).unwrap();
+    let lengths = plan
+        .requests
+        .iter()
+        .map(|planned| planned.input_tokens.unwrap().count);
+    assert_eq!(lengths.min(), Some(6));
+    for planned in &plan.requests {
+        let tokens = tokenizer()
+            .prompt_tokens(&source.prompt(planned).unwrap())
+            .unwrap();
+        assert_eq!(tokens, planned.input_tokens.unwrap().count as usize);
+    }
+    // What was asked for in so many words is not changed.
+    let asked = class(math(), Some("D(5,4)"));
+    let refused = Traffic::new(3, vec![asked], None, Some(tokenizer())).unwrap_err();
+    assert_eq!(
+        refused,
+        WorkloadError::TokenBudgetTaken {
+            budget: 5,
+            taken: 5
+        }
+    );
+}

@@ -2,7 +2,8 @@
 
 use super::build::{Builder, Names};
 use super::source::Source;
-use super::{DType, LoadOptions, ModelFacts, dtype_name, file_name, tokenizer_of};
+use super::text::tokenizer_of;
+use super::{DType, LoadOptions, ModelFacts, ModelText, dtype_name, file_name};
 use crate::encoder::{CpuEncoder, EncoderConfig, EncoderLayer, EncoderNetwork, LayerNorm};
 use crate::network::Linear;
 use crate::weights::open_safetensors;
@@ -66,7 +67,7 @@ fn finish(
     options: &LoadOptions,
 ) -> Result<LoadedEncoder, ModelsError> {
     let path = source.path();
-    let tokenizer = tokenizer.with_ends()?;
+    let tokenizer = ModelText::of_encoder(tokenizer)?.tokenizer;
     if tokenizer.vocab_size() > config.vocab {
         return Err(ModelsError::file(
             &path,
@@ -101,7 +102,7 @@ fn finish(
     };
     Ok(LoadedEncoder {
         encoder: CpuEncoder::new(kernels, network),
-        tokenizer: Arc::new(tokenizer),
+        tokenizer,
         name,
         facts,
     })

@@ -3,7 +3,7 @@ use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
 use crate::width::{clip, wrap};
-use stats::{PointSummary, TokenSource};
+use stats::{Interval, PointSummary, SteadyState, TokenSource};
 use trace::StampSource;
 
 /// Columns of the names in front.
@@ -19,6 +19,7 @@ const COALESCED_SHARE: f64 = 0.01;
 pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     [
         ("tokens", tokens(point)),
+        ("prompt length", prompt_lengths(point)),
         ("throughput", throughput(point)),
         ("vectors", point.pooling.as_ref().and_then(pooled::vectors)),
         ("steady state", steady_state(point)),
@@ -73,6 +74,21 @@ fn tokens(point: &PointSummary) -> Option<String> {
     Some(format!("{} per request{source}{cached}", both.join(", ")))
 }
 
+fn prompt_lengths(point: &PointSummary) -> Option<String> {
+    let lengths = point.prompt_lengths.as_ref()?;
+    let off = &lengths.difference;
+    if lengths.exact_share >= 1.0 {
+        return Some("as planned in every request, by the server's count".to_owned());
+    }
+    Some(format!(
+        "{} as planned; the server counted {:+.2} tokens on average beside it, from {:+} to {:+}",
+        percent(lengths.exact_share),
+        off.mean,
+        off.min,
+        off.max
+    ))
+}
+
 fn throughput(point: &PointSummary) -> Option<String> {
     if let Some(pooling) = &point.pooling {
         return pooled::throughput(pooling);
@@ -89,13 +105,33 @@ fn throughput(point: &PointSummary) -> Option<String> {
 
 fn steady_state(point: &PointSummary) -> Option<String> {
     let steady = point.steady_state.as_ref()?;
+    let warmup = steady.warmup_seconds.map(|seconds| {
+        format!(
+            "the first {} s were still warming up, by MSER-5",
+            significant(seconds)
+        )
+    });
+    let parts: Vec<String> = [steady_rate(point, steady), warmup]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// The rate of the window, where it says something else than that of the whole run, or more.
+fn steady_rate(point: &PointSummary, steady: &SteadyState) -> Option<String> {
     let rate = steady.output_tokens_per_second?;
     let whole = point.throughput.output_tokens_per_second?;
-    if (rate.mean - whole.mean).abs() <= STEADY_DIFFERENCE * whole.mean {
+    let differs = (rate.mean - whole.mean).abs() > STEADY_DIFFERENCE * whole.mean;
+    let interval = steady.output_tokens_per_second_interval;
+    if !differs && interval.is_none() {
         return None;
     }
+    let interval = interval.map_or_else(String::new, |Interval { low, high }| {
+        format!(" [{}, {}]", significant(low), significant(high))
+    });
     Some(format!(
-        "{} tokens/s over {} s, {} of the run",
+        "{} tokens/s{interval} over {} s, {} of the run",
         tokens_per_second(point, Some(rate)),
         significant(steady.seconds),
         percent(steady.share)

@@ -31,8 +31,11 @@ impl Cell {
 
 impl Grid {
     /// A grid under rows of dim column titles.
-    pub(super) fn titled<const N: usize, const M: usize>(titles: [[&str; M]; N]) -> Self {
-        let rows = titles.map(|row| row.map(|title| Cell::inked(title, Ink::Dim)).into());
+    pub(super) fn titled<'a, const N: usize>(
+        titles: [impl IntoIterator<Item = &'a str>; N],
+    ) -> Self {
+        let dim = |title| Cell::inked(title, Ink::Dim);
+        let rows = titles.map(|row| row.into_iter().map(dim).collect());
         Self { rows: rows.into() }
     }
 

@@ -32,6 +32,9 @@ const DELAYED_ACK_SHARE_MAX: f64 = 0.2;
 /// And when gaps are typically much shorter, or else the server has simply a step of 40 ms.
 const COMB_MEDIAN_GAP_MS_MAX: f64 = 20.0;
 
+/// A server that adds a token or two of its own has another template, and no other load.
+const LENGTH_ERROR_MAX: f64 = 0.01;
+
 impl Evidence<'_> {
     pub(super) fn judge_responses(&self) -> Vec<(Grade, &'static str, String)> {
         [
@@ -45,10 +48,30 @@ impl Evidence<'_> {
             self.drifted(),
             self.vector_sizes(),
             self.estimated_input(),
+            self.other_lengths(),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// Prompts of a planned length that the server counts otherwise.
+    fn other_lengths(&self) -> Finding {
+        let lengths = self.summary.prompt_lengths.as_ref()?;
+        let off = &lengths.difference;
+        let input = self.summary.tokens.input_per_request.as_ref()?;
+        let worst = off.min.abs().max(off.max.abs());
+        if off.mean.abs() <= LENGTH_ERROR_MAX * input.mean && worst <= 0.1 * input.mean {
+            return None;
+        }
+        suspect(
+            "prompt_lengths_differ",
+            format!(
+                "The server counted {:+.1} tokens per prompt beside what was planned (from {:+.0} to {:+.0}); the \
+                 tokenizer or the chat template is not the server's: name its own with --tokenizer.",
+                off.mean, off.min, off.max
+            ),
+        )
     }
 
     fn failures(&self) -> Finding {

@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::OutputFormat;
+use super::{ArrivalArgs, OutputFormat, WorkloadArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -80,6 +80,8 @@ pub(crate) struct ChatArgs {
         help_heading = "Load"
     )]
     pub(crate) burstiness: f64,
+    #[command(flatten)]
+    pub(crate) arrivals: ArrivalArgs,
     /// Requests per run [default: the batch; closed: the larger of 64 and 8 × N; open: 30 seconds' worth, at least 64]
     #[arg(
         long,
@@ -89,8 +91,14 @@ pub(crate) struct ChatArgs {
         conflicts_with = "batch_sizes"
     )]
     pub(crate) num_prompts: Option<usize>,
-    /// Release requests for so many seconds instead; those in flight then are waited for
-    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", help_heading = "Load", conflicts_with_all = ["num_prompts", "batch_sizes"])]
+    /// Release requests for so many seconds, with --num-prompts at most so many; those in flight then are waited for
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "SECONDS",
+        help_heading = "Load",
+        conflicts_with = "batch_sizes"
+    )]
     pub(crate) duration: Option<f64>,
     /// Measured runs of each point [default: 3 for bursts, 1 otherwise]
     #[arg(long, value_name = "N", help_heading = "Load")]
@@ -99,26 +107,8 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
     pub(crate) warmup_runs: u32,
 
-    /// Built-in prompts: `math` is generated, `aime` comes from the Hugging Face hub
-    #[arg(
-        long,
-        value_enum,
-        default_value_t = DatasetKey::Math,
-        help_heading = "Prompts",
-        conflicts_with = "dataset_path"
-    )]
-    pub(crate) dataset_key: DatasetKey,
-    /// Prompts from a .txt, .csv, .json or .jsonl file
-    #[arg(long, value_name = "FILE", help_heading = "Prompts")]
-    pub(crate) dataset_path: Option<PathBuf>,
-    /// The column that holds the prompts [default: the first of the usual names]
-    #[arg(
-        long,
-        value_name = "NAME",
-        help_heading = "Prompts",
-        requires = "dataset_path"
-    )]
-    pub(crate) dataset_column: Option<String>,
+    #[command(flatten)]
+    pub(crate) workload: WorkloadArgs,
     /// Seed of prompts and arrivals
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Prompts")]
     pub(crate) seed: u64,
@@ -241,14 +231,6 @@ pub(crate) struct ChatArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DatasetKey {
-    /// Competition-style maths problems, generated from the seed
-    Math,
-    /// AIME problems of 1983 to 2024, from the Hugging Face hub
-    Aime,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RecordsFormat {
     Parquet,
     Jsonl,
@@ -274,6 +256,8 @@ Examples:
       Bursts of 1 to 8 requests against a server of yours
   tokenomics chat --api-base http://localhost:8000/v1 --max-concurrency 1,16,64
       Requests in flight held at 1, 16 and 64
+  tokenomics chat --api-base http://localhost:8000/v1 --max-concurrency 16 --scenario 'N(480,240)/(300,150)' --tokenizer /models/llama
+      Prompts and answers of drawn lengths, exact by the model's tokenizer
   tokenomics chat --api-base http://localhost:8000/v1 --request-rate 2,4,8 --goodput ttft:200 tpot:50
       Poisson arrivals at three rates, and how many requests met the objectives
 

@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{OutputFormat, RecordsFormat};
+use super::{ArrivalArgs, OutputFormat, RecordsFormat};
 use clap::{ArgAction, Args, ValueEnum};
 use openai::VectorEncoding;
 use std::path::PathBuf;
@@ -69,6 +69,8 @@ pub(crate) struct EmbeddingArgs {
         help_heading = "Load"
     )]
     pub(crate) burstiness: f64,
+    #[command(flatten)]
+    pub(crate) arrivals: ArrivalArgs,
     /// Requests per run [default: the batch; closed: the larger of 64 and 8 × N; open: 30 seconds' worth, at least 64]
     #[arg(
         long,
@@ -78,8 +80,14 @@ pub(crate) struct EmbeddingArgs {
         conflicts_with = "batch_sizes"
     )]
     pub(crate) num_prompts: Option<usize>,
-    /// Release requests for so many seconds instead; those in flight then are waited for
-    #[arg(long, allow_hyphen_values = true, value_name = "SECONDS", help_heading = "Load", conflicts_with_all = ["num_prompts", "batch_sizes"])]
+    /// Release requests for so many seconds, with --num-prompts at most so many; those in flight then are waited for
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "SECONDS",
+        help_heading = "Load",
+        conflicts_with = "batch_sizes"
+    )]
     pub(crate) duration: Option<f64>,
     /// Measured runs of each point [default: 3 for bursts, 1 otherwise]
     #[arg(long, value_name = "N", help_heading = "Load")]

@@ -39,10 +39,16 @@ pub(crate) fn with_config_file(
 }
 
 /// Flags of which one that is typed takes the place of all that the file holds.
-const INSTEAD_OF_EACH_OTHER: [&[&str]; 4] = [
-    &["batch-sizes", "max-concurrency", "request-rate"],
-    &["num-prompts", "duration"],
-    &["dataset-key", "dataset-path"],
+const INSTEAD_OF_EACH_OTHER: [&[&str]; 3] = [
+    &[
+        "batch-sizes",
+        "max-concurrency",
+        "request-rate",
+        "ramp",
+        "steps",
+        "trace",
+    ],
+    &["dataset-key", "dataset-path", "mix", "trace"],
     &["api-key", "api-key-file"],
 ];
 

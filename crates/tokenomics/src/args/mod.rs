@@ -10,8 +10,9 @@ mod mock;
 mod report;
 mod scenario;
 mod scheduler;
+mod workload;
 
-pub(crate) use chat::{ChatArgs, DatasetKey, RecordsFormat};
+pub(crate) use chat::{ChatArgs, RecordsFormat};
 pub(crate) use embedding::EmbeddingArgs;
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
@@ -21,6 +22,7 @@ pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
 pub(crate) use scenario::{ScenarioPhase, with_scenario};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
+pub(crate) use workload::{ArrivalArgs, DatasetKey, WorkloadArgs};
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;

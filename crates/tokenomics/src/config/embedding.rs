@@ -6,6 +6,7 @@ use super::{
 };
 use crate::args::EmbeddingArgs;
 use crate::builtin::BuiltIn;
+use crate::config::arrivals::named_arrivals;
 use crate::config::load::list;
 use crate::failure::Failure;
 use ::load::{Deadlines, Target, TlsOptions};
@@ -109,6 +110,11 @@ fn points(args: &EmbeddingArgs, task: PoolingTask) -> Result<(Load, Vec<PromptSo
         batch_sizes_default: "1,2,4,8,16",
         max_concurrency: args.max_concurrency.as_deref(),
         request_rate: args.request_rate.as_deref(),
+        arrivals: named_arrivals(
+            &args.arrivals,
+            args.request_rate.as_deref(),
+            args.burstiness,
+        )?,
         burstiness: args.burstiness,
         num_prompts: args.num_prompts,
         duration: args.duration,

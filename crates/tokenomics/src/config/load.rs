@@ -1,5 +1,6 @@
 //! The points that are measured: batch sizes, concurrencies or rates.
 
+use super::arrivals::NamedArrival;
 use super::positive;
 use crate::failure::Failure;
 use trace::{Nanos, Pacing, PointInfo, Stop};
@@ -10,6 +11,8 @@ pub(crate) struct TypedLoad<'a> {
     pub(crate) batch_sizes_default: &'static str,
     pub(crate) max_concurrency: Option<&'a str>,
     pub(crate) request_rate: Option<&'a str>,
+    /// What is more than a rate; instead of `request_rate` where there is one.
+    pub(crate) arrivals: Vec<NamedArrival>,
     pub(crate) burstiness: f64,
     pub(crate) num_prompts: Option<usize>,
     pub(crate) duration: Option<f64>,
@@ -67,10 +70,17 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
     }
     let stop = match args.duration {
         None => Stop::AllRequests,
-        Some(seconds) => Stop::Deadline {
-            after: Nanos(positive("--duration", "seconds", seconds)?),
-        },
+        Some(seconds) => {
+            let after = Nanos(positive("--duration", "seconds", seconds)?);
+            match args.num_prompts {
+                None => Stop::Deadline { after },
+                Some(_) => Stop::AllRequestsWithin { after },
+            }
+        }
     };
+    if !args.arrivals.is_empty() {
+        return named_points(args, stop);
+    }
     if let Some(rates) = args.request_rate {
         return open_points(args, rates, stop);
     }
@@ -121,18 +131,7 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
 fn open_points(args: &TypedLoad<'_>, rates: &str, stop: Stop) -> Result<Vec<Point>, Failure> {
     /// How much arrival time the default number of requests covers.
     const SECONDS: f64 = 30.0;
-    let max_concurrency = match args.max_concurrency {
-        None => None,
-        Some(caps) => match list("--max-concurrency", caps)?[..] {
-            [cap] => Some(cap),
-            _ => {
-                return Err(Failure::usage(format!(
-                    "--max-concurrency is one cap beside --request-rate, got `{caps}`; \
-                     give one number, or leave --request-rate out"
-                )));
-            }
-        },
-    };
+    let max_concurrency = cap(args)?;
     let rates = numbers("--request-rate", rates)?;
     rates
         .into_iter()
@@ -153,6 +152,37 @@ fn open_points(args: &TypedLoad<'_>, rates: &str, stop: Stop) -> Result<Vec<Poin
             })
         })
         .collect()
+}
+
+/// A point for each arrival process that is more than a rate.
+fn named_points(args: &TypedLoad<'_>, stop: Stop) -> Result<Vec<Point>, Failure> {
+    let max_concurrency = cap(args)?;
+    let point = |named: &NamedArrival| Point {
+        info: PointInfo {
+            key: named.key.clone(),
+            pacing: Pacing::Open {
+                arrival: named.arrival,
+                max_concurrency,
+            },
+        },
+        requests: args.num_prompts.unwrap_or(named.requests),
+        stop,
+    };
+    Ok(args.arrivals.iter().map(point).collect())
+}
+
+/// The most requests in flight of an open loop.
+fn cap(args: &TypedLoad<'_>) -> Result<Option<u32>, Failure> {
+    let Some(caps) = args.max_concurrency else {
+        return Ok(None);
+    };
+    match list("--max-concurrency", caps)?[..] {
+        [cap] => Ok(Some(cap)),
+        _ => Err(Failure::usage(format!(
+            "--max-concurrency is one cap of an open loop, got `{caps}`; give one number, or leave \
+             the arrivals out"
+        ))),
+    }
 }
 
 /// Whole numbers from 1 on, separated by commas, none twice.
@@ -179,7 +209,7 @@ pub(crate) fn list(flag: &str, text: &str) -> Result<Vec<u32>, Failure> {
 }
 
 /// Numbers separated by commas, none twice.
-fn numbers(flag: &str, text: &str) -> Result<Vec<f64>, Failure> {
+pub(crate) fn numbers(flag: &str, text: &str) -> Result<Vec<f64>, Failure> {
     let mut values = Vec::new();
     for item in text.split(',').map(str::trim) {
         let value: f64 = item.parse().map_err(|_| {

@@ -100,7 +100,7 @@ async fn measure(
             .map(|point| point.info.clone())
             .collect(),
         slo: config.slo,
-        classes: Vec::new(),
+        classes: config.traffic.classes.clone(),
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;
@@ -166,7 +166,7 @@ fn client(
 
 /// Makes what plans only name, on the client's thread for prompts.
 fn maker(config: &ChatConfig) -> PromptMaker {
-    let traffic = config.traffic.clone();
+    let traffic = config.traffic.traffic.clone();
     PromptMaker::new(move |planned| {
         traffic
             .prompt(planned)
@@ -182,17 +182,19 @@ fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure>
     let request = &config.request;
     let model = config.model.as_deref().unwrap_or("the first one it lists");
     let kind = if request.stream { "streamed" } else { "whole" };
+    let limit = if config.traffic.has_lengths() {
+        String::new()
+    } else {
+        format!(", at most {} tokens", request.max_tokens)
+    };
     let mut lines = vec![
         format!("Server:    {server}"),
         format!("Model:     {model}"),
-        format!("Prompts:   {}", config.dataset),
-        format!(
-            "Responses: {kind}, at most {} tokens, n = {}",
-            request.max_tokens, request.choices
-        ),
+        format!("Prompts:   {}", config.traffic.words()),
+        format!("Responses: {kind}{limit}, n = {}", request.choices),
         format!("Warm-up:   {} runs of each point", config.load.warmup_runs),
     ];
-    let source = PromptSource::Chat(config.traffic.clone());
+    let source = PromptSource::Chat(config.traffic.traffic.clone());
     for (number, point) in (0..).zip(&config.load.points) {
         let mut runs = planned.iter().filter(|planned| planned.run.point == number);
         if let Some(measured) = runs.find(|planned| !planned.run.warmup) {

@@ -3,7 +3,7 @@
 use crate::config::{ChatConfig, EmbeddingConfig};
 use crate::experiment::server::Server;
 use serde_json::{Map, Value, json};
-use trace::{Pacing, Stop};
+use trace::Pacing;
 
 /// In the order of the first result files, with ours behind. Holds no key and no header's value.
 /// Long because it is one table.
@@ -20,10 +20,8 @@ pub(crate) fn metadata(
         .iter()
         .map(|point| point_value(point.info.pacing))
         .collect();
-    let duration = load.points.iter().find_map(|point| match point.stop {
-        Stop::Deadline { after } => Some(after.seconds()),
-        Stop::AllRequests => None,
-    });
+    let deadlines = load.points.iter().map(|point| point.stop.deadline());
+    let duration = deadlines.flatten().next().map(trace::Nanos::seconds);
     let (kind, key) = match load.points[0].info.pacing {
         Pacing::Burst { .. } => ("burst", "batch_sizes"),
         Pacing::Closed { .. } => ("closed", "max_concurrency"),
@@ -40,7 +38,9 @@ pub(crate) fn metadata(
         ("api_base", json!(server.target.url())),
         ("built_in_server", json!(server.built_in.is_some())),
         ("endpoint", json!(config.endpoint.path())),
-        ("dataset_key", json!(config.dataset)),
+        ("dataset_key", json!(config.traffic.dataset)),
+        ("scenario", json!(config.traffic.scenario)),
+        ("tokenizer", config.traffic.tokenizer_value()),
         ("description", json!(config.description)),
         ("load", json!(kind)),
         (key, Value::Array(points)),

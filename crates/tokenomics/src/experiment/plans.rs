@@ -15,7 +15,7 @@ pub(crate) struct PlannedRun {
 /// the source runs out, and no server answers from its cache by accident.
 pub(crate) fn plans(config: &ChatConfig) -> Result<Vec<PlannedRun>, Failure> {
     plan_all(&config.load, |_| {
-        let source = PromptSource::Chat(config.traffic.clone());
+        let source = PromptSource::Chat(config.traffic.traffic.clone());
         (source, Some(config.request.max_tokens))
     })
 }
@@ -27,7 +27,11 @@ pub(crate) fn embedding_plans(config: &EmbeddingConfig) -> Result<Vec<PlannedRun
 
 /// SHA-256 of what a chat benchmark sends, and when.
 pub(crate) fn chat_hash(config: &ChatConfig, planned: &[PlannedRun]) -> Result<String, Failure> {
-    let source = config.traffic.fingerprint().map_err(Failure::usage)?;
+    let source = config
+        .traffic
+        .traffic
+        .fingerprint()
+        .map_err(Failure::usage)?;
     Ok(workload::workload_hash(&all(planned), &source))
 }
 

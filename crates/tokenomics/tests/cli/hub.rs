@@ -102,11 +102,11 @@ fn without_a_network_the_way_out_is_named() {
 
 #[test]
 fn a_data_set_that_changed_its_columns_says_which_there_are() {
-    let (_hub, endpoint) = serving("ID,Problem\n1,Find it.\n");
+    let (_hub, endpoint) = serving("ID,Text\n1,Find it.\n");
     let shell = Shell::new()
         .set("HF_ENDPOINT", endpoint)
         .set("HF_HOME", "hf");
     let ran = shell.run(&["chat", "--dataset_key", "aime", "--dry-run"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("`ID`, `Problem`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`ID`, `Text`"), "{}", ran.stderr);
 }

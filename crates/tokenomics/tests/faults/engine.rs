@@ -86,7 +86,7 @@ fn an_encoder_says_what_it_takes_and_ends_when_told() {
     server.signal(Signal::SIGTERM);
     let ended = server.end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    for words in ["Vectors of 128 numbers", "up to 512 tokens", "Stopping"] {
+    for words in ["Vectors of 128 numbers", "up to 2048 tokens", "Stopping"] {
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
     }
     for (flags, words) in [
@@ -98,7 +98,7 @@ fn an_encoder_says_what_it_takes_and_ends_when_told() {
                 "--max-num-batched-tokens",
                 "100",
             ][..],
-            "--max-num-batched-tokens must be at least 512, the longest text that the model takes",
+            "--max-num-batched-tokens must be at least 2048, the longest text that the model takes",
         ),
         (
             &[

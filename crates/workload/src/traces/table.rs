@@ -15,6 +15,13 @@ pub(super) struct Columns {
     time_form: &'static str,
 }
 
+impl Columns {
+    /// Those that a file must have.
+    pub(super) const fn names(&self) -> [&'static str; 3] {
+        [self.time, self.input, self.output]
+    }
+}
+
 pub(super) const BURST_GPT: Columns = Columns {
     time: "Timestamp",
     input: "Request tokens",

@@ -32,6 +32,7 @@ impl<'a> Deck<'a> {
             .as_ref()
             .map_or(0, |mix| mix.draw(&mut stream(self.classes_seed, position)));
         let class = &self.traffic.classes[place];
+        let shortest = self.traffic.shortest[place];
         let mut request = PlannedRequest {
             due,
             class: u32::try_from(place).unwrap_or(u32::MAX),
@@ -55,13 +56,13 @@ impl<'a> Deck<'a> {
                 let number = id % trace.rows.len() as u64;
                 card(number);
                 let row = &trace.rows[row(number)];
-                request.input_tokens = Some(exactly(row.input_tokens));
+                request.input_tokens = Some(exactly(row.input_tokens.max(shortest)));
                 request.max_tokens = Some(row.output_tokens);
             }
         }
         if let Some(scenario) = class.lengths {
             let lengths = scenario.draw(&mut stream(self.lengths_seed, position));
-            request.input_tokens = Some(exactly(lengths.input_tokens));
+            request.input_tokens = Some(exactly(lengths.input_tokens.max(shortest)));
             request.max_tokens = Some(lengths.output_tokens);
         }
         request

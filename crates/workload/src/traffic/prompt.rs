@@ -31,8 +31,11 @@ impl Traffic {
                 self.exact(class, tokens.count, texts.flat_map(row_pieces))
             }
             (ChatSource::Trace(trace), _) => {
-                let recorded = &trace.rows[row(number)];
-                self.of_trace(class, trace.block_tokens, number, recorded)
+                let mut recorded = trace.rows[row(number)].clone();
+                if let Some(tokens) = planned.input_tokens {
+                    recorded.input_tokens = tokens.count;
+                }
+                self.of_trace(class, trace.block_tokens, number, &recorded)
             }
         }
     }

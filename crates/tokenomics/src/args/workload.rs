@@ -1,0 +1,166 @@
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are help texts, where backticks would show"
+)]
+
+use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Arrival rates that change, for every verb with an open loop.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ArrivalArgs {
+    /// Open loop at a rate that rises (or falls) evenly, and for how long: 1:50:120s
+    #[arg(
+        long,
+        value_name = "FROM:TO:SPAN",
+        help_heading = "Load",
+        conflicts_with_all = ["batch_sizes", "request_rate", "steps", "bursts", "on_off"]
+    )]
+    pub(crate) ramp: Option<String>,
+    /// Open loop at a staircase of rates, and how long each is held: 2:10:2:30s
+    #[arg(
+        long,
+        value_name = "FROM:TO:STEP:SPAN",
+        help_heading = "Load",
+        conflicts_with_all = ["batch_sizes", "request_rate", "bursts", "on_off"]
+    )]
+    pub(crate) steps: Option<String>,
+    /// So many requests at once every so often, on top of --request-rate: 20:10s
+    #[arg(
+        long,
+        value_name = "N:SPAN",
+        help_heading = "Load",
+        conflicts_with_all = ["batch_sizes", "on_off"]
+    )]
+    pub(crate) bursts: Option<String>,
+    /// --request-rate for the first span, nothing for the second, and again: 10s:20s
+    #[arg(
+        long,
+        value_name = "ON:OFF",
+        help_heading = "Load",
+        requires = "request_rate",
+        conflicts_with = "batch_sizes"
+    )]
+    pub(crate) on_off: Option<String>,
+}
+
+/// What the requests of a chat benchmark are.
+#[derive(Debug, Args)]
+pub(crate) struct WorkloadArgs {
+    /// Built-in prompts: math, code and prose are generated, aime comes from the Hugging Face hub
+    #[arg(
+        long,
+        value_enum,
+        value_name = "KEY",
+        default_value_t = DatasetKey::Math,
+        help_heading = "Prompts",
+        conflicts_with = "dataset_path"
+    )]
+    pub(crate) dataset_key: DatasetKey,
+    /// Prompts from a .txt, .csv, .json or .jsonl file
+    #[arg(long, value_name = "FILE", help_heading = "Prompts")]
+    pub(crate) dataset_path: Option<PathBuf>,
+    /// The column that holds the prompts [default: the first of the usual names]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Prompts",
+        requires = "dataset_path"
+    )]
+    pub(crate) dataset_column: Option<String>,
+    /// Lengths in tokens, of prompt and answer: D(100,50), N(480,240)/(300,150), U(50,150)/(20,80), L(…)/(…)
+    #[arg(
+        long,
+        alias = "traffic-scenario",
+        value_name = "LENGTHS",
+        help_heading = "Prompts"
+    )]
+    pub(crate) scenario: Option<String>,
+    /// The model's tokenizer, by which prompts have these lengths: a folder, a tokenizer.json, a .gguf or a hub id [default: the built-in server's]
+    #[arg(long, value_name = "MODEL", help_heading = "Prompts")]
+    pub(crate) tokenizer: Option<String>,
+    /// Classes of requests with their shares: chat=0.7,summarise=0.2,code=0.1, or those of --class
+    #[arg(
+        long,
+        value_name = "NAME=SHARE,…",
+        help_heading = "Prompts",
+        conflicts_with_all = ["dataset_key", "dataset_path", "scenario"]
+    )]
+    pub(crate) mix: Option<String>,
+    /// A class of --mix: 'rag scenario=N(2000,300)/(200,50) content=prose goodput=ttft:500,tpot:50'; may be repeated
+    #[arg(
+        long = "class",
+        value_name = "NAME KEY=VALUE …",
+        help_heading = "Prompts",
+        requires = "mix",
+        action = ArgAction::Append
+    )]
+    pub(crate) classes: Vec<String>,
+
+    /// Replay recorded traffic: Mooncake's, BurstGPT's or Azure's trace, or the records of an earlier run
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Replay",
+        conflicts_with_all = [
+            "batch_sizes", "request_rate", "ramp", "steps", "bursts", "on_off", "mix", "scenario",
+            "dataset_key", "dataset_path",
+        ]
+    )]
+    pub(crate) trace: Option<PathBuf>,
+    /// mooncake, burstgpt or azure [default: by the file's first line]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help_heading = "Replay",
+        requires = "trace"
+    )]
+    pub(crate) trace_format: Option<String>,
+    /// So many times as fast
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 1.0,
+        allow_hyphen_values = true,
+        help_heading = "Replay"
+    )]
+    pub(crate) trace_speed: f64,
+    /// Only the requests of a part of it: 60s:120s
+    #[arg(
+        long,
+        value_name = "FROM:TO",
+        help_heading = "Replay",
+        requires = "trace"
+    )]
+    pub(crate) trace_window: Option<String>,
+    /// Prompts and answers so many times as long
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 1.0,
+        allow_hyphen_values = true,
+        help_heading = "Replay"
+    )]
+    pub(crate) trace_scale: f64,
+    /// Only this share of its requests, drawn by the seed
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 1.0,
+        allow_hyphen_values = true,
+        help_heading = "Replay"
+    )]
+    pub(crate) trace_share: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DatasetKey {
+    /// Competition-style maths problems, generated from the seed
+    Math,
+    /// Tasks on small programs, generated from the seed
+    Code,
+    /// Reports to be summarised, generated from the seed
+    Prose,
+    /// AIME problems of 1983 to 2024, from the Hugging Face hub
+    Aime,
+}

@@ -1,0 +1,236 @@
+//! What the requests of a chat benchmark are.
+
+use super::arrivals::NamedArrival;
+use super::classes::{NamedClass, classes};
+use super::{RequestConfig, read};
+use crate::args::{ChatArgs, WorkloadArgs};
+use crate::builtin::BuiltIn;
+use crate::failure::Failure;
+use crate::tokenizer::ClientTokenizer;
+use crate::{model, prompts};
+use bytes::Bytes;
+use openai::Endpoint;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use trace::{Arrival, ClassInfo, Prompt};
+use workload::{
+    ChatSource, LengthScenario, Mix, PromptTokenizer, Trace, TraceFormat, Traffic, TrafficClass,
+};
+
+/// The traffic, and what the result file says of it.
+pub(crate) struct TrafficConfig {
+    pub(crate) traffic: Arc<Traffic>,
+    /// Of a mix.
+    pub(crate) classes: Vec<ClassInfo>,
+    /// When the requests of a trace arrive.
+    pub(crate) replay: Option<NamedArrival>,
+    /// Where prompts come from.
+    pub(crate) dataset: String,
+    /// As it was typed.
+    pub(crate) scenario: Option<String>,
+    /// Its name, and the tokens that the chat template adds to an empty message.
+    pub(crate) tokenizer: Option<(String, Option<usize>)>,
+}
+
+impl TrafficConfig {
+    pub(crate) fn resolve(
+        args: &ChatArgs,
+        request: &RequestConfig,
+        endpoint: Endpoint,
+        environment: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let typed = &args.workload;
+        let counter = tokenizer(typed, args.api_base.is_some(), endpoint, environment)?;
+        let (classes, mix, dataset, replay) = match (&typed.mix, &typed.trace) {
+            (Some(typed_mix), _) => {
+                let mix: Mix = typed_mix.parse().map_err(Failure::usage)?;
+                let classes = classes(&mix, &typed.classes, request.max_tokens, request.stream)?;
+                (classes, Some(mix), typed_mix.clone(), None)
+            }
+            (None, Some(path)) => {
+                let trace = recorded(path, typed, args.seed)?;
+                let replay = NamedArrival {
+                    key: "replay".to_owned(),
+                    arrival: Arrival::Replay { rate: trace.rate() },
+                    requests: trace.rows.len(),
+                };
+                let source = ChatSource::Trace(trace.into());
+                let words = path.display().to_string();
+                (single(source, None, request), None, words, Some(replay))
+            }
+            (None, None) => {
+                let (source, words) = prompts::source(typed, environment)?;
+                let scenario = typed.scenario.as_deref();
+                let lengths = scenario.map(str::parse::<LengthScenario>).transpose();
+                let lengths = lengths.map_err(Failure::usage)?;
+                (single(source, lengths, request), None, words, None)
+            }
+        };
+        let (infos, classes) = classes
+            .into_iter()
+            .map(|named| (named.info, named.class))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        let exact = classes.iter().any(TrafficClass::needs_tokenizer);
+        let template = match &counter {
+            None => None,
+            Some((name, counter)) => match counter.prompt_tokens(&Prompt::user("")) {
+                Ok(nothing) => Some((name.clone(), Some(nothing))),
+                Err(_) if !exact => Some((name.clone(), None)),
+                Err(why) => return Err(Failure::usage(format!("--tokenizer {name}: {why}"))),
+            },
+        };
+        let is_mix = mix.is_some();
+        let counter = counter.map(|(_, counter)| counter);
+        let traffic = Traffic::new(args.seed, classes, mix, counter).map_err(Failure::usage)?;
+        Ok(Self {
+            traffic: traffic.into(),
+            classes: if is_mix { infos } else { Vec::new() },
+            replay,
+            dataset,
+            scenario: typed.scenario.clone(),
+            tokenizer: template,
+        })
+    }
+}
+
+impl TrafficConfig {
+    /// In a line, for people.
+    pub(crate) fn words(&self) -> String {
+        let dataset = &self.dataset;
+        let lengths = match &self.scenario {
+            Some(scenario) => format!(", of {scenario} tokens"),
+            None => String::new(),
+        };
+        let counted = match &self.tokenizer {
+            Some((name, template)) if self.has_lengths() => match template {
+                None | Some(0) => format!(" by the tokenizer of {name}"),
+                Some(template) => format!(
+                    " by the tokenizer of {name}, {template} of them for what every prompt needs"
+                ),
+            },
+            _ => String::new(),
+        };
+        format!("{dataset}{lengths}{counted}")
+    }
+
+    /// Whether prompts of any class have lengths in tokens.
+    pub(crate) fn has_lengths(&self) -> bool {
+        let mut classes = self.traffic.classes().iter();
+        classes.any(TrafficClass::needs_tokenizer)
+    }
+
+    /// For the result file.
+    pub(crate) fn tokenizer_value(&self) -> Value {
+        match &self.tokenizer {
+            None => Value::Null,
+            Some((name, template)) => json!({ "name": name, "template_tokens": template }),
+        }
+    }
+}
+
+/// All requests of one kind.
+fn single(
+    source: ChatSource,
+    lengths: Option<LengthScenario>,
+    request: &RequestConfig,
+) -> Vec<NamedClass> {
+    vec![NamedClass {
+        info: ClassInfo {
+            name: String::new(),
+            share: 1.0,
+            slo: None,
+        },
+        class: TrafficClass {
+            source,
+            system: None,
+            lengths,
+            max_tokens: Some(request.max_tokens),
+        },
+    }]
+}
+
+type Counter = (String, Arc<dyn PromptTokenizer>);
+
+/// The one that was named, or that of the built-in server, which is there anyway.
+fn tokenizer(
+    args: &WorkloadArgs,
+    has_target: bool,
+    endpoint: Endpoint,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<Counter>, Failure> {
+    let name = match &args.tokenizer {
+        Some(name) => name,
+        None if has_target => return Ok(None),
+        None => BuiltIn::MODEL,
+    };
+    let text = model::text(name, environment)?;
+    let counter = ClientTokenizer::new(text, endpoint);
+    Ok(Some((name.to_owned(), Arc::new(counter))))
+}
+
+/// A trace of others, or the records of an earlier run.
+fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failure> {
+    let in_file = |error| Failure::usage(format!("--trace {}: {error}", path.display()));
+    let bytes = read("--trace", path)?;
+    let trace = if is_saved(&bytes) {
+        of_saved(bytes.into())
+            .map_err(|why| Failure::usage(format!("--trace {}: {why}", path.display())))?
+    } else {
+        let format = match &args.trace_format {
+            Some(name) => name.parse::<TraceFormat>().map_err(Failure::usage)?,
+            None => workload::detect_trace(&bytes).map_err(in_file)?,
+        };
+        workload::parse_trace(&bytes, format).map_err(in_file)?
+    };
+    let trace = match &args.trace_window {
+        None => trace,
+        Some(window) => {
+            let (begin, end) = window.split_once(':').ok_or_else(|| {
+                Failure::usage(format!(
+                    "--trace-window must be two times with a colon between them, got `{window}`; write it like 60s:120s"
+                ))
+            })?;
+            let at = |text| workload::parse_span(text).map_err(Failure::usage);
+            trace.window(at(begin)?, at(end)?).map_err(in_file)?
+        }
+    };
+    let share = args.trace_share;
+    if share > 1.0 {
+        return Err(Failure::usage(format!(
+            "--trace-share must be above 0 and at most 1, got `{share}`; --trace-speed sends more per second"
+        )));
+    }
+    let thinned = if share < 1.0 {
+        trace.thin(share, seed)
+    } else {
+        Ok(trace)
+    };
+    thinned
+        .and_then(|trace| trace.scale(args.trace_scale))
+        .and_then(|trace| trace.speed(args.trace_speed))
+        .map_err(in_file)
+}
+
+/// Whether these are records of ours: Parquet, or lines of which the first is the header.
+fn is_saved(bytes: &[u8]) -> bool {
+    let first = bytes
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let is_header = |line: &[u8]| line.windows(16).any(|part| part == b"\"schema_version\"");
+    match store::Format::detect(bytes) {
+        Some(store::Format::Parquet) => true,
+        Some(store::Format::Jsonl) => is_header(first),
+        None => false,
+    }
+}
+
+/// The first measured run of what was saved.
+fn of_saved(bytes: Bytes) -> Result<Trace, String> {
+    let saved = store::read(bytes).map_err(|error| error.to_string())?;
+    let runs = saved.run.records.iter().map(|record| record.run);
+    let first = runs.filter(|run| !run.warmup).min();
+    let run = first.ok_or("it has no measured run")?;
+    Trace::of_records(&saved.run.records, run).map_err(|error| error.to_string())
+}
