@@ -4,6 +4,7 @@
 //! from a server passes through [`escape`] on its way to each of them.
 
 mod axis;
+mod continuous;
 mod csv;
 mod definitions;
 mod embedding_file;
@@ -23,6 +24,7 @@ mod width;
 mod example;
 
 pub use self::axis::Axis;
+pub use self::continuous::{continuous_json, continuous_text};
 pub use self::csv::csv;
 pub use self::embedding_file::{EmbeddingFile, EmbeddingPoint, EmbeddingSeries};
 pub use self::error::ReportError;

@@ -3,7 +3,7 @@
 mod classes;
 mod detail;
 mod facts;
-mod grid;
+pub(crate) mod grid;
 mod line;
 mod overview;
 pub(crate) mod pooled;
@@ -81,7 +81,12 @@ fn block(point: &PointSummary, style: Style) -> Vec<String> {
 }
 
 /// `✗ invalid`, and each reason under it.
-fn verdict(verdict: &Verdict, scope: &str, reasons: &[&Reason], style: Style) -> Vec<String> {
+pub(crate) fn verdict(
+    verdict: &Verdict,
+    scope: &str,
+    reasons: &[&Reason],
+    style: Style,
+) -> Vec<String> {
     let grade = format!("{} {}{scope}", mark(verdict.grade), word(verdict.grade));
     let mut lines = vec![format!(
         "  {}",

@@ -7,6 +7,7 @@ mod added;
 mod answers;
 mod bootstrap;
 mod classes;
+mod continuous;
 mod dependence;
 mod distribution;
 mod drift;
@@ -36,6 +37,7 @@ pub use added::{
     added, added_at_rate, stream_harm, turns,
 };
 pub use bootstrap::bootstrap_median;
+pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use goodput::meets;
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;

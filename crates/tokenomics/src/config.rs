@@ -59,6 +59,8 @@ pub(crate) struct OutputConfig {
     pub(crate) records: RecordsFormat,
     pub(crate) plot: bool,
     pub(crate) format: OutputFormat,
+    /// Whether the summary is printed in that format.
+    pub(crate) prints: bool,
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -177,6 +179,7 @@ impl ChatConfig {
                 records: args.records,
                 plot: !args.no_plot,
                 format: args.output_format,
+                prints: true,
                 file: args.output,
             },
             dry_run: args.dry_run,

@@ -8,11 +8,11 @@ pub(crate) fn on_interrupt(stop: impl FnOnce() -> bool + Send + 'static) -> Resu
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
-        .map_err(cannot_watch)?;
+        .map_err(|error| cannot_watch(&error))?;
     // Listening begins here and not on the thread, so that no ctrl-C falls in between.
     let mut interrupts = {
         let _context = runtime.enter();
-        signal(SignalKind::interrupt()).map_err(cannot_watch)?
+        signal(SignalKind::interrupt()).map_err(|error| cannot_watch(&error))?
     };
     let listen = move || {
         runtime.block_on(async {
@@ -26,7 +26,7 @@ pub(crate) fn on_interrupt(stop: impl FnOnce() -> bool + Send + 'static) -> Resu
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(listen)
-        .map_err(cannot_watch)?;
+        .map_err(|error| cannot_watch(&error))?;
     Ok(())
 }
 
@@ -43,11 +43,13 @@ impl StopSignals {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()
-            .map_err(cannot_watch)?;
+            .map_err(|error| cannot_watch(&error))?;
         let (interrupts, terminations) = {
             let _context = runtime.enter();
-            let interrupts = signal(SignalKind::interrupt()).map_err(cannot_watch)?;
-            let terminations = signal(SignalKind::terminate()).map_err(cannot_watch)?;
+            let interrupts =
+                signal(SignalKind::interrupt()).map_err(|error| cannot_watch(&error))?;
+            let terminations =
+                signal(SignalKind::terminate()).map_err(|error| cannot_watch(&error))?;
             (interrupts, terminations)
         };
         Ok(Self {
@@ -67,7 +69,7 @@ impl StopSignals {
         std::thread::Builder::new()
             .name("signals".into())
             .spawn(again)
-            .map_err(cannot_watch)?;
+            .map_err(|error| cannot_watch(&error))?;
         Ok(())
     }
 
@@ -82,6 +84,6 @@ impl StopSignals {
     }
 }
 
-fn cannot_watch(error: std::io::Error) -> Failure {
+fn cannot_watch(error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot watch for signals: {error}"))
 }

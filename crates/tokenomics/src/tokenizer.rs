@@ -97,9 +97,9 @@ mod tests {
         build_plan,
     };
 
-    fn counter(spec: ModelSpec, endpoint: Endpoint) -> Arc<dyn PromptTokenizer> {
+    fn counter(spec: &ModelSpec, endpoint: Endpoint) -> Arc<dyn PromptTokenizer> {
         Arc::new(ClientTokenizer::new(
-            ModelText::open(&spec).unwrap(),
+            ModelText::open(spec).unwrap(),
             endpoint,
         ))
     }
@@ -147,7 +147,11 @@ mod tests {
     #[test]
     fn prompts_for_the_built_in_model_have_the_length_that_was_drawn() {
         for endpoint in [Endpoint::ChatCompletions, Endpoint::Completions] {
-            check(&counter(ModelSpec::RandomTiny, endpoint), Content::Math, 60);
+            check(
+                &counter(&ModelSpec::RandomTiny, endpoint),
+                Content::Math,
+                60,
+            );
         }
     }
 
@@ -163,7 +167,7 @@ mod tests {
             let Some(path) = std::env::var_os(variable).filter(|_| slow) else {
                 continue;
             };
-            let counter = counter(ModelSpec::Path(PathBuf::from(path)), endpoint);
+            let counter = counter(&ModelSpec::Path(PathBuf::from(path)), endpoint);
             for (content, count) in [
                 (Content::Prose, 400),
                 (Content::Code, 300),
@@ -176,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_chat_cannot_be_counted_without_a_template() {
-        let encoder = counter(ModelSpec::RandomTinyBert, Endpoint::ChatCompletions);
+        let encoder = counter(&ModelSpec::RandomTinyBert, Endpoint::ChatCompletions);
         let refused = encoder.prompt_tokens(&Prompt::user("hi")).unwrap_err();
         assert!(refused.contains("--endpoint /completions"), "{refused}");
     }

@@ -61,7 +61,7 @@ impl Header {
         }
         if !self.notes.is_empty() {
             y += LINE;
-            let notes = Canvas::clip(&self.notes.join("   "), size::TICK, room);
+            let notes = Canvas::clip(&self.notes.join(" · "), size::TICK, room);
             canvas.text(&notes, (margin, y), size::TICK, palette::MUTED, HPos::Left)?;
         }
         Ok(y + LINE / 2.0)

@@ -17,12 +17,11 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let titles = ["ms", "mean", "p50", "p90", "p95", "p99", "n"];
     let depends = rows.iter().any(|(_, sample)| depends(sample));
     let mut grid = if depends {
-        Grid::titled([[&titles[..], &["n eff"]].concat()])
+        Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n", "n eff"]])
     } else {
-        Grid::titled([titles.to_vec()])
+        Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n"]])
     };
     for (name, sample) in rows {
         let is_estimated = name == TPOT && super::is_estimated(point);

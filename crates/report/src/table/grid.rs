@@ -3,25 +3,25 @@ use crate::style::Ink;
 use crate::width::columns;
 
 /// Cells that line up: the first column to the left, all others to the right, two blanks between.
-pub(super) struct Grid {
+pub(crate) struct Grid {
     rows: Vec<Vec<Cell>>,
 }
 
 /// One cell and how it stands out.
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     ink: Ink,
 }
 
 impl Cell {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             ink: Ink::Plain,
         }
     }
 
-    pub(super) fn inked(text: impl Into<String>, ink: Ink) -> Self {
+    pub(crate) fn inked(text: impl Into<String>, ink: Ink) -> Self {
         Self {
             text: text.into(),
             ink,
@@ -31,20 +31,17 @@ impl Cell {
 
 impl Grid {
     /// A grid under rows of dim column titles.
-    pub(super) fn titled<'a, const N: usize>(
-        titles: [impl IntoIterator<Item = &'a str>; N],
-    ) -> Self {
-        let dim = |title| Cell::inked(title, Ink::Dim);
-        let rows = titles.map(|row| row.into_iter().map(dim).collect());
+    pub(crate) fn titled<const N: usize, const M: usize>(titles: [[&str; M]; N]) -> Self {
+        let rows = titles.map(|row| row.map(|title| Cell::inked(title, Ink::Dim)).into());
         Self { rows: rows.into() }
     }
 
-    pub(super) fn push(&mut self, row: Vec<Cell>) {
+    pub(crate) fn push(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
     }
 
     /// One line per row, indented by two blanks, without blanks at the end.
-    pub(super) fn lines(&self, style: Style) -> impl Iterator<Item = String> {
+    pub(crate) fn lines(&self, style: Style) -> impl Iterator<Item = String> {
         let widths = self.widths();
         self.rows.iter().map(move |row| {
             let mut line = String::new();

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
 ///
 /// Without --api-base it starts the built-in server on a free port, measures that, and says so.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 #[allow(
     clippy::struct_excessive_bools,
@@ -80,6 +80,9 @@ pub(crate) struct ChatArgs {
         help_heading = "Load"
     )]
     pub(crate) burstiness: f64,
+    /// Measure the batches, then as many requests in flight without waiting for batches, and compare
+    #[arg(long, help_heading = "Load", conflicts_with_all = ["max_concurrency", "request_rate", "ramp", "steps", "bursts", "on_off", "trace"])]
+    pub(crate) fixed_vs_continuous: bool,
     #[command(flatten)]
     pub(crate) arrivals: ArrivalArgs,
     /// Requests per run [default: the batch; closed: the larger of 64 and 8 × N; open: 30 seconds' worth, at least 64]

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Arrival rates that change, for every verb with an open loop.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ArrivalArgs {
     /// Open loop at a rate that rises (or falls) evenly, and for how long: 1:50:120s
     #[arg(
@@ -45,7 +45,7 @@ pub(crate) struct ArrivalArgs {
 }
 
 /// What the requests of a chat benchmark are.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct WorkloadArgs {
     /// Built-in prompts: math, code and prose are generated, aime comes from the Hugging Face hub
     #[arg(

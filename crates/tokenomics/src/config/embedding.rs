@@ -92,6 +92,7 @@ impl EmbeddingConfig {
                 records: args.records,
                 plot: !args.no_plot,
                 format: args.output_format,
+                prints: true,
                 file: args.output,
             },
             dry_run: args.dry_run,

@@ -3,6 +3,7 @@
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::{ChatConfig, secrets};
+use crate::experiment::continuous::fixed_vs_continuous;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, chat_hash, plans};
@@ -13,16 +14,38 @@ use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
 use load::{Client, ClientOptions, Clock, PromptMaker, TcpConnector, Template};
 use openai::{RequestOptions, RequestTemplate};
+use stats::Summary;
 use trace::{Record, RunHeader, SCHEMA_VERSION};
 use workload::PromptSource;
+
+/// What was measured, and how the process is to end.
+pub(crate) struct Measured {
+    pub(crate) summary: Summary,
+    pub(crate) exit: Exit,
+}
 
 /// Measures a chat server, from the arguments to the exit code.
 pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
     let launched = launch(&mut args)?;
-    let config = ChatConfig::resolve(args, &|name| std::env::var(name).ok())?;
+    let exit = if args.fixed_vs_continuous {
+        fixed_vs_continuous(&args)
+    } else {
+        measure_once(args, true).map(|measured| measured.map_or(Exit::Done, |run| run.exit))
+    };
+    match launched.and_then(|launched| launched.failure()) {
+        Some(failure) => Err(failure),
+        None => exit,
+    }
+}
+
+/// One measurement; `None` where it was only shown. `prints` says whether its summary goes to
+/// standard output.
+pub(crate) fn measure_once(args: ChatArgs, prints: bool) -> Result<Option<Measured>, Failure> {
+    let mut config = ChatConfig::resolve(args, &|name| std::env::var(name).ok())?;
+    config.output.prints = prints;
     let planned = plans(&config)?;
     if config.dry_run {
-        return dry_run(&config, &planned);
+        return dry_run(&config, &planned).map(|_| None);
     }
     let interruption = Interruption::listen()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -31,10 +54,7 @@ pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let tasks = tokio::task::LocalSet::new();
     let measured = runtime.block_on(tasks.run_until(measure(&config, planned, interruption)));
-    match launched.and_then(|launched| launched.failure()) {
-        Some(failure) => Err(failure),
-        None => measured,
-    }
+    measured.map(Some)
 }
 
 /// Starts the server that `--launch` asks for, and measures that one.
@@ -58,7 +78,7 @@ async fn measure(
     config: &ChatConfig,
     planned: Vec<PlannedRun>,
     interruption: Interruption,
-) -> Result<Exit, Failure> {
+) -> Result<Measured, Failure> {
     load::allow_connections(
         connections(&config.load.points),
         if config.target.is_none() { 2 } else { 1 },
@@ -112,7 +132,8 @@ async fn measure(
     drop((client, built_in));
     progress.finish();
     let summary = recorder.with(stats::summarize);
-    conclude(&config.output, &paths, &recorder, &summary, end)
+    let exit = conclude(&config.output, &paths, &recorder, &summary, end)?;
+    Ok(Measured { summary, exit })
 }
 
 /// How to reach the server.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod chat;
+mod continuous;
 mod embedding;
 mod gateway;
 mod interruption;

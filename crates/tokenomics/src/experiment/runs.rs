@@ -139,7 +139,9 @@ pub(crate) fn conclude(
     summary: &Summary,
     end: End,
 ) -> Result<Exit, Failure> {
-    output::print_summary(summary, config.format, config.file.as_deref())?;
+    if config.prints {
+        output::print_summary(summary, config.format, config.file.as_deref())?;
+    }
     let written = output::save(config, paths, recorder, summary)?;
     if config.format != OutputFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));

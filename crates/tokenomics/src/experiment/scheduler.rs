@@ -261,6 +261,7 @@ impl Bench {
             records: args.records,
             plot: false,
             format: args.output_format,
+            prints: true,
             file: None,
         }
     }

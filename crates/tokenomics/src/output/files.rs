@@ -192,6 +192,7 @@ mod tests {
             records: RecordsFormat::None,
             plot: true,
             format: OutputFormat::Text,
+            prints: true,
             file: None,
         };
         assert!(paths.check(&output).is_err());

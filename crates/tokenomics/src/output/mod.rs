@@ -6,7 +6,7 @@ mod print;
 mod recorder;
 mod save;
 
-pub(crate) use files::Paths;
+pub(crate) use files::{Paths, write_atomically};
 pub(crate) use plot::{ImageFormat, plot, plot_embedding};
 pub(crate) use print::{Progress, print, print_summary, say, stdout_style};
 pub(crate) use recorder::{Recorder, Sink};

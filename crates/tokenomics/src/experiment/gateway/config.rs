@@ -107,6 +107,7 @@ impl GatewayConfig {
                 records: args.records,
                 plot: false,
                 format: args.output_format,
+                prints: true,
                 file: None,
             },
             args,
