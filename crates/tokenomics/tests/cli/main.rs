@@ -12,3 +12,4 @@ mod records;
 mod scheduler;
 mod secret;
 mod shell;
+mod workload;

@@ -106,8 +106,13 @@ impl Shell {
     /// Runs a command that measures and leaves `results`, whose verdict the exit code must tell: 0
     /// where the measurement can be used, and 4 where this machine was too busy for one.
     pub(crate) fn measure(&self, line: &str, results: &str) -> (Ran, Value) {
+        self.measure_with(&words(line), results)
+    }
+
+    /// The same of arguments that have blanks in them.
+    pub(crate) fn measure_with(&self, arguments: &[&str], results: &str) -> (Ran, Value) {
         let alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
-        let ran = self.run(&words(line));
+        let ran = self.run(arguments);
         drop(alone);
         assert!(
             matches!(ran.code, Some(0 | 4)),

@@ -202,3 +202,81 @@ fn fault_33_ctrl_c_keeps_what_the_scheduler_has_measured() {
     );
     assert!(folder.path().join("r.records.parquet").exists());
 }
+
+/// Conversations that begin with one of three texts and go on from where an earlier one was: for each
+/// request the ids of its blocks of 512 tokens, and its tokens.
+fn conversations() -> Vec<(Vec<u64>, usize)> {
+    let mut requests: Vec<(Vec<u64>, usize)> = Vec::new();
+    for number in 0..30_u64 {
+        let mut blocks = match number % 5 {
+            0 => vec![number % 3, 10],
+            turn => requests[requests.len() - turn.min(2) as usize].0.clone(),
+        };
+        blocks.push(100 + number);
+        let cut = usize::try_from(number * 37 % 300).unwrap();
+        let tokens = blocks.len() * 512 - cut;
+        requests.push((blocks, tokens));
+    }
+    requests
+}
+
+/// The share of all tokens that stood at the beginning of an earlier request.
+fn shared(requests: &[(Vec<u64>, usize)]) -> f64 {
+    let (mut known, mut all) = (0, 0);
+    for (place, (blocks, tokens)) in requests.iter().enumerate() {
+        let longest = requests[..place].iter().map(|(others, limit)| {
+            let same = blocks.iter().zip(others).take_while(|(a, b)| a == b);
+            (same.count() * 512).min(*limit)
+        });
+        known += longest.max().unwrap_or(0).min(tokens - 1);
+        all += tokens;
+    }
+    known as f64 / all as f64
+}
+
+#[test]
+fn a_replayed_trace_gives_the_cache_hits_that_its_ids_imply() {
+    if !slow_tests() {
+        return;
+    }
+    let requests = conversations();
+    let lines = requests.iter().zip(0_u64..).map(|((blocks, tokens), number)| {
+        let time = number * 100;
+        format!(
+            r#"{{"timestamp": {time}, "input_length": {tokens}, "output_length": 2, "hash_ids": {blocks:?}}}"#
+        )
+    });
+    let folder = tempdir().unwrap();
+    let trace = lines.collect::<Vec<_>>().join("\n");
+    std::fs::write(folder.path().join("trace.jsonl"), trace).unwrap();
+    let (server, url) = serve(folder.path(), "random:tiny");
+    // One after the other: what two requests compute at the same time is in no cache yet.
+    let command = [
+        "chat",
+        "--api-base",
+        &url,
+        "--api-key",
+        KEY,
+        "--tokenizer",
+        "random:tiny",
+        "--trace",
+        "trace.jsonl",
+        "--max-concurrency",
+        "1",
+        "--warmup-runs",
+        "0",
+        "--no-plot",
+        "--results-file",
+        "replay.json",
+    ];
+    let ended = run(tokenomics(folder.path(), &command));
+    server.signal(Signal::SIGTERM);
+    server.end();
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    let point = read_json(&folder.path().join("replay.json"))["results"]["replay"].clone();
+    let tokens = |name: &str| point["tokens"][name].as_f64().unwrap();
+    let hits = tokens("cached_total") / tokens("input_total");
+    let implied = shared(&requests);
+    assert!((hits - implied).abs() < 0.02, "{hits} instead of {implied}");
+    assert_eq!(point["prompt_lengths"]["exact_share"], 1.0);
+}

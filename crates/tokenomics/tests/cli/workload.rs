@@ -1,0 +1,206 @@
+//! What the requests are: each command of the README's section on workloads, and what replays of
+//! traces and classes leave in the result file.
+
+use crate::shell::{Shell, words};
+use serde_json::Value;
+
+/// Samples that the README's commands name.
+fn with_samples() -> Shell {
+    let shell = Shell::new();
+    let mooncake = include_str!("../../../workload/tests/data/mooncake.jsonl");
+    shell.write("traffic.jsonl", mooncake);
+    shell.write(
+        "prompts.csv",
+        "id,question\n1,What is a heap?\n2,\"Why, and when?\"\n",
+    );
+    shell
+}
+
+/// The commands of a section, a line each, without the program's name.
+fn commands(section: &str) -> Vec<String> {
+    let readme = include_str!("../../../../README.md");
+    let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap();
+    let (section, _) = rest.split_once("\n## ").unwrap();
+    let mut blocks = section.split("```");
+    let code: String = blocks
+        .by_ref()
+        .filter_map(|block| block.strip_prefix("bash\n"))
+        .collect();
+    let joined = code.replace("\\\n", " ");
+    let lines = joined
+        .lines()
+        .filter(|line| line.starts_with("tokenomics "));
+    lines
+        .map(|line| line.trim_start_matches("tokenomics ").to_owned())
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_section_on_workloads_has_a_plan() {
+    let shell = with_samples();
+    let commands = commands("Choose your workload");
+    assert!(commands.len() > 8, "{commands:?}");
+    for command in commands {
+        let command = format!("{command} --dry-run");
+        let arguments = unquoted(&command);
+        let ran = shell.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(0), "{command}: {}", ran.stderr);
+        assert!(ran.stdout.contains("Measure:"), "{command}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn every_command_of_the_section_on_workloads_measures() {
+    if std::env::var_os("RUN_SLOW_TESTS").is_none() {
+        return;
+    }
+    let shell = with_samples();
+    for command in commands("Choose your workload") {
+        let arguments = unquoted(&command);
+        let ran = shell.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        // On a busy machine what was measured may be invalid.
+        assert!(matches!(ran.code, Some(0 | 4)), "{command}: {}", ran.stderr);
+        assert!(ran.stdout.contains("tokens/s"), "{command}: {}", ran.stdout);
+    }
+}
+
+/// As a shell cuts it.
+fn unquoted(command: &str) -> Vec<String> {
+    let mut quoted = false;
+    let mut arguments = vec![String::new()];
+    for character in command.chars() {
+        match character {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => arguments.push(String::new()),
+            other => arguments.last_mut().unwrap().push(other),
+        }
+    }
+    arguments.retain(|argument| !argument.is_empty());
+    arguments
+}
+
+#[test]
+fn classes_have_results_and_objectives_of_their_own() {
+    let shell = Shell::new();
+    let (_, results) = shell.measure_with(
+        &[
+            "chat",
+            "--mix",
+            "rag=1,chat=1",
+            "--class",
+            "rag scenario=D(120,4) goodput=e2e:60000",
+            "--max-concurrency",
+            "4",
+            "--num-prompts",
+            "40",
+            "--no-plot",
+            "--results-file",
+            "run.json",
+        ],
+        "run.json",
+    );
+    let point = &results["results"]["4"];
+    let (rag, chat) = (&point["classes"]["rag"], &point["classes"]["chat"]);
+    let issued = |class: &Value| class["reliability"]["issued"].as_u64().unwrap();
+    assert_eq!(issued(rag) + issued(chat), 40);
+    assert!(issued(rag) > 5 && issued(chat) > 5);
+    assert_eq!(rag["tokens"]["input_per_request"]["min"], 120.0);
+    assert_eq!(rag["tokens"]["input_per_request"]["max"], 120.0);
+    assert_eq!(rag["goodput"]["share"], 1.0);
+    assert!(chat["goodput"].is_null() && point["goodput"].is_null());
+    assert_eq!(point["prompt_lengths"]["exact_share"], 1.0);
+}
+
+#[test]
+fn the_records_of_a_run_can_be_replayed() {
+    let shell = Shell::new();
+    let measure = |command: &str, file: &str| shell.measure(command, file).1;
+    let first = measure(
+        "chat --scenario U(60,90)/(3,9) --ignore-eos --max-concurrency 2 --num-prompts 20 --no-plot \
+         --results-file first.json",
+        "first.json",
+    );
+    let again = measure(
+        "chat --trace first.records.parquet --ignore-eos --no-plot --results-file again.json",
+        "again.json",
+    );
+    let tokens = |results: &Value, point: &str| {
+        let tokens = &results["results"][point]["tokens"];
+        (
+            tokens["input_total"].clone(),
+            tokens["output_total"].clone(),
+        )
+    };
+    assert_eq!(tokens(&first, "2"), tokens(&again, "replay"));
+    assert_eq!(
+        again["results"]["replay"]["load"]["arrival"]["process"],
+        "replay"
+    );
+}
+
+#[test]
+fn what_makes_no_sense_of_a_workload_is_refused_with_the_way_out() {
+    let shell = with_samples();
+    shell.write("bad.jsonl", "{\"timestamp\": 1, \"input_length\": 2}\n");
+    shell.write("columns.csv", "a,b\n1,2\n");
+    for (command, sentence) in [
+        (
+            "chat --api-base http://localhost:1/v1 --scenario D(100,50)",
+            "name it with `--tokenizer`",
+        ),
+        (
+            "chat --scenario D(5,50)",
+            "a prompt of 5 tokens has no room",
+        ),
+        (
+            "chat --scenario X(5,50)",
+            "`X(5,50)` is not a length scenario",
+        ),
+        (
+            "chat --mix chat=1,sing=2",
+            "the class `sing`, which is not built in",
+        ),
+        (
+            "chat --mix chat=1 --class code",
+            "which is not in --mix; it has chat",
+        ),
+        (
+            "chat --ramp 1:2",
+            "--ramp cannot read `1:2`; write it like 1:50:120s",
+        ),
+        (
+            "chat --ramp 1:5:3s --burstiness 2",
+            "--burstiness is 1 or inf where the rate changes",
+        ),
+        (
+            "chat --trace columns.csv",
+            "columns `a`, `b`, which is none of the formats",
+        ),
+        ("chat --trace bad.jsonl", "row 1 of the trace has no column"),
+        (
+            "chat --trace traffic.jsonl --trace-window 5s",
+            "--trace-window must be two times",
+        ),
+        (
+            "chat --trace traffic.jsonl --trace-share 2",
+            "--trace-share must be above 0 and at most 1",
+        ),
+        (
+            "chat --trace traffic.jsonl --trace-speed 0",
+            "the speed of a trace must be above 0",
+        ),
+        (
+            "chat --trace missing.jsonl",
+            "cannot read --trace missing.jsonl",
+        ),
+        (
+            "chat --tokenizer missing/model.json --scenario D(100,5)",
+            "missing/model.json",
+        ),
+    ] {
+        let ran = shell.run(&words(command));
+        assert!(matches!(ran.code, Some(1 | 2)), "{command}: {}", ran.stderr);
+        assert!(ran.stderr.contains(sentence), "{command}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{command}");
+    }
+}
