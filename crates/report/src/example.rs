@@ -330,6 +330,8 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
             share: 0.752,
             output_tokens_per_second: mean_std(3, [batch[0] * 1.2, batch[1]]),
             output_tokens_per_second_interval: None,
+            requests_per_second: mean_std(3, [0.744, 0.021]),
+            requests_per_second_interval: None,
             warmup_seconds: None,
             ttft: Some(sample(complete, [48.2, 45.1, 60.2, 65.0, 80.1])),
             tpot: None,

@@ -157,6 +157,8 @@ fn steady_state(steady: &SteadyState) -> Value {
         "share": steady.share,
         "output_tokens_per_second": steady.output_tokens_per_second.map(mean_std),
         "output_tokens_per_second_ci95": interval(steady.output_tokens_per_second_interval),
+        "requests_per_second": steady.requests_per_second.map(mean_std),
+        "requests_per_second_ci95": interval(steady.requests_per_second_interval),
         "warmup_seconds": steady.warmup_seconds,
         "latency": {
             "unit": "ms",

@@ -31,6 +31,7 @@ mod tokens;
 mod trend;
 mod verdict;
 mod warmup;
+mod windows;
 
 pub use added::{
     ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,

@@ -14,10 +14,10 @@ use crate::steady::SteadyRun;
 use crate::tokens::TokenTally;
 use crate::verdict::Evidence;
 use crate::{
-    Concurrency, Goodput, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
-    Timings, Verdict, bootstrap_median,
+    Concurrency, Goodput, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState,
+    Throughput, Timings, Verdict, bootstrap_median,
 };
-use trace::{Arrival, Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader};
+use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts, RunHeader};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -45,8 +45,8 @@ struct SteadyPool {
     ttft: Series,
     tpot: Series,
     e2e: Series,
-    /// Output tokens per second of short windows, in the order of time.
-    rates: Series,
+    /// Output tokens, and answers, per second of short windows, in the order of time.
+    rates: [Series; 2],
 }
 
 /// The numbers of `point` over its measured `runs`.
@@ -130,8 +130,8 @@ impl<'a> Tally<'a> {
         let measured = RunMetrics::of(pacing, &run.records, &metrics)?;
         if let Some(steady) = &measured.steady {
             self.drift.add(pacing, steady, &run.records, &metrics);
-            self.steady
-                .add_rates(pacing, steady, &run.records, &metrics);
+            let rates = steady.window_rates(pacing, &run.records, &metrics);
+            self.steady.add_rates(rates);
         }
         let cluster = batch_size(pacing);
         for (index, (&record, metrics)) in run.records.iter().zip(&mut metrics).enumerate() {
@@ -176,7 +176,7 @@ impl SteadyPool {
             ttft: series(),
             tpot: series(),
             e2e: series(),
-            rates: Series::default(),
+            rates: Default::default(),
         }
     }
 
@@ -186,20 +186,12 @@ impl SteadyPool {
         }
     }
 
-    /// A batch has no rate that lasts.
-    fn add_rates(
-        &mut self,
-        pacing: Pacing,
-        steady: &SteadyRun,
-        records: &[&Record],
-        metrics: &[Option<RequestMetrics>],
-    ) {
-        if matches!(pacing, Pacing::Burst { .. }) {
-            return;
-        }
-        for rate in steady.window_rates(records, metrics) {
-            self.rates.push(rate);
-            self.rates.close();
+    fn add_rates(&mut self, rates: [Vec<f64>; 2]) {
+        for (series, rates) in self.rates.iter_mut().zip(rates) {
+            for rate in rates {
+                series.push(rate);
+                series.close();
+            }
         }
     }
 
@@ -219,11 +211,25 @@ impl SteadyPool {
                     .collect::<Vec<_>>(),
             )
         };
+        let tokens = over(|window| window.output_tokens_per_second);
+        let requests = over(|window| Some(window.requests_per_second()));
+        // What windows say of a rate's spread, about the rate as it is shown: what is in flight at the
+        // ends of the stretch is in one and not in the other.
+        let about = |rate: Option<MeanStd>, windows: &Series| {
+            let interval = windows.mean_interval()?;
+            let shift = rate?.mean - MeanStd::of(windows.values())?.mean;
+            Some(Interval {
+                low: interval.low + shift,
+                high: interval.high + shift,
+            })
+        };
         Some(SteadyState {
             seconds: over(|window| Some(window.seconds))?.mean,
             share: over(|window| Some(window.share))?.mean,
-            output_tokens_per_second: over(|window| window.output_tokens_per_second),
-            output_tokens_per_second_interval: self.rates.mean_interval(),
+            output_tokens_per_second: tokens,
+            output_tokens_per_second_interval: about(tokens, &self.rates[0]),
+            requests_per_second: requests,
+            requests_per_second_interval: about(requests, &self.rates[1]),
             warmup_seconds: over(|window| window.warmup.map(Nanos::seconds)).map(|all| all.max),
             ttft: self.ttft.describe(),
             tpot: self.tpot.describe(),

@@ -5,6 +5,7 @@ use crate::activity::Activity;
 use crate::quantile::{quantile, sort};
 use crate::run::batch_size;
 use crate::warmup::warmup;
+use crate::windows::Windows;
 use trace::{Nanos, Pacing, Record};
 
 /// The part of the asked concurrency, or of a batch, that counts as the target.
@@ -19,12 +20,6 @@ const EVENTS_MIN: u64 = 10;
 /// Fewer requests than this show no rate, where responses carry no token events.
 const REQUESTS_MIN: usize = 2;
 
-/// A window over which tokens are counted for the interval of their rate.
-const GAPS_PER_WINDOW: f64 = 5.0;
-
-/// More windows make no better interval.
-const WINDOWS_MAX: f64 = 2_000.0;
-
 /// One run's steady part.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SteadyRun {
@@ -36,10 +31,10 @@ pub(crate) struct SteadyRun {
     pub(crate) share: f64,
     /// Tokens whose event arrived inside / `seconds`; absent without token events.
     pub(crate) output_tokens_per_second: Option<f64>,
+    /// Whole answers whose last token (not streaming: body) came inside.
+    answers: usize,
     /// From the first release on, the run was still warming up; not of bursts.
     pub(crate) warmup: Option<Nanos>,
-    /// Mean gap between token events, in seconds; absent without any.
-    gap_seconds: Option<f64>,
 }
 
 impl SteadyRun {
@@ -81,8 +76,8 @@ impl SteadyRun {
             seconds,
             share: seconds / (activity.end() - activity.start()).seconds(),
             output_tokens_per_second: None,
+            answers: 0,
             warmup: warm.map(|warm| warm - activity.start()),
-            gap_seconds: None,
         };
         steady.count(records, metrics).then_some(steady)
     }
@@ -108,48 +103,54 @@ impl SteadyRun {
                 .sum::<f64>();
             gaps += metrics.chunk_gaps.len() as f64;
             requests += usize::from(self.contains(record.issued));
+            let end = metrics.e2e.map(|e2e| record.issued + e2e);
+            self.answers += usize::from(end.is_some_and(|end| self.received(end)));
         }
         if events == 0 {
             return requests >= REQUESTS_MIN;
         }
         self.output_tokens_per_second = Some(tokens / self.seconds);
-        self.gap_seconds = (gaps > 0.0).then(|| gap_seconds / gaps);
         inside >= EVENTS_MIN && gaps > 0.0 && self.seconds >= GAPS_MIN * gap_seconds / gaps
     }
 
-    /// Output tokens per second in windows of equal length, one after the other: each several gaps
-    /// between tokens long, or else their beat is all that it shows. None where that gives too few.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the number of windows is small, and a moment within them has a place"
-    )]
+    /// Answers inside / `seconds`.
+    pub(crate) fn requests_per_second(&self) -> f64 {
+        self.answers as f64 / self.seconds
+    }
+
+    /// Output tokens, and answers, per second of the answers that ended in short windows, one after
+    /// the other. Nothing of bursts: a batch has no rate that lasts.
+    ///
+    /// The tokens count at their answer's end: those of one answer come at one speed, so that counted
+    /// as they come they say the same thing in window after window.
     pub(crate) fn window_rates(
         &self,
+        pacing: Pacing,
         records: &[&Record],
         metrics: &[Option<RequestMetrics>],
-    ) -> Vec<f64> {
-        let (Some(gap), [(from, to)]) = (self.gap_seconds, &self.stretches[..]) else {
-            return Vec::new();
+    ) -> [Vec<f64>; 2] {
+        let (Pacing::Closed { .. } | Pacing::Open { .. }, [stretch]) =
+            (pacing, &self.stretches[..])
+        else {
+            return [Vec::new(), Vec::new()];
         };
-        let windows = (self.seconds / (GAPS_PER_WINDOW * gap)).min(WINDOWS_MAX) as usize;
-        let seconds = self.seconds / windows as f64;
-        let mut rates = vec![0.0; windows];
-        for (record, metrics) in records.iter().zip(metrics) {
-            let Some(metrics) = metrics else { continue };
-            let Some(output) = metrics.output_tokens.filter(|_| metrics.token_events > 0) else {
-                continue;
-            };
-            let each = output as f64 / metrics.token_events as f64;
-            let arrived = record.events.iter().filter(|event| event.kind.is_token());
-            for event in arrived.filter(|event| *from < event.arrived && event.arrived <= *to) {
-                let place = ((event.arrived - *from).seconds() / seconds) as usize;
-                if let Some(rate) = rates.get_mut(place.min(windows.saturating_sub(1))) {
-                    *rate += each / seconds;
-                }
-            }
-        }
-        rates
+        let ended = || {
+            records.iter().zip(metrics).filter_map(|(record, metrics)| {
+                let metrics = metrics.as_ref()?;
+                let tokens = metrics.output_tokens.unwrap_or(0) as f64;
+                Some((record.issued + metrics.e2e?, tokens))
+            })
+        };
+        let latencies = metrics.iter().flatten().filter_map(|metrics| metrics.e2e);
+        let (sum, count) = latencies.fold((0.0, 0.0), |(sum, count), latency| {
+            (sum + latency.seconds(), count + 1.0)
+        });
+        let windows = Windows::new(*stretch, self.answers, sum / count);
+        let tokens = self
+            .output_tokens_per_second
+            .map(|_| windows.rates(ended()));
+        let answers = windows.rates(ended().map(|(at, _)| (at, 1.0)));
+        [tokens.unwrap_or_default(), answers]
     }
 
     /// Whether a request issued `at` belongs to it.

@@ -310,6 +310,12 @@ pub struct SteadyState {
     /// windows are too few against how long they depend on each other.
     #[serde(default)]
     pub output_tokens_per_second_interval: Option<Interval>,
+    /// Whole answers that came inside it / its length, over runs.
+    #[serde(default)]
+    pub requests_per_second: Option<MeanStd>,
+    /// 95 % interval of that rate, in the same way.
+    #[serde(default)]
+    pub requests_per_second_interval: Option<Interval>,
     /// How long the run that took longest was still warming up, from its first request on; absent
     /// where no run was.
     #[serde(default)]

@@ -6,4 +6,5 @@ mod coverage;
 mod request;
 mod simulated;
 mod summary;
+mod throughput;
 mod verdict;

@@ -144,7 +144,7 @@ fn exponential(rng: &mut ChaCha8Rng) -> f64 {
     -uniform(rng).ln()
 }
 
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn normal(rng: &mut ChaCha8Rng) -> f64 {
     (-2.0 * uniform(rng).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
