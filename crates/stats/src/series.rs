@@ -14,8 +14,12 @@ const ORDERED_MIN: usize = 20;
 /// queues at 80 % load are missed by more than 7 in 100 intervals with a smaller limit.
 const EFFECTIVE_MIN: f64 = 100.0;
 
-/// And so many of the effective values must lie beyond a percentile.
+/// And so many of the effective values must lie beyond a percentile above the median: of fewer, how
+/// they depend on each other is anybody's guess.
 const BEYOND_MIN: f64 = 15.0;
+
+/// The median.
+const MIDDLE: f64 = 0.5;
 
 /// A block of so many autocorrelation times is about independent of the next.
 const BLOCK_TIMES: f64 = 4.0;
@@ -110,7 +114,7 @@ impl Series {
         if self.kind == Kind::InOrder && self.values.len() < ORDERED_MIN {
             return Some(described);
         }
-        let median = self.of_quantile(sorted, 0.5);
+        let median = self.of_quantile(sorted, MIDDLE);
         let dependent = self.is_dependent(sorted, median);
         described.n_effective = if dependent {
             median.map(|median| median.effective)
@@ -139,6 +143,9 @@ impl Series {
         if self.ends.len() < self.values.len() {
             return true;
         }
+        if !self.is_serial() {
+            return false;
+        }
         let material = |found: Option<Dependence>| found.is_none_or(|found| found.is_material());
         material(median) || material(self.of_quantile(sorted, 0.9))
     }
@@ -152,8 +159,9 @@ impl Series {
     ) -> Option<Interval> {
         let effective = self.of_quantile(sorted, probability)?.cautious();
         let rests_on = effective.min(median?.cautious());
+        let too_few = self.is_serial() && rests_on < EFFECTIVE_MIN;
         let beyond = effective * probability.min(1.0 - probability);
-        if beyond < BEYOND_MIN || (self.is_serial() && rests_on < EFFECTIVE_MIN) {
+        if too_few || (beyond < BEYOND_MIN && probability > MIDDLE) {
             return None;
         }
         quantile_interval_of(sorted, probability, effective)
@@ -274,4 +282,98 @@ fn halls_inverse(bound: f64, skewness: f64) -> f64 {
         return bound;
     }
     3.0 / skewness * ((1.0 + skewness * (bound - skewness / 6.0)).cbrt() - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Series;
+    use crate::{Distribution, Interval};
+    use proptest::prelude::*;
+
+    /// Numbers without an order that anything could see.
+    fn shuffled(n: u64) -> impl Iterator<Item = f64> {
+        (0..n).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64)
+    }
+
+    #[test]
+    fn equal_gaps_of_a_request_count_as_one() {
+        let mut series = Series::default();
+        for request in shuffled(300) {
+            (0..100).for_each(|_| series.push(request));
+            series.close();
+        }
+        let described = series.describe().expect("values");
+        let effective = described.n_effective.expect("an effective size");
+        assert!((200.0..=400.0).contains(&effective), "{effective}");
+        // 30,000 independent values carry a p99, 300 do not.
+        assert!(described.p50.interval.is_some() && described.p99.interval.is_none());
+    }
+
+    #[test]
+    fn values_that_have_nothing_to_do_with_each_other_count_each() {
+        let described = Series::in_order(shuffled(2_000).collect())
+            .describe()
+            .expect("values");
+        assert_eq!(described.n_effective, Some(2_000.0));
+        let of_no_order = Distribution::of(shuffled(2_000).collect()).expect("values");
+        assert_eq!(described.p99, of_no_order.p99);
+    }
+
+    #[test]
+    fn a_series_that_only_rises_has_no_interval() {
+        let described = Series::in_order((0..500).map(f64::from).collect())
+            .describe()
+            .expect("values");
+        assert_eq!(described.n_effective, None);
+        assert_eq!(
+            (described.p50.interval, described.mean_interval),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn batches_that_differ_count_as_batches() {
+        let batches = |shared: f64| {
+            let mut series = Series::of_batches();
+            let (mut batch, mut each) = (shuffled(40), shuffled(40 * 50));
+            for common in batch.by_ref() {
+                (0..50).for_each(|_| series.push(shared * common + each.next().expect("one")));
+                series.close();
+            }
+            series.describe().expect("values").n_effective.expect("one")
+        };
+        assert!(batches(0.0) > 1_000.0 && batches(10.0) < 80.0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn whatever_the_values_intervals_are_in_order_and_hold_their_percentile(
+            values in prop::collection::vec(
+                prop_oneof![0.0f64..1e3, Just(0.0), Just(7.0)], 1..400,
+            ),
+            size in 1usize..20,
+            in_batches: bool,
+        ) {
+            let mut series = if in_batches { Series::of_batches() } else { Series::default() };
+            for cluster in values.chunks(size) {
+                series.extend(cluster.iter().copied());
+                series.close();
+            }
+            let described = series.describe().expect("values");
+            if let Some(Interval { low, high }) = described.mean_interval {
+                prop_assert!(low <= high && low.is_finite() && high.is_finite());
+            }
+            let Distribution { p50, p90, p95, p99, n, .. } = described;
+            for level in [p50, p90, p95, p99] {
+                if let Some(Interval { low, high }) = level.interval {
+                    prop_assert!(low <= level.value && level.value <= high);
+                }
+            }
+            if let Some(effective) = described.n_effective {
+                prop_assert!(1.0 <= effective && effective <= n as f64);
+            }
+        }
+    }
 }
