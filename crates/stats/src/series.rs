@@ -1,9 +1,11 @@
 //! A sample that remembers in which order, and with which others, its values came.
 
+mod batches;
+mod mean;
+
 use crate::dependence::{Dependence, in_batches, in_order};
 use crate::quantile::{quantile, quantile_interval, quantile_interval_of, sort};
-use crate::special::student_t_95;
-use crate::{Distribution, Interval, MeanStd, Quantile};
+use crate::{Distribution, Interval, Quantile};
 use trace::Pacing;
 
 /// Fewer values show no dependence, whatever there is: they are taken for independent.
@@ -20,9 +22,6 @@ const BEYOND_MIN: f64 = 15.0;
 
 /// The median.
 const MIDDLE: f64 = 0.5;
-
-/// A block of so many autocorrelation times is about independent of the next.
-const BLOCK_TIMES: f64 = 4.0;
 
 /// Values in the order of issue, in clusters: the gaps of one request, or the requests of one
 /// batch, belong together.
@@ -157,6 +156,11 @@ impl Series {
         probability: f64,
         median: Option<Dependence>,
     ) -> Option<Interval> {
+        if !self.is_serial()
+            && let Some(interval) = self.sectioned_interval(sorted, probability)
+        {
+            return Some(interval);
+        }
         let effective = self.of_quantile(sorted, probability)?.cautious();
         let rests_on = effective.min(median?.cautious());
         let too_few = self.is_serial() && rests_on < EFFECTIVE_MIN;
@@ -206,174 +210,7 @@ impl Series {
         };
         self.ends.iter().map(total).collect()
     }
-
-    /// The 95 % interval of the mean; `None` where the series is too short to tell.
-    ///
-    /// Student's t with the variance that [`dependence`](crate::dependence) gives, bent by Hall's
-    /// transformation ("On the removal of skewness by transformation", 1992), because latencies
-    /// are skewed and their mean is too for a while. The skewness is that of sums over blocks
-    /// that are long against the memory of the series.
-    pub(crate) fn mean_interval(&self) -> Option<Interval> {
-        let MeanStd { mean, std, .. } = MeanStd::of(&self.values)?;
-        let n = self.values.len();
-        if n < ORDERED_MIN {
-            return None;
-        }
-        let variance = std * std;
-        if variance <= 0.0 {
-            return Some(Interval {
-                low: mean,
-                high: mean,
-            });
-        }
-        let score = |value: f64| value - mean;
-        let found = self.dependence(score, variance)?;
-        let clustered = self.ends.len() < n;
-        if self.is_serial()
-            && (clustered || found.is_material())
-            && found.cautious() < EFFECTIVE_MIN
-        {
-            return None;
-        }
-        let totals = self.totals(score);
-        let skewness = skewness_of_sum(&totals, n as f64 / found.effective);
-        let error = std / found.effective.sqrt();
-        let t = student_t_95(found.degrees);
-        Some(Interval {
-            low: mean - error * halls_inverse(t, skewness),
-            high: mean - error * halls_inverse(-t, skewness),
-        })
-    }
-}
-
-/// The skewness of the sum of `totals`, from blocks of several autocorrelation `times`.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a time lies between 1 and the number of values"
-)]
-fn skewness_of_sum(totals: &[f64], times: f64) -> f64 {
-    let length = (BLOCK_TIMES * times) as usize;
-    let blocks: Vec<f64> = totals
-        .chunks_exact(length.clamp(1, (totals.len() / 2).max(1)))
-        .map(|block| block.iter().sum())
-        .collect();
-    let count = blocks.len() as f64;
-    let mean = blocks.iter().sum::<f64>() / count;
-    let moment = |power| {
-        blocks
-            .iter()
-            .map(|sum| (sum - mean).powi(power))
-            .sum::<f64>()
-            / count
-    };
-    let variance = moment(2);
-    if variance > 0.0 {
-        moment(3) / variance.powf(1.5) / count.sqrt()
-    } else {
-        0.0
-    }
-}
-
-/// What becomes of a bound of the symmetric statistic where the sum has that skewness: the inverse
-/// of g(t) = t + γt²/3 + γ²t³/27 + γ/6.
-fn halls_inverse(bound: f64, skewness: f64) -> f64 {
-    if skewness.abs() < 1e-9 {
-        return bound;
-    }
-    3.0 / skewness * ((1.0 + skewness * (bound - skewness / 6.0)).cbrt() - 1.0)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Series;
-    use crate::{Distribution, Interval};
-    use proptest::prelude::*;
-
-    /// Numbers without an order that anything could see.
-    fn shuffled(n: u64) -> impl Iterator<Item = f64> {
-        (0..n).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64)
-    }
-
-    #[test]
-    fn equal_gaps_of_a_request_count_as_one() {
-        let mut series = Series::default();
-        for request in shuffled(300) {
-            (0..100).for_each(|_| series.push(request));
-            series.close();
-        }
-        let described = series.describe().expect("values");
-        let effective = described.n_effective.expect("an effective size");
-        assert!((200.0..=400.0).contains(&effective), "{effective}");
-        // 30,000 independent values carry a p99, 300 do not.
-        assert!(described.p50.interval.is_some() && described.p99.interval.is_none());
-    }
-
-    #[test]
-    fn values_that_have_nothing_to_do_with_each_other_count_each() {
-        let described = Series::in_order(shuffled(2_000).collect())
-            .describe()
-            .expect("values");
-        assert_eq!(described.n_effective, Some(2_000.0));
-        let of_no_order = Distribution::of(shuffled(2_000).collect()).expect("values");
-        assert_eq!(described.p99, of_no_order.p99);
-    }
-
-    #[test]
-    fn a_series_that_only_rises_has_no_interval() {
-        let described = Series::in_order((0..500).map(f64::from).collect())
-            .describe()
-            .expect("values");
-        assert_eq!(described.n_effective, None);
-        assert_eq!(
-            (described.p50.interval, described.mean_interval),
-            (None, None)
-        );
-    }
-
-    #[test]
-    fn batches_that_differ_count_as_batches() {
-        let batches = |shared: f64| {
-            let mut series = Series::of_batches();
-            let (mut batch, mut each) = (shuffled(40), shuffled(40 * 50));
-            for common in batch.by_ref() {
-                (0..50).for_each(|_| series.push(shared * common + each.next().expect("one")));
-                series.close();
-            }
-            series.describe().expect("values").n_effective.expect("one")
-        };
-        assert!(batches(0.0) > 1_000.0 && batches(10.0) < 80.0);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
-        #[test]
-        fn whatever_the_values_intervals_are_in_order_and_hold_their_percentile(
-            values in prop::collection::vec(
-                prop_oneof![0.0f64..1e3, Just(0.0), Just(7.0)], 1..400,
-            ),
-            size in 1usize..20,
-            in_batches: bool,
-        ) {
-            let mut series = if in_batches { Series::of_batches() } else { Series::default() };
-            for cluster in values.chunks(size) {
-                series.extend(cluster.iter().copied());
-                series.close();
-            }
-            let described = series.describe().expect("values");
-            if let Some(Interval { low, high }) = described.mean_interval {
-                prop_assert!(low <= high && low.is_finite() && high.is_finite());
-            }
-            let Distribution { p50, p90, p95, p99, n, .. } = described;
-            for level in [p50, p90, p95, p99] {
-                if let Some(Interval { low, high }) = level.interval {
-                    prop_assert!(low <= level.value && level.value <= high);
-                }
-            }
-            if let Some(effective) = described.n_effective {
-                prop_assert!(1.0 <= effective && effective <= n as f64);
-            }
-        }
-    }
-}
+mod tests;

@@ -215,6 +215,22 @@ fn intervals_that_take_a_queue_for_independent_requests_are_found_out() {
     assert!(complaints(&queue, 150, blind_to_order).1.len() >= 3);
 }
 
+/// Alike, a little different and much different.
+fn batches() -> impl Iterator<Item = (Source, usize)> {
+    [0.0, 0.1, 0.5].into_iter().flat_map(|shared| {
+        [16, 64, 256].into_iter().flat_map(move |size| {
+            [3, 6, 10, 30].map(|batches| (Source::Batches { shared, size }, batches))
+        })
+    })
+}
+
+#[test]
+fn intervals_hold_the_truth_from_3_to_30_batches() {
+    let cases: Vec<_> = batches().collect();
+    let (table, found) = complaints(&cases, 300, ours);
+    assert!(found.is_empty(), "{}\n{table}", found.join("\n"));
+}
+
 /// The whole table, as the documentation has it.
 #[test]
 #[allow(
@@ -259,11 +275,7 @@ fn intervals_hold_the_truth_from_200_to_10_000_values() {
         .iter()
         .flat_map(|&source| sizes.map(|n| (source, n)))
         .collect();
-    for shared in [0.0, 0.1, 0.5] {
-        for batches in [3, 10, 30] {
-            cases.push((Source::Batches { shared, size: 64 }, batches));
-        }
-    }
+    cases.extend(batches());
     let (table, found) = complaints(&cases, 1_000, ours);
     eprintln!("{table}");
     assert!(found.is_empty(), "{}", found.join("\n"));
