@@ -5,7 +5,7 @@ use crate::Interval;
 use crate::quantile::{quantile, sort};
 use crate::special::student_t_95;
 
-/// So many values of a batch must lie beyond a percentile for it to be the batch's own: below, it is
+/// So many values of a batch must lie beyond a percentile above the median for it to be the batch's own: below, it is
 /// about the largest value, which lies elsewhere.
 const BEYOND_IN_BATCH_MIN: f64 = 5.0;
 
@@ -25,11 +25,12 @@ impl Series {
     /// section III.5a). `None` where batches are too few, or too small to have that percentile.
     pub(super) fn sectioned_interval(&self, sorted: &[f64], probability: f64) -> Option<Interval> {
         let value = quantile(sorted, probability)?;
+        let is_tail = probability > MIDDLE;
         let beyond = probability.min(1.0 - probability);
         let (mut begin, mut squares, mut sum) = (0, 0.0, 0.0);
         for &end in &self.ends {
             let mut batch = self.values[begin..end].to_vec();
-            if (batch.len() as f64 * beyond) < BEYOND_IN_BATCH_MIN {
+            if is_tail && (batch.len() as f64 * beyond) < BEYOND_IN_BATCH_MIN {
                 return None;
             }
             sort(&mut batch);
@@ -40,7 +41,6 @@ impl Series {
         }
         let batches = self.ends.len() as f64;
         let degrees = batches - 1.0;
-        let is_tail = probability > MIDDLE;
         if batches
             < if is_tail {
                 BATCHES_FOR_TAIL_MIN

@@ -218,7 +218,7 @@ fn intervals_that_take_a_queue_for_independent_requests_are_found_out() {
 /// Alike, a little different and much different.
 fn batches() -> impl Iterator<Item = (Source, usize)> {
     [0.0, 0.1, 0.5].into_iter().flat_map(|shared| {
-        [16, 64, 256].into_iter().flat_map(move |size| {
+        [2, 8, 64, 256].into_iter().flat_map(move |size| {
             [3, 6, 10, 30].map(|batches| (Source::Batches { shared, size }, batches))
         })
     })
