@@ -95,7 +95,7 @@ pub(crate) const DEFINITIONS: [(&str, &str); 41] = [
     ),
     (
         "ci95",
-        "95 % interval: of percentiles from order statistics, of means Student's t, both of the effective sample size; null where that is too small for one",
+        "95 % interval: of percentiles from order statistics, of means and of percentiles of batches Student's t, with the effective sample size; null where that is too small for one",
     ),
     (
         "n_effective",
