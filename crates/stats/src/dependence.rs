@@ -14,22 +14,22 @@ const REACH_SHARE_MAX: f64 = 0.1;
 /// A short series may show this much, which chance alone gives it.
 const REACH_MIN: f64 = 6.0;
 
+/// A pair of autocovariances below this part of the variance adds less than a hundredth to what the
+/// pairs before it do. Values that take turns, as behind two servers, leave such pairs without end.
+const NEGLIGIBLE: f64 = 0.01;
+
 /// An autocorrelation time above 1 by more standard errors than these is no chance.
 const MATERIAL: f64 = 2.0;
 
 /// What dependence leaves of a sample.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Dependence {
-    /// Values in the sample.
-    n: f64,
-    /// So many independent ones would tell as much: n where there are more.
+    /// So many independent values would tell as much; never more than there are.
     pub(crate) effective: f64,
     /// The variance of the sum ÷ what it is for independent values.
     inflation: f64,
     /// Degrees of freedom of that estimate itself.
     pub(crate) degrees: f64,
-    /// How many totals apart two values still have to do with each other.
-    pub(crate) reach: usize,
 }
 
 impl Dependence {
@@ -44,19 +44,19 @@ impl Dependence {
         self.effective * (NORMAL_95 / student_t_95(self.degrees)).powi(2)
     }
 
-    fn new(n: usize, inflation: f64, degrees: f64, reach: usize) -> Self {
+    fn new(n: usize, inflation: f64, degrees: f64) -> Self {
+        // Values that take turns about their mean may leave nothing of their sum's variance.
+        let inflation = inflation.max(f64::MIN_POSITIVE);
         Self {
-            n: n as f64,
             effective: (n as f64 / inflation).clamp(1.0, n as f64),
             inflation,
             degrees: degrees.max(1.0),
-            reach,
         }
     }
 
     /// Of so many values that have nothing to do with each other.
     pub(crate) fn none(n: usize) -> Self {
-        Self::new(n, 1.0, f64::INFINITY, 0)
+        Self::new(n, 1.0, f64::INFINITY)
     }
 }
 
@@ -66,7 +66,7 @@ impl Dependence {
 ///
 /// The variance of the whole sum is K·c₀·τ, of K totals with variance c₀ and the integrated
 /// autocorrelation time τ = 1 + 2·Σρₖ. The sum ends before the first pair of neighbouring
-/// autocovariances that is not positive, and no pair counts for more than one before it: the
+/// autocovariances that is not positive (or negligible), and no pair counts for more than one before it: the
 /// initial monotone sequence of Geyer, "Practical Markov chain Monte Carlo" (1992). That the mean
 /// comes from the same values makes it too small by (2M + 1) / K for a reach of M, and it has
 /// about K / (2M + 1) degrees of freedom: Wolff, "Monte Carlo errors with less errors" (2004),
@@ -86,7 +86,7 @@ pub(crate) fn in_order(totals: Vec<f64>, variance: f64, n: usize) -> Option<Depe
     let (mut sum, mut lag, mut smallest) = (-nearest, 0, f64::INFINITY);
     loop {
         let pair = covariance(lag) + covariance(lag + 1);
-        if pair <= 0.0 {
+        if pair <= NEGLIGIBLE * nearest {
             break;
         }
         smallest = pair.min(smallest);
@@ -103,7 +103,6 @@ pub(crate) fn in_order(totals: Vec<f64>, variance: f64, n: usize) -> Option<Depe
         n,
         of_sum / (n as f64 * variance),
         1.0 / window,
-        reach,
     ))
 }
 
@@ -115,12 +114,7 @@ pub(crate) fn in_batches(totals: &[f64], variance: f64, n: usize) -> Option<Depe
     if variance <= 0.0 {
         return Some(Dependence::none(n));
     }
-    Some(Dependence::new(
-        n,
-        of_sum / (n as f64 * variance),
-        degrees,
-        0,
-    ))
+    Some(Dependence::new(n, of_sum / (n as f64 * variance), degrees))
 }
 
 /// Sums of neighbours, few enough to correlate.

@@ -32,6 +32,14 @@ fn values_that_have_nothing_to_do_with_each_other_count_each() {
 }
 
 #[test]
+fn values_that_take_turns_tell_no_less_than_independent_ones() {
+    let turns = (0..500u32).zip(shuffled(500));
+    let turns = turns.map(|(n, value)| value + f64::from(n % 2) * 1e9);
+    let described = Series::in_order(turns.collect()).describe();
+    assert_eq!(described.expect("values").n_effective, Some(500.0));
+}
+
+#[test]
 fn a_series_that_only_rises_has_no_interval() {
     let described = Series::in_order((0..500).map(f64::from).collect())
         .describe()
