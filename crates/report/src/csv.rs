@@ -1,6 +1,6 @@
 use crate::style::word;
 use crate::{Axis, escape, latency};
-use stats::{MeanStd, PointSummary, Summary};
+use stats::{Interval, MeanStd, PointSummary, Summary};
 
 /// One row per point under a header that carries the units. Cells of what was not measured are
 /// empty; numbers have all their digits.
@@ -122,6 +122,16 @@ fn throughput(point: &PointSummary, row: &mut Row) {
         "steady_state_output_tokens_per_second",
         steady.and_then(|steady| steady.output_tokens_per_second),
     );
+    row.mean_std(
+        "steady_state_requests_per_second",
+        steady.and_then(|steady| steady.requests_per_second),
+    );
+    let tokens = steady.and_then(|steady| steady.output_tokens_per_second_interval);
+    row.interval("steady_state_output_tokens_per_second", tokens);
+    let requests = steady.and_then(|steady| steady.requests_per_second_interval);
+    row.interval("steady_state_requests_per_second", requests);
+    let warmup = steady.and_then(|steady| steady.warmup_seconds);
+    row.number("warmup_seconds", warmup);
     let goodput = point.goodput.as_ref();
     row.number(
         "goodput_requests_per_second",
@@ -132,6 +142,8 @@ fn throughput(point: &PointSummary, row: &mut Row) {
 fn latencies(point: &PointSummary, row: &mut Row) {
     for (name, sample) in latency::named(&point.latency) {
         row.number(&format!("{name}_n"), sample.map(|sample| sample.n));
+        let effective = sample.and_then(|sample| sample.n_effective);
+        row.number(&format!("{name}_n_effective"), effective);
         row.number(&format!("{name}_ms_mean"), sample.map(|sample| sample.mean));
         row.number(&format!("{name}_ms_std"), sample.map(|sample| sample.std));
         for percentile in ["p50", "p90", "p95", "p99"] {
@@ -140,10 +152,9 @@ fn latencies(point: &PointSummary, row: &mut Row) {
                     .into_iter()
                     .find(|(name, _)| *name == percentile)
             });
-            row.number(
-                &format!("{name}_ms_{percentile}"),
-                value.map(|(_, value)| value.value),
-            );
+            let column = format!("{name}_ms_{percentile}");
+            row.number(&column, value.map(|(_, value)| value.value));
+            row.interval(&column, value.and_then(|(_, value)| value.interval));
         }
     }
 }
@@ -163,6 +174,11 @@ impl Row {
             .filter(|value: &serde_json::Value| !value.is_null());
         let text = value.map_or_else(String::new, |value| value.to_string());
         self.0.push((name.to_owned(), text));
+    }
+
+    fn interval(&mut self, name: &str, interval: Option<Interval>) {
+        self.number(&format!("{name}_ci95_low"), interval.map(|ends| ends.low));
+        self.number(&format!("{name}_ci95_high"), interval.map(|ends| ends.high));
     }
 
     fn mean_std(&mut self, name: &str, sample: Option<MeanStd>) {

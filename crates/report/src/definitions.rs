@@ -1,5 +1,5 @@
 /// What each number of a result file is, by the name it has there.
-pub(crate) const DEFINITIONS: [(&str, &str); 39] = [
+pub(crate) const DEFINITIONS: [(&str, &str); 41] = [
     (
         "token_event",
         "a streamed event with non-empty generated text; role-only, empty and usage events are none",
@@ -95,7 +95,15 @@ pub(crate) const DEFINITIONS: [(&str, &str); 39] = [
     ),
     (
         "ci95",
-        "distribution-free 95 % interval from order statistics; null where the sample is too small for one",
+        "95 % interval: of percentiles from order statistics, of means and of percentiles of batches Student's t, with the effective sample size; null where that is too small for one",
+    ),
+    (
+        "n_effective",
+        "so many independent values would tell as much of the median; null where the series is too short to tell",
+    ),
+    (
+        "warmup_seconds",
+        "how long a run was still warming up, by MSER-5: the steady state begins no earlier",
     ),
     (
         "std",

@@ -33,6 +33,8 @@ pub struct EmbeddingSeries {
 pub struct EmbeddingPoint {
     /// The batch size, concurrency or rate.
     pub position: f64,
+    /// The verdict on the point; absent in files that hold none.
+    pub grade: Option<Grade>,
     /// `throughput.batch_embeddings_per_second`.
     pub embeddings_per_second: Option<MeanAndStd>,
     /// `throughput.batch_tokens_per_second`.
@@ -109,6 +111,7 @@ fn point(position: f64, place: &Place) -> Result<EmbeddingPoint, ReportError> {
     let optional = |place| sample(place).transpose().map(Option::flatten);
     Ok(EmbeddingPoint {
         position,
+        grade: grade(&place.key("verdict"))?,
         embeddings_per_second: optional(throughput.key("batch_embeddings_per_second"))?,
         tokens_per_second: optional(throughput.key("batch_tokens_per_second"))?,
         batch_seconds: optional(timings.key("batch_total_seconds"))?,

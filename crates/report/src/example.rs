@@ -78,6 +78,17 @@ pub(crate) fn open_loop() -> Summary {
     point.latency.ttft_from_due = Some(sample(96, [61.0, 48.1, 101.2, 118.9, 160.4]));
     point.latency.e2e_from_due = Some(sample(96, [2_140.0, 2_101.0, 2_980.0, 3_104.0, 3_388.0]));
     point.latency.issue_lag = Some(sample(96, [9.1, 4.2, 20.5, 31.0, 55.0]));
+    if let Some(ttft) = &mut point.latency.ttft {
+        ttft.n_effective = Some(11.0);
+        ttft.p50.interval = None;
+    }
+    if let Some(steady) = &mut point.steady_state {
+        steady.warmup_seconds = Some(3.21);
+        steady.output_tokens_per_second_interval = Some(Interval {
+            low: 1_421.0,
+            high: 1_472.0,
+        });
+    }
     point.concurrency = Concurrency {
         asked: None,
         peak: 14,
@@ -318,6 +329,10 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
             seconds: 80.2,
             share: 0.752,
             output_tokens_per_second: mean_std(3, [batch[0] * 1.2, batch[1]]),
+            output_tokens_per_second_interval: None,
+            requests_per_second: mean_std(3, [0.744, 0.021]),
+            requests_per_second_interval: None,
+            warmup_seconds: None,
             ttft: Some(sample(complete, [48.2, 45.1, 60.2, 65.0, 80.1])),
             tpot: None,
             e2e: None,
@@ -364,6 +379,11 @@ fn sample(n: u64, [mean, p50, p90, p95, p99]: [f64; 5]) -> Distribution {
         std: (p90 - p50) / 1.28,
         min: p50 * 0.8,
         max: p99 * 1.01,
+        n_effective: Some(n as f64),
+        mean_interval: (n >= 20).then_some(Interval {
+            low: mean * 0.98,
+            high: mean * 1.03,
+        }),
         p50: quantile(p50, 6),
         p90: quantile(p90, 36),
         p95: quantile(p95, 73),

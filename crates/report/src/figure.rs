@@ -36,7 +36,7 @@ pub fn svg(files: &[(String, ResultFile)]) -> Result<String, ReportError> {
     let height = HEIGHTS[usize::from(panels.len() > 2)];
     let mut out = String::new();
     let canvas = Canvas::new(&mut out, (WIDTH, height))?;
-    let top = Header::of_files(files).draw(&canvas, f64::from(WIDTH), MARGIN)?;
+    let top = Header::of_files(files, &panels).draw(&canvas, f64::from(WIDTH), MARGIN)?;
     let area = Rect {
         left: MARGIN,
         top: top + 34.0,
@@ -129,6 +129,34 @@ mod tests {
             svg(&[ours()]).unwrap(),
             "equal files give equal bytes"
         );
+    }
+
+    #[test]
+    fn a_percentile_that_its_sample_does_not_carry_is_pale_and_marked() {
+        let figure = svg(&[ours()]).unwrap();
+        assert!(figure.contains(">\n~880.4\n<") && figure.contains(">\n401.7\n<"));
+        assert!(figure.contains("~ pale: too few independent samples"));
+        // A file that speaks of no interval is not accused of having none.
+        let mut files = [ours()];
+        for point in &mut files[0].1.points {
+            for sample in [&mut point.ttft, &mut point.tpot].into_iter().flatten() {
+                (sample.p50_carried, sample.p99_carried) = (true, true);
+            }
+        }
+        assert!(!svg(&files).unwrap().contains('~'));
+        assert!(!svg(&[first_kind()]).unwrap().contains('~'));
+    }
+
+    #[test]
+    fn an_invalid_point_is_crossed_out() {
+        let (label, mut file) = ours();
+        let red = "stroke=\"#B21818\"";
+        assert!(!svg(&[(label.clone(), file.clone())]).unwrap().contains(red));
+        file.points[1].grade = Some(stats::Grade::Invalid);
+        let figure = svg(&[(label, file)]).unwrap();
+        // Two strokes in each of four panels.
+        assert_eq!(figure.matches(red).count(), 8);
+        assert!(figure.contains("× crossed out"));
     }
 
     #[test]

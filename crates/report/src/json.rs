@@ -162,6 +162,10 @@ fn steady_state(steady: &SteadyState) -> Value {
         "seconds": steady.seconds,
         "share": steady.share,
         "output_tokens_per_second": steady.output_tokens_per_second.map(mean_std),
+        "output_tokens_per_second_ci95": interval(steady.output_tokens_per_second_interval),
+        "requests_per_second": steady.requests_per_second.map(mean_std),
+        "requests_per_second_ci95": interval(steady.requests_per_second_interval),
+        "warmup_seconds": steady.warmup_seconds,
         "latency": {
             "unit": "ms",
             "ttft": steady.ttft.as_ref().map(distribution),
@@ -185,6 +189,7 @@ fn receipt(receipt: &Receipt) -> Value {
 fn distribution(sample: &Distribution) -> Value {
     let mut object = Map::new();
     object.insert("n".to_owned(), sample.n.into());
+    object.insert("n_effective".to_owned(), sample.n_effective.into());
     for (name, value) in [
         ("mean", sample.mean),
         ("std", sample.std),
@@ -193,6 +198,7 @@ fn distribution(sample: &Distribution) -> Value {
     ] {
         object.insert(name.to_owned(), value.into());
     }
+    object.insert("mean_ci95".to_owned(), interval(sample.mean_interval));
     let percentiles = latency::percentiles(sample);
     for (name, quantile) in percentiles {
         object.insert(name.to_owned(), quantile.value.into());

@@ -145,7 +145,7 @@ fn footnotes(summary: &Summary) -> String {
     let rows: Vec<_> = summary.points.iter().flat_map(row).collect();
     let mut out = String::new();
     if rows.iter().any(|cell| cell.starts_with("\\~")) {
-        out.push_str("\n\\~ too few samples for a 95 % interval of this percentile\n");
+        out.push_str("\n\\~ too few independent samples for a 95 % interval of this percentile\n");
     }
     if rows.iter().any(|cell| cell.contains('≈')) {
         out.push_str("\n≈ rests on output tokens estimated from token events\n");

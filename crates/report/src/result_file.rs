@@ -26,6 +26,8 @@ pub struct ResultPoint {
     pub key: String,
     /// The name as a number: a batch size, a concurrency or a rate.
     pub position: f64,
+    /// The verdict on the point; absent in files that hold none.
+    pub grade: Option<Grade>,
     /// `throughput.batch_tokens_per_second`.
     pub batch_tokens_per_second: Option<MeanAndStd>,
     /// `throughput.request_tokens_per_second`.
@@ -52,6 +54,10 @@ pub struct MedianAndP99 {
     pub p50: f64,
     /// The 99th percentile.
     pub p99: f64,
+    /// Whether the sample carries the median: the file has an interval of it, or speaks of none.
+    pub p50_carried: bool,
+    /// The same of the 99th percentile.
+    pub p99_carried: bool,
 }
 
 impl ResultFile {
@@ -136,6 +142,7 @@ fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
     let point = ResultPoint {
         key: key.to_owned(),
         position,
+        grade: grade(&place.key("verdict"))?,
         batch_tokens_per_second: throughput.key("batch_tokens_per_second").mean_and_std()?,
         request_tokens_per_second: throughput.key("request_tokens_per_second").mean_and_std()?,
         ttft: latency.key("ttft").percentiles()?,
@@ -181,6 +188,13 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Whether the file names it, and says that there is none.
+    fn holds_null(&self, key: &str) -> bool {
+        self.value
+            .and_then(|value| value.get(key))
+            .is_some_and(Value::is_null)
+    }
+
     pub(crate) fn object(&self) -> Result<&'a Map<String, Value>, ReportError> {
         self.value
             .and_then(Value::as_object)
@@ -223,6 +237,8 @@ impl<'a> Place<'a> {
         Ok(Some(MedianAndP99 {
             p50: p50.number()?,
             p99: p99.number()?,
+            p50_carried: !self.holds_null("p50_ci95"),
+            p99_carried: !self.holds_null("p99_ci95"),
         }))
     }
 
@@ -287,7 +303,9 @@ mod tests {
             file.points[2].ttft,
             Some(MedianAndP99 {
                 p50: 401.7,
-                p99: 880.4
+                p99: 880.4,
+                p50_carried: true,
+                p99_carried: false,
             })
         );
     }

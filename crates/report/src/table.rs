@@ -108,7 +108,13 @@ pub(crate) fn verdict(
 fn footnotes(summary: &Summary, style: Style) -> Vec<String> {
     let mut notes = Vec::new();
     if summary.points.iter().any(detail::has_uncertain) {
-        notes.push("~  too few samples for a 95 % interval of this percentile".to_owned());
+        notes.push(
+            "~  too few independent samples for a 95 % interval of this percentile".to_owned(),
+        );
+    }
+    if summary.points.iter().any(detail::has_dependent) {
+        notes
+            .push("n eff  so many independent samples would tell as much of the median".to_owned());
     }
     if summary.points.iter().any(is_estimated) {
         notes.push("≈  rests on output tokens estimated from token events".to_owned());

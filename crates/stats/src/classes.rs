@@ -3,7 +3,8 @@
 use crate::goodput::{bounds_something, meets};
 use crate::latency::LatencyPool;
 use crate::reliability::OutcomeTally;
-use crate::run::{Run, RunMetrics};
+use crate::run::{Run, RunMetrics, batch_size};
+use crate::steady::batches;
 use crate::tokens::TokenTally;
 use crate::{ClassSummary, Goodput, RequestMetrics};
 use trace::{ClassInfo, Pacing, Slo};
@@ -51,13 +52,18 @@ pub(crate) fn summarize_classes(
     let classes = (0..).zip(objectives.classes);
     classes
         .map(|(class, info)| {
-            let mut tally = ClassTally::default();
-            for run in runs {
-                for record in &run.records {
-                    if record.class == class {
-                        tally.add(pacing, objectives.of(class), record);
-                    }
+            let mut tally = ClassTally {
+                latencies: LatencyPool::new(pacing),
+                ..ClassTally::default()
+            };
+            for batch in runs
+                .iter()
+                .flat_map(|run| batches(batch_size(pacing), &run.records))
+            {
+                for record in batch.iter().filter(|record| record.class == class) {
+                    tally.add(pacing, objectives.of(class), record);
                 }
+                tally.latencies.close();
             }
             tally.finish(info, objectives.of(class), issued as u64, seconds)
         })

@@ -54,6 +54,8 @@ impl Distribution {
             std,
             min,
             max,
+            n_effective: None,
+            mean_interval: None,
             p50: Quantile::of_sorted(sorted, 0.5)?,
             p90: Quantile::of_sorted(sorted, 0.9)?,
             p95: Quantile::of_sorted(sorted, 0.95)?,

@@ -1,38 +1,44 @@
 //! Whether a run's requests took longer, or less long, as it went on.
 
-use crate::quantile::sort;
+use crate::RequestMetrics;
+use crate::quantile::{quantile, sort};
 use crate::steady::SteadyRun;
-use crate::{Quantile, RequestMetrics};
-use trace::{Nanos, Record};
+use crate::trend::Trend;
+use trace::{Nanos, Pacing, Record};
 
-/// End-to-end latencies of the first and the last third of each run's steady part.
+/// End-to-end latencies over the course of each run's steady part.
 #[derive(Default)]
 pub(crate) struct DriftTally {
     first: Vec<f64>,
     last: Vec<f64>,
-    requests: usize,
+    trend: Trend,
 }
 
-/// The medians of the two thirds, in milliseconds.
+/// How latencies changed, and how surely.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Drift {
-    /// Of requests issued early.
-    pub(crate) first: Quantile,
-    /// Of requests issued late.
-    pub(crate) last: Quantile,
-    /// In the steady parts, all thirds together.
-    pub(crate) requests: usize,
+    /// Median of the first third of requests, in milliseconds.
+    pub(crate) first: f64,
+    /// Of the last third.
+    pub(crate) last: f64,
+    /// The standard normal statistic of the test of Mann and Kendall.
+    pub(crate) score: f64,
 }
 
 impl DriftTally {
     /// Adds a run: `records` in the order of release, `metrics` beside them. The steady part alone
-    /// counts, because every run begins on an idle server and ends on one.
+    /// counts, because every run begins on an idle server and ends on one. A burst has no course of
+    /// time to drift over.
     pub(crate) fn add(
         &mut self,
+        pacing: Pacing,
         steady: &SteadyRun,
         records: &[&Record],
         metrics: &[Option<RequestMetrics>],
     ) {
+        if matches!(pacing, Pacing::Burst { .. }) {
+            return;
+        }
         let latencies: Vec<f64> = records
             .iter()
             .zip(metrics)
@@ -42,7 +48,7 @@ impl DriftTally {
         let third = latencies.len() / 3;
         self.first.extend(&latencies[..third]);
         self.last.extend(&latencies[latencies.len() - third..]);
-        self.requests += latencies.len();
+        self.trend.add(&latencies);
     }
 
     /// `None` where no run was long enough to be cut in three.
@@ -50,9 +56,9 @@ impl DriftTally {
         sort(&mut self.first);
         sort(&mut self.last);
         Some(Drift {
-            first: Quantile::of_sorted(&self.first, 0.5)?,
-            last: Quantile::of_sorted(&self.last, 0.5)?,
-            requests: self.requests,
+            first: quantile(&self.first, 0.5)?,
+            last: quantile(&self.last, 0.5)?,
+            score: self.trend.score(),
         })
     }
 }

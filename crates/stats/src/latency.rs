@@ -1,29 +1,29 @@
 //! Latencies of many requests, pooled.
 
-use crate::quantile::{quantile, sort};
-use crate::{Distribution, Latency, RequestMetrics};
+use crate::quantile::quantile;
+use crate::{Latency, RequestMetrics, Series};
 use trace::{Nanos, Pacing, Record};
 
 /// Linux delays an acknowledgement by 40 ms (`TCP_DELACK_MIN`), quantised by the timer tick.
 const DELAYED_ACK_MS: std::ops::Range<f64> = 38.0..42.0;
 
-/// Samples of each latency, in milliseconds.
+/// Samples of each latency, in milliseconds and in the order of issue.
 #[derive(Default)]
 pub(crate) struct LatencyPool {
-    ttft: Vec<f64>,
-    ttft_from_due: Vec<f64>,
-    ttfo: Vec<f64>,
+    ttft: Series,
+    ttft_from_due: Series,
+    ttfo: Series,
     ttfo_differs: bool,
-    tpot: Vec<f64>,
-    itl: Vec<f64>,
+    tpot: Series,
+    itl: Series,
     /// A request has gaps whose tokens are not known: then the gaps of the others are not those of all.
     itl_incomplete: bool,
-    chunk_gap: Vec<f64>,
-    e2e: Vec<f64>,
-    e2e_from_due: Vec<f64>,
-    stream_end: Vec<f64>,
-    connect: Vec<f64>,
-    issue_lag: Vec<f64>,
+    chunk_gap: Series,
+    e2e: Series,
+    e2e_from_due: Series,
+    stream_end: Series,
+    connect: Series,
+    issue_lag: Series,
 }
 
 /// What the gaps between token events say about the way there.
@@ -38,6 +38,36 @@ pub(crate) struct GapShape {
 }
 
 impl LatencyPool {
+    /// Of requests that are released in that way.
+    pub(crate) fn new(pacing: Pacing) -> Self {
+        let mut pool = Self::default();
+        for series in pool.all() {
+            *series = Series::paced(pacing);
+        }
+        pool
+    }
+
+    fn all(&mut self) -> [&mut Series; 11] {
+        [
+            &mut self.ttft,
+            &mut self.ttft_from_due,
+            &mut self.ttfo,
+            &mut self.tpot,
+            &mut self.itl,
+            &mut self.chunk_gap,
+            &mut self.e2e,
+            &mut self.e2e_from_due,
+            &mut self.stream_end,
+            &mut self.connect,
+            &mut self.issue_lag,
+        ]
+    }
+
+    /// Ends a cluster of values that share a fate: a request, or the batch it was part of.
+    pub(crate) fn close(&mut self) {
+        self.all().into_iter().for_each(Series::close);
+    }
+
     /// Adds a request, answered or not: it was issued late or in time either way. The gaps are
     /// taken out of `metrics`, because they are most of its memory.
     pub(crate) fn add(
@@ -51,7 +81,7 @@ impl LatencyPool {
             self.issue_lag.push((record.issued - record.due).millis());
         }
         let Some(metrics) = metrics else { return };
-        let push = |pool: &mut Vec<f64>, span: Option<Nanos>| {
+        let push = |pool: &mut Series, span: Option<Nanos>| {
             pool.extend(span.map(Nanos::millis));
         };
         push(&mut self.ttft, metrics.ttft);
@@ -73,27 +103,22 @@ impl LatencyPool {
 
     /// Describes the samples.
     pub(crate) fn finish(mut self) -> (Latency, GapShape) {
-        sort(&mut self.chunk_gap);
-        let shape = GapShape::of(&self.chunk_gap);
+        self.close();
+        let gaps = self.chunk_gap.sorted();
         let latency = Latency {
-            ttft: Distribution::of(self.ttft),
-            ttft_from_due: Distribution::of(self.ttft_from_due),
-            ttfo: self
-                .ttfo_differs
-                .then(|| Distribution::of(self.ttfo))
-                .flatten(),
-            tpot: Distribution::of(self.tpot),
-            itl: (!self.itl_incomplete)
-                .then(|| Distribution::of(self.itl))
-                .flatten(),
-            chunk_gap: Distribution::of_sorted(&self.chunk_gap),
-            e2e: Distribution::of(self.e2e),
-            e2e_from_due: Distribution::of(self.e2e_from_due),
-            stream_end: Distribution::of(self.stream_end),
-            connect: Distribution::of(self.connect),
-            issue_lag: Distribution::of(self.issue_lag),
+            chunk_gap: self.chunk_gap.describe_sorted(&gaps),
+            ttft: self.ttft.describe(),
+            ttft_from_due: self.ttft_from_due.describe(),
+            ttfo: self.ttfo.describe().filter(|_| self.ttfo_differs),
+            tpot: self.tpot.describe(),
+            itl: self.itl.describe().filter(|_| !self.itl_incomplete),
+            e2e: self.e2e.describe(),
+            e2e_from_due: self.e2e_from_due.describe(),
+            stream_end: self.stream_end.describe(),
+            connect: self.connect.describe(),
+            issue_lag: self.issue_lag.describe(),
         };
-        (latency, shape)
+        (latency, GapShape::of(&gaps))
     }
 }
 

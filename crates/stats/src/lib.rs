@@ -4,9 +4,11 @@
 
 mod activity;
 mod added;
+mod answers;
 mod bootstrap;
 mod classes;
 mod continuous;
+mod dependence;
 mod distribution;
 mod drift;
 mod goodput;
@@ -19,12 +21,17 @@ mod receipt;
 mod reliability;
 mod request;
 mod run;
+mod series;
+mod special;
 mod steady;
 mod stream;
 mod summarize;
 mod summary;
 mod tokens;
+mod trend;
 mod verdict;
+mod warmup;
+mod windows;
 
 pub use added::{
     ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,
@@ -35,6 +42,7 @@ pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use goodput::meets;
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
+pub use series::Series;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     ClassSummary, Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd,

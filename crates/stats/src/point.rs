@@ -1,5 +1,6 @@
 //! One point: all its runs, to one set of numbers.
 
+use crate::answers::AnswerTally;
 use crate::classes::{Objectives, summarize_classes};
 use crate::drift::DriftTally;
 use crate::goodput::meets;
@@ -8,15 +9,15 @@ use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
-use crate::run::{Run, RunMetrics};
+use crate::run::{Run, RunMetrics, batch_size};
 use crate::steady::SteadyRun;
 use crate::tokens::TokenTally;
 use crate::verdict::Evidence;
 use crate::{
-    Concurrency, Distribution, Goodput, MeanStd, PointSummary, RequestMetrics, SteadyState,
+    Concurrency, Goodput, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState,
     Throughput, Timings, Verdict, bootstrap_median,
 };
-use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts};
+use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts, RunHeader};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -24,6 +25,7 @@ const BOOTSTRAP_SEED: u64 = 64;
 /// Everything that is gathered in one pass over a point's records.
 #[derive(Default)]
 struct Tally<'a> {
+    answers: AnswerTally,
     outcomes: OutcomeTally<'a>,
     tokens: TokenTally,
     pooling: PoolingTally,
@@ -40,19 +42,30 @@ struct Tally<'a> {
 /// Latencies of requests issued while the load was at its target, in milliseconds.
 #[derive(Default)]
 struct SteadyPool {
-    ttft: Vec<f64>,
-    tpot: Vec<f64>,
-    e2e: Vec<f64>,
+    ttft: Series,
+    tpot: Series,
+    e2e: Series,
+    /// Output tokens, and answers, per second of short windows, in the order of time.
+    rates: [Series; 2],
 }
 
-/// The numbers of `point` over its measured `runs`; `asks_vectors` where its requests asked for vectors or scores.
+/// Whether vectors or scores were asked for, which no record of a failed request says.
+fn asks_vectors(header: &RunHeader) -> bool {
+    let endpoint = header
+        .metadata
+        .get("endpoint")
+        .and_then(|name| name.as_str());
+    endpoint.is_some_and(|name| ["/embeddings", "/score", "/rerank"].contains(&name))
+}
+
+/// The numbers of `point` over its measured `runs`.
 pub(crate) fn summarize_point(
     point: &PointInfo,
+    header: &RunHeader,
     objectives: Objectives<'_>,
-    asks_vectors: bool,
     runs: &[Run],
 ) -> PointSummary {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(point.pacing, header);
     let measured: Vec<RunMetrics> = runs
         .iter()
         .filter_map(|run| tally.add(point.pacing, objectives, run))
@@ -77,7 +90,9 @@ pub(crate) fn summarize_point(
         latency,
         steady_state: tally.steady.finish(&measured),
         concurrency: concurrency(point.pacing, &measured),
-        pooling: tally.pooling.finish(&measured, &facts, asks_vectors),
+        pooling: tally
+            .pooling
+            .finish(&measured, &facts, asks_vectors(header)),
         goodput: objectives
             .cover_all()
             .then(|| Goodput::of(tally.good, &measured))
@@ -94,6 +109,7 @@ pub(crate) fn summarize_point(
         facts: &facts,
         gaps,
         drift: tally.drift.finish(),
+        answers: tally.answers,
         exhausted,
     };
     summary.verdict = evidence.judge();
@@ -101,6 +117,15 @@ pub(crate) fn summarize_point(
 }
 
 impl<'a> Tally<'a> {
+    fn new(pacing: Pacing, header: &RunHeader) -> Self {
+        Self {
+            answers: AnswerTally::new(&header.metadata),
+            latencies: LatencyPool::new(pacing),
+            steady: SteadyPool::new(pacing),
+            ..Self::default()
+        }
+    }
+
     /// Adds a run; `None` where it has no records.
     fn add(
         &mut self,
@@ -115,12 +140,19 @@ impl<'a> Tally<'a> {
             .collect();
         let measured = RunMetrics::of(pacing, &run.records, &metrics)?;
         if let Some(steady) = &measured.steady {
-            self.drift.add(steady, &run.records, &metrics);
+            self.drift.add(pacing, steady, &run.records, &metrics);
+            let rates = steady.window_rates(pacing, &run.records, &metrics);
+            self.steady.add_rates(rates);
         }
-        for (&record, metrics) in run.records.iter().zip(&mut metrics) {
+        let cluster = batch_size(pacing);
+        for (index, (&record, metrics)) in run.records.iter().zip(&mut metrics).enumerate() {
+            if index % cluster == 0 {
+                self.close();
+            }
             self.outcomes.add(record);
             self.latencies.add(pacing, record, metrics.as_mut());
             let Some(metrics) = metrics else { continue };
+            self.answers.add(record, metrics);
             self.tokens.add(metrics);
             self.pooling.add(metrics);
             self.receipt.add(record);
@@ -137,11 +169,43 @@ impl<'a> Tally<'a> {
                 self.steady.add(metrics);
             }
         }
+        self.close();
         Some(measured)
+    }
+
+    /// Ends a request, or a batch of them.
+    fn close(&mut self) {
+        self.latencies.close();
+        self.steady.close();
     }
 }
 
 impl SteadyPool {
+    fn new(pacing: Pacing) -> Self {
+        let series = || Series::paced(pacing);
+        Self {
+            ttft: series(),
+            tpot: series(),
+            e2e: series(),
+            rates: Default::default(),
+        }
+    }
+
+    fn close(&mut self) {
+        for series in [&mut self.ttft, &mut self.tpot, &mut self.e2e] {
+            series.close();
+        }
+    }
+
+    fn add_rates(&mut self, rates: [Vec<f64>; 2]) {
+        for (series, rates) in self.rates.iter_mut().zip(rates) {
+            for rate in rates {
+                series.push(rate);
+                series.close();
+            }
+        }
+    }
+
     fn add(&mut self, metrics: &RequestMetrics) {
         self.ttft.extend(metrics.ttft.map(Nanos::millis));
         self.tpot.extend(metrics.tpot_ms);
@@ -158,13 +222,29 @@ impl SteadyPool {
                     .collect::<Vec<_>>(),
             )
         };
+        let tokens = over(|window| window.output_tokens_per_second);
+        let requests = over(|window| Some(window.requests_per_second()));
+        // What windows say of a rate's spread, about the rate as it is shown: what is in flight at the
+        // ends of the stretch is in one and not in the other.
+        let about = |rate: Option<MeanStd>, windows: &Series| {
+            let interval = windows.mean_interval()?;
+            let shift = rate?.mean - MeanStd::of(windows.values())?.mean;
+            Some(Interval {
+                low: interval.low + shift,
+                high: interval.high + shift,
+            })
+        };
         Some(SteadyState {
             seconds: over(|window| Some(window.seconds))?.mean,
             share: over(|window| Some(window.share))?.mean,
-            output_tokens_per_second: over(|window| window.output_tokens_per_second),
-            ttft: Distribution::of(self.ttft),
-            tpot: Distribution::of(self.tpot),
-            e2e: Distribution::of(self.e2e),
+            output_tokens_per_second: tokens,
+            output_tokens_per_second_interval: about(tokens, &self.rates[0]),
+            requests_per_second: requests,
+            requests_per_second_interval: about(requests, &self.rates[1]),
+            warmup_seconds: over(|window| window.warmup.map(Nanos::seconds)).map(|all| all.max),
+            ttft: self.ttft.describe(),
+            tpot: self.tpot.describe(),
+            e2e: self.e2e.describe(),
         })
     }
 }

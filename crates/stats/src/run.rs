@@ -152,14 +152,19 @@ impl RunMetrics {
     }
 }
 
+/// Requests that share a fate: those of a batch begin together, and wait for each other. Elsewhere
+/// each request is a batch of its own.
+pub(crate) fn batch_size(pacing: Pacing) -> usize {
+    match pacing {
+        Pacing::Burst { size } => size.max(1) as usize,
+        Pacing::Closed { .. } | Pacing::Open { .. } => 1,
+    }
+}
+
 /// How long each whole response took to its end. A burst counts from its batch's start, as a
 /// caller who waits for the batch sees it; elsewhere each request is a batch of its own.
 fn durations(pacing: Pacing, records: &[&Record]) -> impl Iterator<Item = Nanos> {
-    let size = match pacing {
-        Pacing::Burst { size } => size,
-        Pacing::Closed { .. } | Pacing::Open { .. } => 1,
-    };
-    batches(size, records).flat_map(|batch| {
+    batches(batch_size(pacing), records).flat_map(|batch| {
         let start = batch[0].issued;
         let whole = batch.iter().filter(|record| record.outcome.is_complete());
         whole.map(move |record| record.done - start)

@@ -3,6 +3,9 @@
 use crate::RequestMetrics;
 use crate::activity::Activity;
 use crate::quantile::{quantile, sort};
+use crate::run::batch_size;
+use crate::warmup::warmup;
+use crate::windows::Windows;
 use trace::{Nanos, Pacing, Record};
 
 /// The part of the asked concurrency, or of a batch, that counts as the target.
@@ -28,6 +31,10 @@ pub(crate) struct SteadyRun {
     pub(crate) share: f64,
     /// Tokens whose event arrived inside / `seconds`; absent without token events.
     pub(crate) output_tokens_per_second: Option<f64>,
+    /// Whole answers whose last token (not streaming: body) came inside.
+    answers: usize,
+    /// From the first release on, the run was still warming up; not of bursts.
+    pub(crate) warmup: Option<Nanos>,
 }
 
 impl SteadyRun {
@@ -40,13 +47,23 @@ impl SteadyRun {
         activity: &Activity,
     ) -> Option<Self> {
         let stretches = match pacing {
-            Pacing::Burst { size } => batches(size, records).filter_map(batch_stretch).collect(),
+            Pacing::Burst { .. } => batches(batch_size(pacing), records)
+                .filter_map(batch_stretch)
+                .collect(),
             Pacing::Closed { concurrency } => {
                 let crossings = activity.crossings(target(concurrency as usize))?;
                 vec![(crossings.reached, crossings.left)]
             }
             Pacing::Open { .. } => vec![open_stretch(metrics, activity)?],
         };
+        let warm = match pacing {
+            Pacing::Burst { .. } => None,
+            Pacing::Closed { .. } | Pacing::Open { .. } => warm_from(records, metrics),
+        };
+        let stretches = stretches
+            .into_iter()
+            .map(|(from, to)| (warm.map_or(from, |warm| warm.clamp(from, to)), to))
+            .collect::<Vec<_>>();
         let seconds: f64 = stretches
             .iter()
             .map(|&(from, to)| (to - from).seconds())
@@ -59,6 +76,8 @@ impl SteadyRun {
             seconds,
             share: seconds / (activity.end() - activity.start()).seconds(),
             output_tokens_per_second: None,
+            answers: 0,
+            warmup: warm.map(|warm| warm - activity.start()),
         };
         steady.count(records, metrics).then_some(steady)
     }
@@ -84,12 +103,54 @@ impl SteadyRun {
                 .sum::<f64>();
             gaps += metrics.chunk_gaps.len() as f64;
             requests += usize::from(self.contains(record.issued));
+            let end = metrics.e2e.map(|e2e| record.issued + e2e);
+            self.answers += usize::from(end.is_some_and(|end| self.received(end)));
         }
         if events == 0 {
             return requests >= REQUESTS_MIN;
         }
         self.output_tokens_per_second = Some(tokens / self.seconds);
         inside >= EVENTS_MIN && gaps > 0.0 && self.seconds >= GAPS_MIN * gap_seconds / gaps
+    }
+
+    /// Answers inside / `seconds`.
+    pub(crate) fn requests_per_second(&self) -> f64 {
+        self.answers as f64 / self.seconds
+    }
+
+    /// Output tokens, and answers, per second of the answers that ended in short windows, one after
+    /// the other. Nothing of bursts: a batch has no rate that lasts.
+    ///
+    /// The tokens count at their answer's end: those of one answer come at one speed, so that counted
+    /// as they come they say the same thing in window after window.
+    pub(crate) fn window_rates(
+        &self,
+        pacing: Pacing,
+        records: &[&Record],
+        metrics: &[Option<RequestMetrics>],
+    ) -> [Vec<f64>; 2] {
+        let (Pacing::Closed { .. } | Pacing::Open { .. }, [stretch]) =
+            (pacing, &self.stretches[..])
+        else {
+            return [Vec::new(), Vec::new()];
+        };
+        let ended = || {
+            records.iter().zip(metrics).filter_map(|(record, metrics)| {
+                let metrics = metrics.as_ref()?;
+                let tokens = metrics.output_tokens.unwrap_or(0) as f64;
+                Some((record.issued + metrics.e2e?, tokens))
+            })
+        };
+        let latencies = metrics.iter().flatten().filter_map(|metrics| metrics.e2e);
+        let (sum, count) = latencies.fold((0.0, 0.0), |(sum, count), latency| {
+            (sum + latency.seconds(), count + 1.0)
+        });
+        let windows = Windows::new(*stretch, self.answers, sum / count);
+        let tokens = self
+            .output_tokens_per_second
+            .map(|_| windows.rates(ended()));
+        let answers = windows.rates(ended().map(|(at, _)| (at, 1.0)));
+        [tokens.unwrap_or_default(), answers]
     }
 
     /// Whether a request issued `at` belongs to it.
@@ -119,10 +180,10 @@ fn target(asked: usize) -> usize {
 /// The batches of a burst, from records in the order of release: each begins when all of the
 /// batch before are done.
 pub(crate) fn batches<'a, 'b>(
-    size: u32,
+    size: usize,
     records: &'b [&'a Record],
 ) -> std::slice::Chunks<'b, &'a Record> {
-    records.chunks(size.max(1) as usize)
+    records.chunks(size)
 }
 
 /// From the batch's start until fewer than the target share of it are in flight.
@@ -132,6 +193,24 @@ fn batch_stretch(batch: &[&Record]) -> Option<(Nanos, Nanos)> {
     let leaver = done.len() - target(done.len());
     let (start, end) = (batch.first()?.issued, *done.get(leaver)?);
     (end > start).then_some((start, end))
+}
+
+/// The release of the first request that is no longer part of the warm-up, by the latency of the
+/// first token (of the whole response without streams) or by the time between tokens, whichever
+/// takes longer to settle. `None` where there is no warm-up.
+fn warm_from(records: &[&Record], metrics: &[Option<RequestMetrics>]) -> Option<Nanos> {
+    let first = |metrics: &RequestMetrics| metrics.ttft.or(metrics.e2e).map(Nanos::millis);
+    let between = |metrics: &RequestMetrics| metrics.tpot_ms;
+    let settled = |latency: &dyn Fn(&RequestMetrics) -> Option<f64>| {
+        let answered = records
+            .iter()
+            .zip(metrics)
+            .filter_map(|(record, metrics)| Some((record.issued, latency(metrics.as_ref()?)?)));
+        let (issued, values): (Vec<Nanos>, Vec<f64>) = answered.unzip();
+        let cut = warmup(&values);
+        issued.get(cut).copied().filter(|_| cut > 0)
+    };
+    settled(&first).max(settled(&between))
 }
 
 /// The ramp ends one median end-to-end latency after the first release: by then requests leave

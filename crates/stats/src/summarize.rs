@@ -7,15 +7,6 @@ use crate::{Grade, PointSummary, Reason, Summary, Verdict};
 use std::collections::BTreeMap;
 use trace::{Record, RunFacts, RunHeader, RunId, SavedRun};
 
-/// Whether vectors or scores were asked for, which no record of a failed request says.
-fn asks_vectors(header: &RunHeader) -> bool {
-    let endpoint = header
-        .metadata
-        .get("endpoint")
-        .and_then(|name| name.as_str());
-    endpoint.is_some_and(|name| ["/embeddings", "/score", "/rerank"].contains(&name))
-}
-
 /// Every number of an invocation, from what was known before (`header`), after each run (`facts`)
 /// and of each request (`records`, in any order).
 ///
@@ -50,7 +41,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         .iter()
         .zip(&by_point)
         .filter(|(_, runs)| !runs.is_empty())
-        .map(|(point, runs)| summarize_point(point, objectives, asks_vectors(header), runs))
+        .map(|(point, runs)| summarize_point(point, header, objectives, runs))
         .collect();
     Summary {
         schema_version: header.schema_version,

@@ -147,6 +147,13 @@ pub struct Distribution {
     pub min: f64,
     /// Largest value.
     pub max: f64,
+    /// So many independent values would tell as much of the median; absent where their order is not
+    /// known, or where they are too few against how long they depend on each other.
+    #[serde(default)]
+    pub n_effective: Option<f64>,
+    /// 95 % interval of the mean; absent for the same reasons.
+    #[serde(default)]
+    pub mean_interval: Option<Interval>,
     /// The median.
     pub p50: Quantile,
     /// 90th percentile.
@@ -302,6 +309,20 @@ pub struct SteadyState {
     pub share: f64,
     /// Token events inside it / its length, scaled to tokens, over runs.
     pub output_tokens_per_second: Option<MeanStd>,
+    /// 95 % interval of that rate, from short windows of all runs; absent of bursts, and where the
+    /// windows are too few against how long they depend on each other.
+    #[serde(default)]
+    pub output_tokens_per_second_interval: Option<Interval>,
+    /// Whole answers that came inside it / its length, over runs.
+    #[serde(default)]
+    pub requests_per_second: Option<MeanStd>,
+    /// 95 % interval of that rate, in the same way.
+    #[serde(default)]
+    pub requests_per_second_interval: Option<Interval>,
+    /// How long the run that took longest was still warming up, from its first request on; absent
+    /// where no run was.
+    #[serde(default)]
+    pub warmup_seconds: Option<f64>,
     /// Of requests issued inside it.
     pub ttft: Option<Distribution>,
     /// Of requests issued inside it.

@@ -1,14 +1,16 @@
 //! Whether a measurement can be believed, and why not.
 //!
-//! The rules are in three files, by who is to blame: [`load`] (what was asked was not offered),
+//! The rules are in four files, by who is to blame: [`load`] (what was asked was not offered),
 //! [`client`] (the instrument was in the way), [`response`] (what came back says less than it
-//! seems). Every limit is a constant there, with its reason.
+//! seems), [`answers`] (what came back is not what was asked for). Every limit is a constant there, with its reason.
 
+mod answers;
 mod client;
 mod load;
 mod response;
 
 use crate::PointSummary;
+use crate::answers::AnswerTally;
 use crate::drift::Drift;
 use crate::latency::GapShape;
 use crate::run::RunMetrics;
@@ -72,6 +74,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) gaps: GapShape,
     /// Absent where no run was long enough to tell.
     pub(crate) drift: Option<Drift>,
+    /// Whether answers came as they were asked for.
+    pub(crate) answers: AnswerTally,
     /// Requests that found no file descriptor or local port left.
     pub(crate) exhausted: u64,
 }
@@ -84,6 +88,7 @@ impl Evidence<'_> {
     pub(crate) fn judge(&self) -> Verdict {
         let findings = [
             self.judge_responses(),
+            self.judge_answers(),
             self.judge_load(),
             self.judge_client(),
         ];

@@ -11,7 +11,7 @@ pub struct WorkloadDescription {
     /// How many of their prompts differ: fewer than `requests` means that some are sent again.
     pub distinct_prompts: usize,
     /// Words of the users' messages; absent where there is no request, or tokens are known. Of
-    /// prompts that are made later, the first [`SAMPLE`] are looked at.
+    /// prompts that are made later, the first 500 are looked at.
     pub words: Option<Counts>,
     /// Tokens of whole prompts and the limits of their answers, where lengths are exact.
     pub tokens: Option<(Counts, Counts)>,

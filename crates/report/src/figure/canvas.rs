@@ -98,6 +98,19 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// Two strokes through a marker.
+    pub(super) fn cross(
+        &self,
+        (x, y): Pixel,
+        radius: f64,
+        color: RGBColor,
+    ) -> Result<(), ReportError> {
+        for rise in [radius, -radius] {
+            self.line(&[(x - radius, y - rise), (x + radius, y + rise)], color, 3)?;
+        }
+        Ok(())
+    }
+
     fn shape(
         &self,
         (x, y): Pixel,

@@ -15,6 +15,8 @@ const FOOT_HEIGHT: f64 = 84.0;
 pub(super) const TICK_GAP: f64 = 12.0;
 const MARKER: f64 = 8.0;
 const SMALL_MARKER: f64 = 6.5;
+/// Half a side of the cross through the marker of an invalid point.
+const CROSS: f64 = 13.0;
 const LINE: u32 = 4;
 const THIN_LINE: u32 = 3;
 /// How far a label may stand from its point: the farther, the easier it is taken for another's.
@@ -202,15 +204,20 @@ impl<'a, 'svg> Chart<'a, 'svg> {
             if highs.len() > 1 {
                 self.canvas.dashed(&highs, look.color, THIN_LINE)?;
             }
-            for at in highs {
+            for (mark, at) in marks.iter().zip(highs) {
+                let look = if mark.carried[1] { look } else { look.pale() };
                 self.canvas.marker(at, SMALL_MARKER, look, true)?;
             }
         }
         if values.len() > 1 {
             self.canvas.line(&values, look.color, LINE)?;
         }
-        for at in values {
+        for (mark, at) in marks.iter().zip(values) {
+            let look = if mark.carried[0] { look } else { look.pale() };
             self.canvas.marker(at, MARKER, look, false)?;
+            if mark.invalid {
+                self.canvas.cross(at, CROSS, palette::INVALID)?;
+            }
         }
         Ok(())
     }
@@ -218,12 +225,15 @@ impl<'a, 'svg> Chart<'a, 'svg> {
     /// The numbers at the points; where files crowd each other, some are left out.
     fn values(&self) -> Result<(), ReportError> {
         let mut placer = self.placer();
+        let value = |mark: &Mark| Some((mark.value, mark.carried[0]));
         if self.panel.kind == Kind::MeanAndStd {
-            return self.labels(&mut placer, |mark| Some(mark.value), Side::Above, FAR);
+            return self.labels(&mut placer, value, Side::Above, FAR);
         }
-        self.labels(&mut placer, |mark| Some(mark.value), Side::Below, NEAR)?;
-        let distinct =
-            |mark: &Mark| (significant(mark.high) != significant(mark.value)).then_some(mark.high);
+        self.labels(&mut placer, value, Side::Below, NEAR)?;
+        let distinct = |mark: &Mark| {
+            (significant(mark.high) != significant(mark.value))
+                .then_some((mark.high, mark.carried[1]))
+        };
         self.labels(&mut placer, distinct, Side::Above, FAR)
     }
 
@@ -235,8 +245,9 @@ impl<'a, 'svg> Chart<'a, 'svg> {
             let highs = self.path(marks, |mark| mark.high);
             let lows = self.path(marks, |mark| mark.low);
             placer.keep_off_line(&values, series);
-            for at in values {
-                placer.keep_off_marker(at, MARKER, series);
+            for (mark, at) in marks.iter().zip(values) {
+                let radius = if mark.invalid { CROSS } else { MARKER };
+                placer.keep_off_marker(at, radius, series);
             }
             if let ([low], [high]) = (&lows[..], &highs[..]) {
                 placer.keep_off_line(&[*low, *high], series);
@@ -254,14 +265,17 @@ impl<'a, 'svg> Chart<'a, 'svg> {
     fn labels(
         &self,
         placer: &mut Placer,
-        value: fn(&Mark) -> Option<f64>,
+        value: fn(&Mark) -> Option<(f64, bool)>,
         side: Side,
         reach: f64,
     ) -> Result<(), ReportError> {
         for (series, marks) in self.panel.series.iter().enumerate() {
             for mark in marks {
-                let Some(value) = value(mark) else { continue };
-                let text = significant(value);
+                let Some((value, carried)) = value(mark) else {
+                    continue;
+                };
+                let mark_of_doubt = if carried { "" } else { "~" };
+                let text = format!("{mark_of_doubt}{}", significant(value));
                 let width = Canvas::width(&text, size::VALUE);
                 let at = self.at(mark.position, value);
                 let label = Label {

@@ -5,7 +5,7 @@ use super::canvas::Canvas;
 use super::header::Header;
 use super::labels::Rect;
 use super::palette::{self, size};
-use super::panel::{Kind, Mark, Panel};
+use super::panel::{self, Kind, Mark, Panel};
 use super::{HEIGHTS, MARGIN, WIDTH, chart, header, raster, slots};
 use crate::number::significant;
 use crate::{EmbeddingFile, EmbeddingPoint, MeanAndStd, ReportError, escape};
@@ -24,7 +24,7 @@ pub fn embedding_svg(file: &EmbeddingFile) -> Result<String, ReportError> {
     }
     let mut out = String::new();
     let canvas = Canvas::new(&mut out, (WIDTH, HEIGHTS[1]))?;
-    let top = heading(file).draw(&canvas, f64::from(WIDTH), MARGIN)?;
+    let top = heading(file, &panels).draw(&canvas, f64::from(WIDTH), MARGIN)?;
     let area = Rect {
         left: MARGIN,
         top: top + 34.0,
@@ -50,7 +50,7 @@ pub fn embedding_png(file: &EmbeddingFile) -> Result<Vec<u8>, ReportError> {
     raster::png(&embedding_svg(file)?)
 }
 
-fn heading(file: &EmbeddingFile) -> Header {
+fn heading(file: &EmbeddingFile, panels: &[Panel]) -> Header {
     let title = header::named(&[&file.model, &file.description]);
     let grade = file.grade.filter(|&grade| grade != Grade::Valid);
     let warning = |grade| {
@@ -65,6 +65,7 @@ fn heading(file: &EmbeddingFile) -> Header {
             .iter()
             .map(|series| series.length.clone())
             .collect(),
+        notes: panel::notes(panels),
     }
 }
 
@@ -80,6 +81,8 @@ fn panels(file: &EmbeddingFile) -> [Panel; 3] {
                     value: mean * factor,
                     low: (mean - std).max(0.0) * factor,
                     high: (mean + std) * factor,
+                    invalid: point.grade == Some(Grade::Invalid),
+                    carried: [true; 2],
                 };
                 (mark.value.is_finite() && mark.high.is_finite()).then_some(mark)
             });

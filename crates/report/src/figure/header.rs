@@ -1,5 +1,6 @@
 use super::canvas::Canvas;
 use super::palette::{self, size};
+use super::panel::{self, Panel};
 use crate::{ReportError, ResultFile, escape};
 use plotters::style::text_anchor::HPos;
 use stats::Grade;
@@ -17,11 +18,13 @@ pub(super) struct Header {
     pub(super) warnings: Vec<(Grade, String)>,
     /// Names of the series; none where there is only one.
     pub(super) labels: Vec<String>,
+    /// What marks in the panels mean.
+    pub(super) notes: Vec<&'static str>,
 }
 
 impl Header {
     /// The header of a figure with a series per file.
-    pub(super) fn of_files(files: &[(String, ResultFile)]) -> Self {
+    pub(super) fn of_files(files: &[(String, ResultFile)], panels: &[Panel]) -> Self {
         let grades = [Grade::Invalid, Grade::Suspect].into_iter();
         let warnings = grades.filter_map(|grade| Some((grade, warning(files, grade)?)));
         let labels = files.iter().map(|(label, _)| label.clone());
@@ -29,6 +32,7 @@ impl Header {
             title: title(files),
             warnings: warnings.collect(),
             labels: labels.filter(|_| files.len() > 1).collect(),
+            notes: panel::notes(panels),
         }
     }
 
@@ -54,6 +58,11 @@ impl Header {
         }
         if !self.labels.is_empty() {
             y = legend(canvas, &self.labels, y + LINE, margin, width - margin)?;
+        }
+        if !self.notes.is_empty() {
+            y += LINE;
+            let notes = Canvas::clip(&self.notes.join(" · "), size::TICK, room);
+            canvas.text(&notes, (margin, y), size::TICK, palette::MUTED, HPos::Left)?;
         }
         Ok(y + LINE / 2.0)
     }

@@ -59,6 +59,18 @@ pub(super) struct Look {
     pub(super) shape: Shape,
 }
 
+impl Look {
+    /// The same, most of the way to white: for what a sample does not carry.
+    pub(super) fn pale(self) -> Self {
+        let RGBColor(red, green, blue) = self.color;
+        let paler = |channel: u8| 255 - (255 - channel) / 5 * 2;
+        Self {
+            color: RGBColor(paler(red), paler(green), paler(blue)),
+            ..self
+        }
+    }
+}
+
 /// The look of the file at `index`; 35 differ.
 pub(super) const fn look(index: usize) -> Look {
     Look {

@@ -1,4 +1,5 @@
 use crate::{Axis, MeanAndStd, MedianAndP99, ResultFile, ResultPoint};
+use stats::Grade;
 
 /// One chart: a quantity against the position of the points, a series per file.
 pub(super) struct Panel {
@@ -36,6 +37,10 @@ pub(super) struct Mark {
     pub(super) value: f64,
     pub(super) low: f64,
     pub(super) high: f64,
+    /// Its point's verdict is that it must not be used.
+    pub(super) invalid: bool,
+    /// Whether the sample carries the value, and the high end where that is a percentile.
+    pub(super) carried: [bool; 2],
 }
 
 /// The panels for which at least one file has a value.
@@ -78,14 +83,14 @@ fn panel(
     files: &[(String, ResultFile)],
     title: &'static str,
     kind: Kind,
-    values: impl Fn(&ResultPoint) -> Option<[f64; 3]>,
+    values: impl Fn(&ResultPoint) -> Option<([f64; 3], [bool; 2])>,
 ) -> Panel {
     let mut positions: Vec<(f64, String)> = Vec::new();
     let mut series = Vec::new();
     for (_, file) in files {
         let mut marks = Vec::new();
         for point in &file.points {
-            let Some([low, value, high]) = values(point) else {
+            let Some(([low, value, high], carried)) = values(point) else {
                 continue;
             };
             let mark = Mark {
@@ -93,6 +98,8 @@ fn panel(
                 value,
                 low,
                 high,
+                invalid: point.grade == Some(Grade::Invalid),
+                carried,
             };
             if [mark.position, value, low, high]
                 .iter()
@@ -115,10 +122,28 @@ fn panel(
 }
 
 /// A rate is never negative, whatever its spread.
-fn mean_and_std(MeanAndStd { mean, std }: MeanAndStd) -> [f64; 3] {
-    [(mean - std).max(0.0), mean, mean + std]
+fn mean_and_std(MeanAndStd { mean, std }: MeanAndStd) -> ([f64; 3], [bool; 2]) {
+    ([(mean - std).max(0.0), mean, mean + std], [true; 2])
 }
 
-fn median_and_p99(MedianAndP99 { p50, p99 }: MedianAndP99) -> [f64; 3] {
-    [p50, p50, p99]
+fn median_and_p99(sample: MedianAndP99) -> ([f64; 3], [bool; 2]) {
+    let MedianAndP99 { p50, p99, .. } = sample;
+    ([p50, p50, p99], [sample.p50_carried, sample.p99_carried])
+}
+
+/// What the marks of the panels have that needs explaining.
+pub(super) fn notes(panels: &[Panel]) -> Vec<&'static str> {
+    let marks = || {
+        panels
+            .iter()
+            .flat_map(|panel| panel.series.iter().flatten())
+    };
+    let mut notes = Vec::new();
+    if marks().any(|mark| mark.carried.contains(&false)) {
+        notes.push("~ pale: too few independent samples for a 95 % interval of this percentile");
+    }
+    if marks().any(|mark| mark.invalid) {
+        notes.push("× crossed out: this point's measurement is invalid");
+    }
+    notes
 }

@@ -8,13 +8,21 @@ use trace::Pacing;
 /// The one latency that rests on the count of output tokens.
 const TPOT: &str = "TPOT";
 
+/// The effective size of a sample is shown from this part of its size downwards.
+const MATERIAL_SHARE: f64 = 0.9;
+
 /// The latencies of a point, a row each; nothing where none was measured.
 pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     let rows = rows(point);
     if rows.is_empty() {
         return Vec::new();
     }
-    let mut grid = Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n"]]);
+    let depends = rows.iter().any(|(_, sample)| depends(sample));
+    let mut grid = if depends {
+        Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n", "n eff"]])
+    } else {
+        Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n"]])
+    };
     for (name, sample) in rows {
         let is_estimated = name == TPOT && super::is_estimated(point);
         let mean = number::estimated(number::significant(sample.mean), is_estimated);
@@ -22,9 +30,32 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
         let percentiles = latency::percentiles(sample);
         row.extend(percentiles.map(|(_, value)| quantile(value, is_estimated)));
         row.push(Cell::inked(number::count(sample.n), Ink::Dim));
+        if depends {
+            row.push(Cell::inked(effective(sample), Ink::Dim));
+        }
         grid.push(row);
     }
     grid.lines(style).collect()
+}
+
+/// Whether the effective size of a sample of the point is shown.
+pub(super) fn has_dependent(point: &PointSummary) -> bool {
+    rows(point).iter().any(|(_, sample)| depends(sample))
+}
+
+/// Whether the values depend on each other so much that their number misleads.
+fn depends(sample: &Distribution) -> bool {
+    sample
+        .n_effective
+        .is_some_and(|effective| effective < MATERIAL_SHARE * sample.n as f64)
+}
+
+/// The effective size; absent where it cannot be told.
+fn effective(sample: &Distribution) -> String {
+    sample.n_effective.map_or_else(
+        || number::ABSENT.to_owned(),
+        |effective| number::with_decimals(effective, 0),
+    )
 }
 
 /// Whether a percentile of the point is shown whose interval does not exist.

@@ -3,7 +3,7 @@ use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
 use crate::width::{clip, wrap};
-use stats::{PointSummary, TokenSource};
+use stats::{Interval, PointSummary, SteadyState, TokenSource};
 use trace::StampSource;
 
 /// Columns of the names in front.
@@ -109,13 +109,33 @@ fn throughput(point: &PointSummary) -> Option<String> {
 
 fn steady_state(point: &PointSummary) -> Option<String> {
     let steady = point.steady_state.as_ref()?;
+    let warmup = steady.warmup_seconds.map(|seconds| {
+        format!(
+            "the first {} s were still warming up, by MSER-5",
+            significant(seconds)
+        )
+    });
+    let parts: Vec<String> = [steady_rate(point, steady), warmup]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// The rate of the window, where it says something else than that of the whole run, or more.
+fn steady_rate(point: &PointSummary, steady: &SteadyState) -> Option<String> {
     let rate = steady.output_tokens_per_second?;
     let whole = point.throughput.output_tokens_per_second?;
-    if (rate.mean - whole.mean).abs() <= STEADY_DIFFERENCE * whole.mean {
+    let differs = (rate.mean - whole.mean).abs() > STEADY_DIFFERENCE * whole.mean;
+    let interval = steady.output_tokens_per_second_interval;
+    if !differs && interval.is_none() {
         return None;
     }
+    let interval = interval.map_or_else(String::new, |Interval { low, high }| {
+        format!(" [{}, {}]", significant(low), significant(high))
+    });
     Some(format!(
-        "{} tokens/s over {} s, {} of the run",
+        "{} tokens/s{interval} over {} s, {} of the run",
         tokens_per_second(point, Some(rate)),
         significant(steady.seconds),
         percent(steady.share)

@@ -27,14 +27,12 @@ impl Evidence<'_> {
     pub(super) fn judge_load(&self) -> Vec<(Grade, &'static str, String)> {
         let rules = match self.summary.point.pacing {
             Pacing::Burst { .. } => vec![self.burst()],
-            Pacing::Closed { concurrency } => {
-                vec![self.concurrency(concurrency), self.littles_law()]
-            }
+            Pacing::Closed { concurrency } => vec![self.concurrency(concurrency)],
             Pacing::Open {
                 max_concurrency, ..
             } => vec![self.schedule(max_concurrency)],
         };
-        let always = [self.interrupted(), self.all_released()];
+        let always = [self.interrupted(), self.all_released(), self.littles_law()];
         rules.into_iter().chain(always).flatten().collect()
     }
 

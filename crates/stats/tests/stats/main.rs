@@ -1,6 +1,10 @@
 //! Records in, numbers and verdicts out.
 
+mod alarms;
 mod builder;
+mod coverage;
 mod request;
+mod simulated;
 mod summary;
+mod throughput;
 mod verdict;

@@ -1,0 +1,57 @@
+//! Whether answers came as they were asked for: as long, and as streams.
+
+use crate::RequestMetrics;
+use serde_json::{Map, Value};
+use trace::Record;
+
+/// A stream of fewer tokens may well come in one piece.
+const BURST_TOKENS_MIN: u64 = 5;
+
+/// Counts of complete responses that are not what was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct AnswerTally {
+    /// Whether every answer was to be as long as its limit.
+    full_length_asked: bool,
+    /// Complete responses.
+    pub(crate) complete: u64,
+    /// Of those, ended by the model where they were to go on to their limit.
+    pub(crate) early_stops: u64,
+    /// Streams long enough to come in several pieces.
+    pub(crate) streams: u64,
+    /// Of those, came in one read, or as one event.
+    pub(crate) one_burst: u64,
+}
+
+impl AnswerTally {
+    /// For a run with that configuration.
+    pub(crate) fn new(metadata: &Map<String, Value>) -> Self {
+        let asks =
+            |object: &Map<String, Value>| object.get("ignore_eos") == Some(&Value::Bool(true));
+        let extra_body = metadata.get("extra_body").and_then(Value::as_object);
+        Self {
+            full_length_asked: asks(metadata) || extra_body.is_some_and(asks),
+            ..Self::default()
+        }
+    }
+
+    /// Adds one complete response.
+    pub(crate) fn add(&mut self, record: &Record, metrics: &RequestMetrics) {
+        self.complete += 1;
+        let stopped = record.finish_reason.as_deref() == Some("stop");
+        self.early_stops += u64::from(self.full_length_asked && stopped);
+        let long = metrics
+            .output_tokens
+            .is_some_and(|tokens| tokens >= BURST_TOKENS_MIN);
+        if !record.stream || !long || metrics.token_events == 0 {
+            return;
+        }
+        self.streams += 1;
+        let mut reads = record
+            .events
+            .iter()
+            .filter(|event| event.kind.is_token())
+            .map(|event| event.read_index);
+        let first = reads.next();
+        self.one_burst += u64::from(reads.all(|read| Some(read) == first));
+    }
+}
