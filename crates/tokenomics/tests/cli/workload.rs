@@ -89,6 +89,7 @@ fn classes_have_results_and_objectives_of_their_own() {
             "rag=1,chat=1",
             "--class",
             "rag scenario=D(120,4) goodput=e2e:60000",
+            "--ignore-eos",
             "--max-concurrency",
             "4",
             "--num-prompts",
