@@ -10,6 +10,11 @@ use stats::{Interval, MeanStd, PointSummary, Summary};
 )]
 pub fn csv(summary: &Summary) -> String {
     let rows: Vec<_> = summary.points.iter().map(row).collect();
+    written(&rows)
+}
+
+/// Rows of equal length, each cell with the name of its column.
+pub(crate) fn written(rows: &[Vec<(String, String)>]) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let header = rows
         .first()

@@ -55,6 +55,7 @@ pub(crate) fn summary() -> Summary {
         schema_version: 1,
         metadata: metadata(),
         points,
+        assertions: Vec::new(),
         verdict: Verdict {
             grade: Grade::Suspect,
             reasons,
@@ -117,6 +118,7 @@ pub(crate) fn open_loop() -> Summary {
         metadata: metadata(),
         points: vec![point],
         verdict,
+        assertions: Vec::new(),
     }
 }
 
@@ -174,6 +176,7 @@ pub(crate) fn nothing_succeeded() -> Summary {
         metadata: metadata(),
         points: vec![point],
         verdict,
+        assertions: Vec::new(),
     }
 }
 

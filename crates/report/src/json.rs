@@ -24,7 +24,7 @@ pub fn results_json(summary: &Summary) -> String {
         .into_iter()
         .map(|(name, definition)| (name.to_owned(), definition.into()))
         .collect();
-    let file = json!({
+    let mut file = json!({
         "schema_version": RESULT_SCHEMA_VERSION,
         "records_schema_version": summary.schema_version,
         "metadata": summary.metadata,
@@ -32,6 +32,9 @@ pub fn results_json(summary: &Summary) -> String {
         "results": results,
         "definitions": definitions,
     });
+    if !summary.assertions.is_empty() {
+        file["assertions"] = json!(summary.assertions);
+    }
     format!("{file:#}\n")
 }
 

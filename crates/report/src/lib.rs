@@ -3,7 +3,9 @@
 //! Values in, bytes out: nothing here opens a file, prints, or looks at the terminal. Text that came
 //! from a server passes through [`escape`] on its way to each of them.
 
+mod assertions;
 mod axis;
+mod comparison;
 mod continuous;
 mod csv;
 mod definitions;
@@ -24,6 +26,7 @@ mod width;
 mod example;
 
 pub use self::axis::Axis;
+pub use self::comparison::{comparison_csv, comparison_json, comparison_markdown, comparison_text};
 pub use self::continuous::{continuous_json, continuous_text};
 pub use self::csv::csv;
 pub use self::embedding_file::{EmbeddingFile, EmbeddingPoint, EmbeddingSeries};

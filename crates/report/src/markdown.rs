@@ -1,13 +1,13 @@
 use crate::number::{self, ABSENT, mean_std, optional};
 use crate::style::{mark, word};
 use crate::table::pooled;
-use crate::{Axis, escape};
+use crate::{Axis, assertions, escape};
 use stats::{Distribution, MeanStd, PointSummary, Quantile, Summary, TokenSource};
 use std::fmt::Write;
 
 /// A table for GitHub, a row per point, with the verdict and its reasons under it.
 pub fn markdown(summary: &Summary) -> String {
-    let mut out = String::new();
+    let mut out = assertions::markdown(&summary.assertions);
     for (key, lead) in [("model", "### "), ("description", "")] {
         if let Some(text) = summary.metadata.get(key).and_then(|value| value.as_str()) {
             let _ = writeln!(out, "{lead}{}\n", escape::markdown(text));

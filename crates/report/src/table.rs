@@ -12,12 +12,12 @@ pub use self::line::point_line;
 
 use crate::style::{Ink, Style, grade_ink, mark, word};
 use crate::width::{clip, wrap};
-use crate::{Axis, escape, number};
+use crate::{Axis, assertions, escape, number};
 use serde_json::{Map, Value};
 use stats::{MeanStd, PointSummary, Quantile, Reason, Summary, TokenSource, Verdict};
 
 /// The width that running text keeps to: it looks right on the narrowest usual terminal.
-const TEXT_COLUMNS: usize = 80;
+pub(crate) const TEXT_COLUMNS: usize = 80;
 
 /// The screen's report: an overview with a row per point, then a block per point, then the verdict
 /// on the whole where there are several. At most 100 columns wide; ends with a line break.
@@ -28,6 +28,11 @@ pub fn text(summary: &Summary, style: Style) -> String {
             format!("  {}", style.paint(Ink::Bold, &title)),
             String::new(),
         ]);
+    }
+    let assertions = assertions::lines(&summary.assertions, style);
+    if !assertions.is_empty() {
+        lines.extend(assertions);
+        lines.push(String::new());
     }
     lines.extend(overview::lines(&summary.points, style));
     for point in &summary.points {

@@ -5,8 +5,10 @@
 mod activity;
 mod added;
 mod answers;
+mod assertion;
 mod bootstrap;
 mod classes;
+mod compare;
 mod continuous;
 mod dependence;
 mod distribution;
@@ -14,6 +16,7 @@ mod drift;
 mod goodput;
 mod latency;
 mod lengths;
+mod metric;
 mod point;
 mod pooling;
 mod quantile;
@@ -37,9 +40,14 @@ pub use added::{
     ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,
     added, added_at_rate, stream_harm, turns,
 };
+pub use assertion::{Assertion, AssertionError, AssertionResult};
 pub use bootstrap::bootstrap_median;
+pub use compare::{
+    CompareOptions, ComparedMetric, ComparedPoint, Comparison, Judgement, compare, obstacles,
+};
 pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use goodput::meets;
+pub use metric::{Better, Measured, Metric, Unit, UnknownMetric};
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use series::Series;

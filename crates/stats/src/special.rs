@@ -84,13 +84,23 @@ pub(crate) fn student_t_95(degrees: f64) -> f64 {
         // Abramowitz and Stegun 26.7.5.
         return NORMAL_95 + (NORMAL_95.powi(3) + NORMAL_95) / (4.0 * degrees);
     }
+    student_t(degrees, 0.05)
+}
+
+/// The standard normal is beyond this, on either side, with the probability `beyond`; to four digits.
+pub(crate) fn normal_two_sided(beyond: f64) -> f64 {
+    student_t(NEARLY_NORMAL, beyond)
+}
+
+/// Student's t is beyond this, on either side, with the probability `outside`.
+fn student_t(degrees: f64, outside: f64) -> f64 {
     // P(|T| > t) = I(ν/2, 1/2) at ν / (ν + t²): Abramowitz and Stegun 26.7.1.
     let beyond = |t: f64| regularized_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5);
     let mut high = 2.0;
-    while beyond(high) > 0.05 {
+    while beyond(high) > outside {
         high *= 2.0;
     }
-    bisect(0.0, high, |t| beyond(t) > 0.05)
+    bisect(0.0, high, |t| beyond(t) > outside)
 }
 
 /// Where `before` turns from true to false between `low` and `high`.

@@ -48,6 +48,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         metadata: header.metadata.clone(),
         verdict: overall(&points),
         points,
+        assertions: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every latency is in milliseconds, every duration of a batch in seconds, every rate per second.
 //! Absent means that it was not measured; it is never zero instead.
 
-use crate::Verdict;
+use crate::{AssertionResult, Verdict};
 use serde::{Deserialize, Serialize};
 use trace::{Pacing, PointInfo};
 
@@ -18,6 +18,9 @@ pub struct Summary {
     pub points: Vec<PointSummary>,
     /// The worst of the points' verdicts, with its reasons.
     pub verdict: Verdict,
+    /// Thresholds that were asked for, at each point; empty where there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<AssertionResult>,
 }
 
 /// The numbers of one batch size, concurrency or rate, over all its measured runs.

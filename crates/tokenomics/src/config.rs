@@ -13,11 +13,12 @@ pub(crate) use self::load::{Load, Point, TypedLoad};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
-use crate::args::{ChatArgs, OutputFormat, RecordsFormat};
+use crate::args::{AssertArgs, ChatArgs, OutputFormat, RecordsFormat};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use ::load::{Deadlines, Target, TlsOptions};
 use openai::Endpoint;
+use stats::Assertion;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -63,6 +64,8 @@ pub(crate) struct OutputConfig {
     /// Whether the summary is printed in that format.
     pub(crate) prints: bool,
     pub(crate) file: Option<PathBuf>,
+    /// What the numbers must keep.
+    pub(crate) assertions: Vec<Assertion>,
 }
 
 /// Words that must reach no output, though a server may repeat them.
@@ -170,12 +173,12 @@ impl ChatConfig {
             )?,
             headers: headers(&args.headers)?,
             tls: tls(args.ca_cert.as_deref())?,
-            load,
             traffic,
             deadlines: deadlines(&args)?,
             slo: slo(&args.goodput, request.stream)?,
             request,
             output: OutputConfig {
+                assertions: assertions(args.thresholds, &load)?,
                 results_file: args.results_file,
                 records: args.records,
                 plot: !args.no_plot,
@@ -183,11 +186,31 @@ impl ChatConfig {
                 prints: true,
                 file: args.output,
             },
+            load,
             dry_run: args.dry_run,
             description: args.description,
             model: args.model,
             target,
         })
+    }
+}
+
+/// Refuses an assertion about a point that is not measured.
+fn assertions(thresholds: AssertArgs, load: &Load) -> Result<Vec<Assertion>, Failure> {
+    let keys: Vec<&str> = load
+        .points
+        .iter()
+        .map(|point| point.info.key.as_str())
+        .collect();
+    let unknown =
+        |assertion: &&Assertion| assertion.point().is_some_and(|key| !keys.contains(&key));
+    match thresholds.assertions.iter().find(unknown) {
+        Some(assertion) => Err(Failure::usage(format!(
+            "--assert speaks of the point `{}`, which is not measured; there are {}",
+            assertion.point().unwrap_or_default(),
+            keys.join(", ")
+        ))),
+        None => Ok(thresholds.assertions),
     }
 }
 

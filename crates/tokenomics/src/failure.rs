@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// Wrong usage or configuration.
     Usage = 2,
+    /// A threshold is not kept, or something has become worse.
+    Missed = 3,
     /// The measurement is invalid.
     Invalid = 4,
     /// The user stopped it; what was measured is kept.

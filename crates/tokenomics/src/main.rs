@@ -7,6 +7,7 @@
 mod args;
 mod builtin;
 mod child;
+mod comparing;
 mod config;
 mod experiment;
 mod failure;
@@ -16,6 +17,7 @@ mod mocking;
 mod model;
 mod output;
 mod prompts;
+mod records;
 mod serving;
 mod tokenizer;
 mod verb;
@@ -51,6 +53,7 @@ fn run() -> Result<Exit, Failure> {
         Verb::Mock(args) => mocking::mock(&args, phases),
         Verb::Plot(args) => verb::plot(&args),
         Verb::Report(args) => verb::report(&args),
+        Verb::Compare(args) => comparing::compare(&args),
         Verb::Completions { shell } => verb::completions(shell),
         Verb::Man { directory } => verb::man(&directory),
     }

@@ -4,7 +4,7 @@ use crate::args::{Args, GuardArgs, OutputFormat, PlotArgs, ReportArgs};
 use crate::config::read;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, say};
-use bytes::Bytes;
+use crate::records::read_records;
 use clap::CommandFactory;
 use report::{EmbeddingFile, ResultFile};
 use std::collections::HashSet;
@@ -12,7 +12,6 @@ use std::fs;
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use store::SavedFile;
 
 /// `tokenomics plot`: result files to an image.
 pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
@@ -68,51 +67,17 @@ fn labels(files: &[PathBuf]) -> Vec<String> {
 
 /// `tokenomics report`: records to every number again.
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
-    let path = &args.records;
-    let refuse = |error| Failure::usage(format!("{}: {error}", path.display()));
-    let saved = if path.is_dir() {
-        read_parts(path)?
-    } else {
-        let bytes = read("the records", path)?;
-        if ResultFile::parse(&bytes).is_ok() {
-            return Err(Failure::usage(format!(
-                "{} is a result file, which has no records; give the .records.parquet or \
-                 .records.jsonl beside it",
-                path.display()
-            )));
-        }
-        store::read(Bytes::from(bytes)).map_err(refuse)?
-    };
+    let saved = read_records(&args.records)?;
     if saved.truncated && args.output_format != OutputFormat::Quiet {
         say("The last line is cut off, as a killed run leaves it; one record is lost.");
     }
-    let summary = stats::summarize_saved(&saved.run);
+    let mut summary = stats::summarize_saved(&saved.run);
+    summary.assert(&args.thresholds.assertions);
     output::print_summary(&summary, args.output_format, args.output.as_deref())?;
     Ok(match summary.verdict.grade {
         stats::Grade::Invalid => Exit::Invalid,
+        _ if !summary.keeps_assertions() => Exit::Missed,
         stats::Grade::Valid | stats::Grade::Suspect => Exit::Done,
-    })
-}
-
-fn read_parts(folder: &Path) -> Result<SavedFile, Failure> {
-    let refuse =
-        |error: &dyn std::error::Error| Failure::usage(format!("{}: {error}", folder.display()));
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| refuse(&error))? {
-        let path = entry.map_err(|error| refuse(&error))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "parquet")
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    let mut parts = paths.iter().map(|path| fs::read(path).map(Bytes::from));
-    let run = store::read_parts(&mut parts).map_err(|error| refuse(&error))?;
-    Ok(SavedFile {
-        run,
-        truncated: false,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod builder;
+mod compare;
 mod coverage;
 mod request;
 mod simulated;

@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, OutputFormat, WorkloadArgs};
+use super::{ArrivalArgs, AssertArgs, OutputFormat, WorkloadArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -81,7 +81,7 @@ pub(crate) struct ChatArgs {
     )]
     pub(crate) burstiness: f64,
     /// Measure the batches, then as many requests in flight without waiting for batches, and compare
-    #[arg(long, help_heading = "Load", conflicts_with_all = ["max_concurrency", "request_rate", "ramp", "steps", "bursts", "on_off", "trace"])]
+    #[arg(long, help_heading = "Load", conflicts_with_all = ["max_concurrency", "request_rate", "ramp", "steps", "bursts", "on_off", "trace", "assertions"])]
     pub(crate) fixed_vs_continuous: bool,
     #[command(flatten)]
     pub(crate) arrivals: ArrivalArgs,
@@ -187,6 +187,8 @@ pub(crate) struct ChatArgs {
         alias = "slo"
     )]
     pub(crate) goodput: Vec<String>,
+    #[command(flatten)]
+    pub(crate) thresholds: AssertArgs,
     /// What the result file says of this run
     #[arg(long, value_name = "TEXT", help_heading = "Results")]
     pub(crate) description: Option<String>,
@@ -265,4 +267,4 @@ Examples:
       Poisson arrivals at three rates, and how many requests met the objectives
 
 Exit codes: 0 done, and the measurement is valid or suspect · 1 could not be done · 2 wrong usage ·
-4 the measurement is invalid · 130 interrupted (what was measured is kept)";
+3 a threshold was not kept · 4 the measurement is invalid · 130 interrupted (what was measured is kept)";

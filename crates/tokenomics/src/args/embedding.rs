@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, OutputFormat, RecordsFormat, TextArgs};
+use super::{ArrivalArgs, AssertArgs, OutputFormat, RecordsFormat, TextArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use openai::VectorEncoding;
 use std::path::PathBuf;
@@ -138,6 +138,8 @@ pub(crate) struct EmbeddingArgs {
         help_heading = "Requests"
     )]
     pub(crate) connect_timeout: f64,
+    #[command(flatten)]
+    pub(crate) thresholds: AssertArgs,
     /// What the result file says of this run
     #[arg(long, value_name = "TEXT", help_heading = "Results")]
     pub(crate) description: Option<String>,

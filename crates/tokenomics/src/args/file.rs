@@ -88,7 +88,7 @@ pub(super) fn flag_value(arguments: &[OsString], flag: &str) -> Option<OsString>
 }
 
 /// Flags of which each value is typed on its own; the values of others are joined by commas.
-const TYPED_SEVERAL_TIMES: [&str; 3] = ["--header", "--goodput", "--fault-key"];
+const TYPED_SEVERAL_TIMES: [&str; 4] = ["--assert", "--header", "--goodput", "--fault-key"];
 
 pub(super) fn push_flag(flags: &mut Vec<OsString>, name: &str, value: Value) -> Result<(), String> {
     let flag = format!("--{}", name.replace('_', "-"));

@@ -4,6 +4,7 @@ mod chat;
 mod embedding;
 mod engine;
 mod file;
+mod gate;
 mod gateway;
 mod launch;
 mod mock;
@@ -17,6 +18,7 @@ pub(crate) use chat::{ChatArgs, RecordsFormat};
 pub(crate) use embedding::EmbeddingArgs;
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
+pub(crate) use gate::{AssertArgs, CompareArgs};
 pub(crate) use gateway::{GatewayArgs, GuardArgs};
 pub(crate) use launch::{LaunchArgs, LaunchLine};
 pub(crate) use mock::{MockArgs, RoleChunkArg};
@@ -62,6 +64,8 @@ pub(crate) enum Verb {
     Plot(PlotArgs),
     /// Recompute every number from saved records
     Report(ReportArgs),
+    /// Compare two measurements of one workload: better, worse, the same, or can't tell
+    Compare(CompareArgs),
     /// Start a known server, wait until it answers, and stop it with ctrl-C
     Launch(Box<LaunchArgs>),
     /// Guard a child process: what measurements start, not people

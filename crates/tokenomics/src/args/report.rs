@@ -1,3 +1,4 @@
+use super::AssertArgs;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -24,9 +25,11 @@ Examples:
   tokenomics report my.records.parquet.parts     what a killed run left
   tokenomics report my.records.jsonl --output-format json -o again.json")]
 pub(crate) struct ReportArgs {
-    /// Records of a run: a .parquet or .jsonl file, or the folder of parts that a killed run left
+    /// Records of a run: a .parquet or .jsonl file, a result file with one beside it, or the folder of parts that a killed run left
     #[arg(value_name = "RECORDS")]
     pub(crate) records: PathBuf,
+    #[command(flatten)]
+    pub(crate) thresholds: AssertArgs,
     /// What is printed to standard output
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub(crate) output_format: OutputFormat,

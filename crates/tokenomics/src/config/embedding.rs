@@ -1,8 +1,8 @@
 //! What was typed of an embedding benchmark, made sense of.
 
 use super::{
-    Load, OutputConfig, Point, Secret, TypedLoad, api_key, extra_body, headers, positive,
-    refuse_control_characters, tls, with_version,
+    Load, OutputConfig, Point, Secret, TypedLoad, api_key, assertions, extra_body, headers,
+    positive, refuse_control_characters, tls, with_version,
 };
 use crate::args::EmbeddingArgs;
 use crate::builtin::BuiltIn;
@@ -84,7 +84,6 @@ impl EmbeddingConfig {
             )?,
             headers: headers(&args.headers)?,
             tls: tls(args.ca_cert.as_deref())?,
-            load,
             sources,
             texts,
             encoding: args.encoding_format.into(),
@@ -92,6 +91,7 @@ impl EmbeddingConfig {
             extra_body: extra_body(args.extra_body.as_deref())?,
             deadlines: deadlines(&args)?,
             output: OutputConfig {
+                assertions: assertions(args.thresholds, &load)?,
                 results_file: args.results_file,
                 records: args.records,
                 plot: !args.no_plot,
@@ -99,6 +99,7 @@ impl EmbeddingConfig {
                 prints: true,
                 file: args.output,
             },
+            load,
             dry_run: args.dry_run,
             description: args.description,
             model: args.model,

@@ -7,7 +7,7 @@ use crate::experiment::continuous::fixed_vs_continuous;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, chat_hash, plans};
-use crate::experiment::runs::{conclude, connections, point_name, run_all};
+use crate::experiment::runs::{conclude, connections, point_name, run_all, summary};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
@@ -125,7 +125,7 @@ async fn measure(
     let end = run_all(&client, &url, planned, &recorder, &progress, interruption).await?;
     drop((client, built_in));
     progress.finish();
-    let summary = recorder.with(stats::summarize);
+    let summary = summary(&config.output, &recorder);
     let exit = conclude(&config.output, &paths, &recorder, &summary, end)?;
     Ok(Measured { summary, exit })
 }

@@ -7,7 +7,7 @@ use crate::experiment::again::AskAgain;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::embedding_metadata;
 use crate::experiment::plans::{PlannedRun, embedding_hash, embedding_plans};
-use crate::experiment::runs::{conclude, connections, point_name, run_all_and_ask};
+use crate::experiment::runs::{conclude, connections, point_name, run_all_and_ask, summary};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
@@ -117,7 +117,7 @@ async fn measure(
     .await?;
     drop((client, built_in));
     progress.finish();
-    let summary = recorder.with(stats::summarize);
+    let summary = summary(&config.output, &recorder);
     conclude(&config.output, &paths, &recorder, &summary, end)
 }
 

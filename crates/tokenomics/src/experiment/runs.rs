@@ -171,6 +171,13 @@ pub(crate) fn point_name(point: &PointInfo) -> String {
     }
 }
 
+/// All numbers, held against the thresholds.
+pub(crate) fn summary(config: &OutputConfig, recorder: &Recorder) -> Summary {
+    let mut summary = recorder.with(stats::summarize);
+    summary.assert(&config.assertions);
+    summary
+}
+
 /// Writes what is left to write, prints the summary, and judges.
 pub(crate) fn conclude(
     config: &OutputConfig,
@@ -190,6 +197,7 @@ pub(crate) fn conclude(
         (End::Lost(failure), _) => Err(failure),
         (End::Interrupted, _) => Ok(Exit::Interrupted),
         (End::Whole, Grade::Invalid) => Ok(Exit::Invalid),
+        (End::Whole, _) if !summary.keeps_assertions() => Ok(Exit::Missed),
         (End::Whole, Grade::Valid | Grade::Suspect) => Ok(Exit::Done),
     }
 }

@@ -254,6 +254,7 @@ impl Bench {
     fn output(&self, mode: DriveMode) -> OutputConfig {
         let args = &self.config.args;
         OutputConfig {
+            assertions: Vec::new(),
             results_file: args
                 .results_file
                 .as_ref()

@@ -30,6 +30,11 @@ impl Paths {
         }
     }
 
+    /// Of a run whose result file is there.
+    pub(crate) fn of_results(path: &Path) -> Self {
+        Paths::new(Some(path), "", "", "")
+    }
+
     /// The raw records, with that extension.
     pub(crate) fn records(&self, extension: &str) -> PathBuf {
         self.stem
@@ -194,6 +199,7 @@ mod tests {
             format: OutputFormat::Text,
             prints: true,
             file: None,
+            assertions: Vec::new(),
         };
         assert!(paths.check(&output).is_err());
         output.plot = false;

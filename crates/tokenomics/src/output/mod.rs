@@ -8,6 +8,6 @@ mod save;
 
 pub(crate) use files::{Paths, write_atomically};
 pub(crate) use plot::{ImageFormat, plot, plot_embedding};
-pub(crate) use print::{Progress, print, print_summary, say, stdout_style};
+pub(crate) use print::{Progress, deliver, print, print_summary, say, stdout_style, style_for};
 pub(crate) use recorder::{Recorder, Sink};
 pub(crate) use save::{save, save_files};

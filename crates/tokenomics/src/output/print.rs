@@ -33,11 +33,7 @@ pub(crate) fn print_summary(
     format: OutputFormat,
     file: Option<&Path>,
 ) -> Result<(), Failure> {
-    let style = if file.is_some() {
-        Style { color: false }
-    } else {
-        stdout_style()
-    };
+    let style = style_for(file);
     let text = match format {
         OutputFormat::Text => report::text(summary, style),
         OutputFormat::Json => report::results_json(summary),
@@ -45,9 +41,23 @@ pub(crate) fn print_summary(
         OutputFormat::Markdown => report::markdown(summary),
         OutputFormat::Quiet => return Ok(()),
     };
+    deliver(&text, file)
+}
+
+/// The style of what goes to that file, or to standard output.
+pub(crate) fn style_for(file: Option<&Path>) -> Style {
+    if file.is_some() {
+        Style { color: false }
+    } else {
+        stdout_style()
+    }
+}
+
+/// To the file, whole or not at all, or to standard output.
+pub(crate) fn deliver(text: &str, file: Option<&Path>) -> Result<(), Failure> {
     match file {
         Some(path) => write_atomically(path, text.as_bytes()),
-        None => print(&text),
+        None => print(text),
     }
 }
 

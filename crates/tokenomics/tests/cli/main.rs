@@ -5,6 +5,7 @@ mod bad_input;
 mod chat;
 mod config_file;
 mod embedding;
+mod gate;
 mod help;
 mod hub;
 mod mock_provider;

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes: only what hangs meets it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// `tokenomics` with `arguments`, to be started in `folder`.
 pub(crate) fn tokenomics(folder: &Path, arguments: &[&str]) -> Command {

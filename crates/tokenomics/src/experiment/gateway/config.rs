@@ -103,6 +103,7 @@ impl GatewayConfig {
             start_timeout: seconds("--proxy-start-timeout", args.proxy_start_timeout, 0.1)?,
             added: seconds("--added-seconds", args.added_seconds, 0.0)?,
             output: OutputConfig {
+                assertions: Vec::new(),
                 results_file: args.output_json.clone(),
                 records: args.records,
                 plot: false,

@@ -1,0 +1,121 @@
+//! Thresholds and how they fared.
+
+use crate::escape;
+use crate::number::{self, ABSENT};
+use crate::style::{Ink, Style};
+use crate::table::grid::{Cell, Grid};
+use stats::{AssertionResult, Unit};
+use std::fmt::Write;
+
+/// A line per threshold and point for the terminal; none where nothing was asserted.
+pub(crate) fn lines(results: &[AssertionResult], style: Style) -> Vec<String> {
+    let mut grid = Grid::titled::<0, 0>([]);
+    for result in results {
+        let (mark, ink) = if result.passed {
+            ("✓", Ink::Green)
+        } else {
+            ("✗", Ink::Red)
+        };
+        grid.push(vec![
+            Cell::inked(
+                format!("{mark} {}", escape::terminal(&result.assertion)),
+                ink,
+            ),
+            Cell::new(escape::terminal(&result.point)),
+            Cell::new(value(result)),
+            Cell::inked(remark(result), Ink::Dim),
+        ]);
+    }
+    grid.lines(style).collect()
+}
+
+/// The same as a table for a pull request; empty where nothing was asserted.
+pub(crate) fn markdown(results: &[AssertionResult]) -> String {
+    if results.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        "| | Threshold | Point | Measured | |\n| :--- | :--- | :--- | ---: | :--- |\n".to_owned();
+    for result in results {
+        let mark = if result.passed { "✓" } else { "✗" };
+        let _ = writeln!(
+            out,
+            "| {mark} | {} | {} | {} | {} |",
+            escape::markdown(&result.assertion),
+            escape::markdown(&result.point),
+            value(result),
+            remark(result)
+        );
+    }
+    out.push('\n');
+    out
+}
+
+/// `281 ms [264, 295]`.
+fn value(result: &AssertionResult) -> String {
+    let Some(value) = result.value else {
+        return ABSENT.to_owned();
+    };
+    let (scale, unit) = match result.metric.unit() {
+        Unit::Milliseconds => (1.0, " ms"),
+        Unit::Seconds => (1.0, " s"),
+        Unit::PerSecond => (1.0, " /s"),
+        Unit::Share => (100.0, " %"),
+    };
+    let shown = |value: f64| number::significant(value * scale);
+    let interval = result.interval.map_or_else(String::new, |interval| {
+        format!(" [{}, {}]", shown(interval.low), shown(interval.high))
+    });
+    format!("{}{unit}{interval}", shown(value))
+}
+
+fn remark(result: &AssertionResult) -> &'static str {
+    match (result.value, result.certain) {
+        (None, _) => "not measured",
+        (Some(_), Some(false)) => "the interval crosses the bound",
+        (Some(_), _) => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Style, example, markdown, results_json, text};
+    use stats::{Assertion, Summary};
+
+    fn asserted() -> Summary {
+        let mut summary = example::summary();
+        let typed = [
+            "ttft.p50<90ms",
+            "64:success>99.9%",
+            "goodput>90%",
+            "4096:e2e.p50<1s",
+        ];
+        let assertions = typed.map(|text| text.parse::<Assertion>().unwrap());
+        summary.assert(&assertions);
+        summary
+    }
+
+    #[test]
+    fn thresholds_come_first_on_the_screen() {
+        let shown = text(&asserted(), Style { color: false });
+        let first: Vec<_> = shown.lines().take(14).collect();
+        insta::assert_snapshot!(first.join("\n"));
+    }
+
+    #[test]
+    fn thresholds_come_first_in_a_pull_request() {
+        let shown = markdown(&asserted());
+        let first: Vec<_> = shown
+            .lines()
+            .take_while(|line| !line.starts_with("###"))
+            .collect();
+        insta::assert_snapshot!(first.join("\n"));
+    }
+
+    #[test]
+    fn thresholds_are_in_the_result_file() {
+        let file: serde_json::Value = serde_json::from_str(&results_json(&asserted())).unwrap();
+        assert_eq!(file["assertions"][0]["metric"], "ttft.p50");
+        assert!(!asserted().keeps_assertions());
+    }
+}

@@ -1,0 +1,63 @@
+//! Saved records, found and read.
+
+use crate::config::read;
+use crate::failure::Failure;
+use crate::output::Paths;
+use bytes::Bytes;
+use report::ResultFile;
+use std::fs;
+use std::path::{Path, PathBuf};
+use store::SavedFile;
+
+/// Reads the records at `path`: a file, the folder of parts that a killed run left, or those beside
+/// a result file.
+pub(crate) fn read_records(path: &Path) -> Result<SavedFile, Failure> {
+    if path.is_dir() {
+        return read_parts(path);
+    }
+    let mut path = path.to_owned();
+    let mut bytes = read("the records", &path)?;
+    if ResultFile::parse(&bytes).is_ok() {
+        path = beside(&path)?;
+        bytes = read("the records", &path)?;
+    }
+    store::read(Bytes::from(bytes))
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// The records that were written with a result file.
+fn beside(results: &Path) -> Result<PathBuf, Failure> {
+    let paths = Paths::of_results(results);
+    let known = ["parquet", "jsonl"].map(|extension| paths.records(extension));
+    let found = known.iter().find(|path| path.is_file());
+    found.cloned().ok_or_else(|| {
+        Failure::usage(format!(
+            "{} is a result file, which holds no records, and {} is not there; give the records, \
+             or measure without --records none",
+            results.display(),
+            known[0].display()
+        ))
+    })
+}
+
+fn read_parts(folder: &Path) -> Result<SavedFile, Failure> {
+    let refuse =
+        |error: &dyn std::error::Error| Failure::usage(format!("{}: {error}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| refuse(&error))? {
+        let path = entry.map_err(|error| refuse(&error))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "parquet")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut parts = paths.iter().map(|path| fs::read(path).map(Bytes::from));
+    let run = store::read_parts(&mut parts).map_err(|error| refuse(&error))?;
+    Ok(SavedFile {
+        run,
+        truncated: false,
+    })
+}
