@@ -102,6 +102,7 @@ impl Run {
                 stamps: self.stamps,
                 instrument: Instrument::default(),
                 asked_again: None,
+                turns_cut: 0,
             }],
             records: self.records.clone(),
         }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use trace::{Plan, PlannedRequest, Prompt, Stop};
+use trace::{Message, Plan, PlannedRequest, Prompt, Stop};
 
 type Make = dyn Fn(&PlannedRequest) -> Result<Prompt, String> + Send + Sync;
 
@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     pub(crate) body: Vec<u8>,
     /// Texts that are to be answered.
     pub(crate) inputs: u32,
+    /// What a conversation begins with; empty where nothing follows.
+    pub(crate) messages: Vec<Message>,
 }
 
 /// Gives the bodies of a plan's requests in their order.
@@ -173,18 +175,31 @@ fn prepare(
     maker: Option<&PromptMaker>,
     planned: &PlannedRequest,
 ) -> Result<Prepared, String> {
-    let made = match (&planned.prompt, maker) {
-        (Prompt::Card { .. }, Some(maker)) => Some((maker.0)(planned)?),
-        (Prompt::Card { number }, None) => {
-            return Err(format!("nothing makes prompt {number} of this plan"));
-        }
-        _ => None,
-    };
+    let made = made(maker, planned)?;
     let prompt = made.as_ref().unwrap_or(&planned.prompt);
+    let messages = match prompt {
+        Prompt::Chat { messages } if !planned.turns.is_empty() => messages.to_vec(),
+        _ => Vec::new(),
+    };
     Ok(Prepared {
         body: template.render(prompt, planned),
         inputs: prompt.inputs(),
+        messages,
     })
+}
+
+/// The prompt of a card; `None` where the plan holds the prompt itself.
+pub(crate) fn made(
+    maker: Option<&PromptMaker>,
+    planned: &PlannedRequest,
+) -> Result<Option<Prompt>, String> {
+    match (&planned.prompt, maker) {
+        (Prompt::Card { .. }, Some(maker)) => (maker.0)(planned).map(Some),
+        (Prompt::Card { number }, None) => {
+            Err(format!("nothing makes prompt {number} of this plan"))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// How many bytes wait.

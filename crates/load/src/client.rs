@@ -9,11 +9,14 @@ use crate::gate::Gate;
 use crate::headers::request_head;
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
+use crate::session::{Conversation, Turns};
+use crate::speaker::Speaker;
 use crate::template::{Outgoing, Template};
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -47,9 +50,7 @@ pub struct ClientOptions {
 /// Sends the requests of plans to one server, and turns what comes back into records.
 pub struct Client<C: Connector> {
     shared: Rc<Shared<C>>,
-    options: ClientOptions,
-    /// Every request's head, up to what differs.
-    head: Vec<u8>,
+    speaker: Arc<Speaker>,
     _decoding: DecodingThread,
 }
 
@@ -74,6 +75,10 @@ pub struct RunSpan {
     pub end: Nanos,
     /// Requests that were to be released.
     pub planned: u64,
+    /// Turns of conversations that were never sent, because the turn before had no whole answer.
+    pub turns_cut: u64,
+    /// From here on record ids are free.
+    pub next_id: u64,
     /// It was stopped before it was over.
     pub interrupted: bool,
     /// The server took no connections any more, and a closed loop, which would only have knocked
@@ -146,8 +151,12 @@ impl<C: Connector + 'static> Client<C> {
         };
         Ok(Client {
             shared: Rc::new(shared),
-            options,
-            head,
+            speaker: Arc::new(Speaker {
+                head,
+                invocation: options.invocation,
+                template: options.template,
+                prompts: options.prompts,
+            }),
             _decoding: decoding,
         })
     }
@@ -209,15 +218,18 @@ impl<C: Connector + 'static> Client<C> {
         let mut ahead = Ahead::start(
             clock,
             plan,
-            &self.options.template,
-            self.options.prompts.as_ref(),
+            &self.speaker.template,
+            self.speaker.prompts.as_ref(),
         )?;
         ahead.take_lead().await;
         let hand_over = self.hand_over_regularly();
         let start = clock.now();
         let mut gate = Gate::open(clock, start, plan)?;
         let mut in_flight = InFlight::default();
+        let turns = Rc::new(Turns::default());
+        let deadline = plan.stop.deadline().map(|after| start + after);
         let mut released = 0_u64;
+        let mut ids = first_id..;
         let mut interrupted = false;
         let mut lost = false;
         let mut unmade = None;
@@ -230,7 +242,8 @@ impl<C: Connector + 'static> Client<C> {
                     break;
                 }
             };
-            let bytes = self.with_head(&prepared.body, first_id + released);
+            let id = ids.start;
+            let bytes = self.speaker.with_head(&prepared.body, id);
             let admitted = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => { interrupted = true; false }
@@ -244,15 +257,30 @@ impl<C: Connector + 'static> Client<C> {
             let outgoing = Outgoing {
                 bytes,
                 run,
-                id: first_id + released,
+                id,
                 due: gate.due(planned),
                 inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
                 class: planned.class,
                 turn: None,
+                listener: None,
             };
-            in_flight.spawn(exchange(Rc::clone(&self.shared), outgoing));
+            let shared = Rc::clone(&self.shared);
+            if planned.turns.is_empty() {
+                in_flight.spawn(exchange(shared, outgoing));
+            } else {
+                let conversation = Conversation {
+                    shared,
+                    speaker: Arc::clone(&self.speaker),
+                    turns: Rc::clone(&turns),
+                    planned: planned.clone(),
+                    messages: prepared.messages,
+                    deadline,
+                };
+                in_flight.spawn(conversation.hold(outgoing));
+            }
             released += 1;
+            ids.start += planned.exchanges();
         }
         if !interrupted {
             tokio::select! {
@@ -265,18 +293,18 @@ impl<C: Connector + 'static> Client<C> {
         let end = clock.now();
         hand_over.abort();
         self.shared.outbox.settle();
-        if let Some(why) = unmade {
+        if let Some(why) = unmade.or_else(|| turns.unmade.take()) {
             return Err(why);
         }
-        let whole_plan = matches!(plan.stop, Stop::AllRequests);
         Ok(RunSpan {
             start,
             end,
-            planned: if whole_plan {
-                plan.requests.len() as u64
-            } else {
-                released
+            planned: match plan.stop {
+                Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
+                _ => released + turns.sent.get() + turns.cut.get(),
             },
+            turns_cut: turns.cut.get(),
+            next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
             lost,
             pacer_late: gate.close(),
@@ -294,14 +322,6 @@ impl<C: Connector + 'static> Client<C> {
             }
         });
         task.abort_handle()
-    }
-
-    /// A whole request, as bytes.
-    fn with_head(&self, body: &[u8], id: u64) -> Vec<u8> {
-        let id = trace::request_id(self.options.invocation, id);
-        let length = body.len();
-        let differs = format!("x-request-id: {id}\r\ncontent-length: {length}\r\n\r\n");
-        [self.head.as_slice(), differs.as_bytes(), body].concat()
     }
 }
 

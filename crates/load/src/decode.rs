@@ -2,10 +2,10 @@
 
 use crate::Clock;
 use crate::head::Head;
-use crate::packet::{EndCause, Ending, Packet, Pieces, Progress};
+use crate::packet::{EndCause, Ending, Packet, Pieces, Progress, Said};
 use crate::stamps::ReadStamp;
 use crate::template::Reading;
-use openai::{EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder, StreamError};
+use openai::{Answer, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder, StreamError};
 use std::collections::HashMap;
 use trace::{Event, EventKind, Nanos, Outcome, Record, Usage, Vectors};
 
@@ -23,20 +23,25 @@ struct Body {
     failed: bool,
     /// A body that is not a stream is decoded whole.
     whole: Vec<u8>,
+    /// A stream is kept where its text is wanted.
+    keeps: bool,
 }
 
 impl Body {
-    fn new(choices: u32) -> Self {
+    fn new(choices: u32, keeps: bool) -> Self {
         Body {
             stream: StreamDecoder::new(choices),
             failed: false,
             whole: Vec::new(),
+            keeps,
         }
     }
 
     fn push(&mut self, pieces: &Pieces, stream: bool, progress: Option<&Progress>) {
-        if !stream {
+        if self.keeps || !stream {
             self.whole.extend_from_slice(pieces.bytes());
+        }
+        if !stream {
             return;
         }
         // The stream keeps its error until it is settled.
@@ -77,13 +82,19 @@ impl Decoder {
                 progress,
             } => {
                 let choices = self.choices();
-                let body = self.open.entry(id).or_insert_with(|| Body::new(choices));
+                let new = || Body::new(choices, progress.keeps());
+                let body = self.open.entry(id).or_insert_with(new);
                 body.push(&pieces, true, Some(&progress));
             }
-            Packet::End(ending) => {
+            Packet::End(mut ending) => {
+                let listener = ending.listener.take();
                 let known = self.open.remove(&ending.id);
-                let body = known.unwrap_or_else(|| Body::new(self.choices()));
-                let record = self.record(&ending, body);
+                let body = known.unwrap_or_else(|| Body::new(self.choices(), listener.is_some()));
+                let (record, said) = self.record(&ending, body);
+                if let Some(listener) = listener {
+                    // Nobody waits any more where the run was stopped.
+                    let _ = listener.send(said_in(&record, &said));
+                }
                 (self.on_record)(record);
             }
         }
@@ -96,7 +107,8 @@ impl Decoder {
         }
     }
 
-    fn record(&self, ending: &Ending, mut body: Body) -> Record {
+    /// With the body, as far as it was kept.
+    fn record(&self, ending: &Ending, mut body: Body) -> (Record, Vec<u8>) {
         let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
         body.push(&ending.pieces, is_stream, None);
         let mut record = Record {
@@ -127,14 +139,15 @@ impl Decoder {
             gateway_overhead: ending.head.as_ref().and_then(|head| head.gateway_overhead),
             body_bytes: ending.body_bytes,
         };
+        let kept = std::mem::take(&mut body.whole);
         let (outcome, detail) = if is_stream {
             settle_stream(&mut record, body, &ending.cause)
         } else {
-            self.settle_whole(&mut record, &body.whole, ending)
+            self.settle_whole(&mut record, &kept, ending)
         };
         record.outcome = outcome;
         record.detail = detail;
-        record
+        (record, kept)
     }
 
     fn settle_whole(&self, record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
@@ -171,6 +184,21 @@ impl Decoder {
             vectors.decoding = self.clock.now() - begun;
         }
         settled
+    }
+}
+
+/// What a turn came to, of its record and its body.
+fn said_in(record: &Record, body: &[u8]) -> Said {
+    let answer = record.outcome.is_complete().then(|| {
+        if record.stream {
+            Answer::of_stream(body)
+        } else {
+            Answer::of_completion(body)
+        }
+    });
+    Said {
+        answer,
+        done: record.done,
     }
 }
 

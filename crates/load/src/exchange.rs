@@ -47,13 +47,14 @@ struct Capture<C: Connector> {
 }
 
 impl<C: Connector> Capture<C> {
-    fn begin(shared: Rc<Shared<C>>, outgoing: &Outgoing) -> Self {
+    fn begin(shared: Rc<Shared<C>>, outgoing: &mut Outgoing) -> Self {
         let issued = shared.clock.now();
         let nothing = ReadStamp {
             arrived: issued,
             read: issued,
             index: 0,
         };
+        let keeps = outgoing.listener.is_some();
         let ending = Ending {
             run: outgoing.run,
             id: outgoing.id,
@@ -72,11 +73,12 @@ impl<C: Connector> Capture<C> {
             pieces: Pieces::default(),
             body_bytes: 0,
             cause: EndCause::Cancelled,
+            listener: outgoing.listener.take(),
         };
         Capture {
             shared,
             ending: Some(Box::new(ending)),
-            progress: Arc::default(),
+            progress: Arc::new(Progress::keeping(keeps)),
             done: None,
             // The head comes with the first read, which is no longer than that.
             limit: too_long(WHOLE_BYTES_MAX),
@@ -208,9 +210,9 @@ impl<C: Connector> Drop for Capture<C> {
 
 /// Sends one request, on an idle connection where there is one, and receives all of its response.
 /// The connection is kept for the next request if it can serve one.
-pub(crate) async fn exchange<C: Connector>(shared: Rc<Shared<C>>, outgoing: Outgoing) {
+pub(crate) async fn exchange<C: Connector>(shared: Rc<Shared<C>>, mut outgoing: Outgoing) {
     let idle = shared.take_idle();
-    let mut capture = Capture::begin(Rc::clone(&shared), &outgoing);
+    let mut capture = Capture::begin(Rc::clone(&shared), &mut outgoing);
     let mut channel = match idle {
         Some(channel) => {
             let ending = capture.ending();

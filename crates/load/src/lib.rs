@@ -24,6 +24,8 @@ mod outbox;
 mod pacer;
 mod packet;
 mod response;
+mod session;
+mod speaker;
 mod stamps;
 mod target;
 mod tcp;

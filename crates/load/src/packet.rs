@@ -2,8 +2,10 @@
 
 use crate::head::Head;
 use crate::stamps::ReadStamp;
+use openai::Answer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::oneshot;
 use trace::{Nanos, PlannedTokens, RunId, TimeoutKind, Turn};
 
 /// Bytes of one response body, with the stamp of the read that completed each piece.
@@ -86,6 +88,20 @@ pub(crate) struct Ending {
     pub(crate) pieces: Pieces,
     pub(crate) body_bytes: u64,
     pub(crate) cause: EndCause,
+    /// Who waits for what it says, to go on with the conversation.
+    pub(crate) listener: Option<Listener>,
+}
+
+/// Gets what an answer said.
+pub(crate) type Listener = oneshot::Sender<Said>;
+
+/// What a turn of a conversation came to.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// `None` where the response was not whole.
+    pub(crate) answer: Option<Answer>,
+    /// The end of the response.
+    pub(crate) done: Nanos,
 }
 
 /// Why receiving ended.
@@ -124,11 +140,26 @@ impl EndCause {
 /// What the decoding thread lets the receiving one know of a request that goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
+    /// The body is kept until the end, for what it says.
+    keeps: bool,
     last_token: AtomicU64,
     worthless: AtomicBool,
 }
 
 impl Progress {
+    /// Of a response whose text is wanted.
+    pub(crate) fn keeping(keeps: bool) -> Self {
+        Self {
+            keeps,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the body is kept until the end.
+    pub(crate) const fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     /// The arrival of the latest token event decoded so far.
     pub(crate) fn last_token(&self) -> Option<Nanos> {
         match self.last_token.load(Ordering::Acquire) {

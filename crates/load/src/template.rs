@@ -1,3 +1,4 @@
+use crate::packet::Listener;
 use openai::{ChatMessage, PoolingTask, PoolingTemplate, RequestTemplate};
 use trace::{Message, PlannedRequest, PlannedTokens, Prompt, Role, RunId, Turn};
 
@@ -32,6 +33,8 @@ pub(crate) struct Outgoing {
     pub(crate) planned_tokens: Option<PlannedTokens>,
     pub(crate) class: u32,
     pub(crate) turn: Option<Turn>,
+    /// Who waits for what the answer says.
+    pub(crate) listener: Option<Listener>,
 }
 
 impl Template {

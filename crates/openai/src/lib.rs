@@ -4,6 +4,7 @@
 //! ([`StreamDecoder`], [`Completion`]); a provider reads a request ([`RequestView`]) and writes
 //! frames and bodies ([`FrameStyle`], [`completion_body`]). Nothing here does any input or output.
 
+mod answer;
 mod api_error;
 mod body;
 mod chunk;
@@ -32,6 +33,7 @@ mod sse;
 mod stream;
 mod usage;
 
+pub use answer::Answer;
 pub use api_error::ApiError;
 pub use body::{ChoiceBody, completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};

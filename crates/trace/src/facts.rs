@@ -70,6 +70,14 @@ pub struct RunFacts {
     /// What came of asking for the vector of one text twice, after the last run of a point of vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_again: Option<AskedAgain>,
+    /// Turns of conversations that were never sent, because the turn before had no whole answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turns_cut: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Two vectors of the same text, asked for one after the other, outside of every run.

@@ -18,6 +18,13 @@ pub struct Plan {
     pub requests: Vec<PlannedRequest>,
 }
 
+impl Plan {
+    /// Requests that are sent where all goes well: every turn of every conversation.
+    pub fn exchanges(&self) -> u64 {
+        self.requests.iter().map(PlannedRequest::exchanges).sum()
+    }
+}
+
 /// One request of a [`Plan`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedRequest {
@@ -43,6 +50,11 @@ pub struct PlannedRequest {
 }
 
 impl PlannedRequest {
+    /// Its own turn and those that follow.
+    pub fn exchanges(&self) -> u64 {
+        1 + self.turns.len() as u64
+    }
+
     /// A request of one turn, due at the start of the run, that leaves everything else to the server.
     pub fn new(id: u64, prompt: Prompt) -> Self {
         Self {

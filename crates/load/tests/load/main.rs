@@ -7,6 +7,7 @@ mod exact;
 mod pacing;
 mod pooled;
 mod prompts;
+mod sessions;
 mod sockets;
 mod status;
 mod teardown;

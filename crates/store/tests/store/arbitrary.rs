@@ -57,6 +57,7 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             ..Instrument::default()
         },
         asked_again: trace::AskedAgain::of(&[0.5, 0.25], &[0.5, 0.75]),
+        turns_cut: 2,
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn run_all_and_ask(
             .run(&plan, run, next_id, interruption.stop.clone())
             .await
             .map_err(Failure::failed)?;
-        next_id += span.planned.max(plan.requests.len() as u64);
+        next_id = span.next_id;
         let instrument = watch.finish(span.pacer_late);
         let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
         let hopeless = !run.warmup
@@ -97,6 +97,7 @@ pub(crate) async fn run_all_and_ask(
             stamps: client.stamp_source(),
             instrument,
             asked_again,
+            turns_cut: span.turns_cut,
         });
         progress.end_run();
         if point_is_over || span.interrupted || span.lost {
