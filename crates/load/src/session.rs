@@ -151,13 +151,13 @@ impl<C: Connector> Conversation<C> {
         let messages = std::mem::take(&mut self.messages);
         let speaker = Arc::clone(&self.speaker);
         let make = move || speaker.go_on(messages, &planned, id);
-        let made = match self.shared.clock {
+        let next = match self.shared.clock {
             Clock::Virtual { .. } => make(),
             Clock::Monotonic => tokio::task::spawn_blocking(make)
                 .await
                 .unwrap_or_else(|_| Err("the thread that makes prompts ended early".to_owned())),
         };
-        let (messages, bytes) = made.map_err(|why| LoadError::Prompt { id, why })?;
+        let (messages, bytes) = next.map_err(|why| LoadError::Prompt { id, why })?;
         self.messages = messages;
         Ok(bytes)
     }

@@ -263,17 +263,28 @@ fn sixty_four() -> PointSummary {
     point
 }
 
+fn mean_std(n: u64, [mean, std]: [f64; 2]) -> MeanStd {
+    MeanStd {
+        n,
+        mean,
+        std,
+        min: mean - std,
+        max: mean + std,
+    }
+}
+
+fn timings() -> Timings {
+    Timings {
+        batch_total_seconds: Some(mean_std(3, [106.7, 5.003])),
+        fastest_seconds: Some(mean_std(3, [5.344, 1.642])),
+        slowest_seconds: Some(mean_std(3, [106.697, 5.003])),
+        spread_seconds: Some(mean_std(3, [101.353, 4.984])),
+    }
+}
+
 fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointSummary {
-    let mean_std = |n, [mean, std]: [f64; 2]| {
-        Some(MeanStd {
-            n,
-            mean,
-            std,
-            min: mean - std,
-            max: mean + std,
-        })
-    };
     PointSummary {
+        conversations: None,
         point: PointInfo {
             key: size.to_string(),
             pacing: Pacing::Burst { size },
@@ -287,30 +298,25 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
             ..Reliability::default()
         },
         tokens: Tokens {
-            input_per_request: mean_std(complete, [110.2, 54.0]),
-            output_per_request: mean_std(complete, [6_030.0, 3_010.0]),
+            input_per_request: Some(mean_std(complete, [110.2, 54.0])),
+            output_per_request: Some(mean_std(complete, [6_030.0, 3_010.0])),
             input_total: Some(2_645),
             output_total: Some(144_720),
             cached_total: None,
             output_source: TokenSource::Usage,
         },
-        timings: Timings {
-            batch_total_seconds: mean_std(3, [106.7, 5.003]),
-            fastest_seconds: mean_std(3, [5.344, 1.642]),
-            slowest_seconds: mean_std(3, [106.697, 5.003]),
-            spread_seconds: mean_std(3, [101.353, 4.984]),
-        },
+        timings: timings(),
         throughput: Throughput {
-            batch_tokens_per_second: mean_std(3, batch),
+            batch_tokens_per_second: Some(mean_std(3, batch)),
             batch_tokens_per_second_interval: Some(Interval {
                 low: batch[0] - batch[1],
                 high: batch[0] + batch[1],
             }),
-            request_tokens_per_second: mean_std(complete, request),
-            decode_tokens_per_second: mean_std(complete, [182.0, 3.1]),
-            input_tokens_per_second: mean_std(3, [22.1, 1.2]),
-            output_tokens_per_second: mean_std(3, batch),
-            requests_per_second: mean_std(3, [0.612, 0.02]),
+            request_tokens_per_second: Some(mean_std(complete, request)),
+            decode_tokens_per_second: Some(mean_std(complete, [182.0, 3.1])),
+            input_tokens_per_second: Some(mean_std(3, [22.1, 1.2])),
+            output_tokens_per_second: Some(mean_std(3, batch)),
+            requests_per_second: Some(mean_std(3, [0.612, 0.02])),
         },
         latency: Latency {
             ttft: Some(sample(complete, [48.2, 45.1, 60.2, 65.0, 80.1])),
@@ -331,9 +337,9 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
         steady_state: Some(SteadyState {
             seconds: 80.2,
             share: 0.752,
-            output_tokens_per_second: mean_std(3, [batch[0] * 1.2, batch[1]]),
+            output_tokens_per_second: Some(mean_std(3, [batch[0] * 1.2, batch[1]])),
             output_tokens_per_second_interval: None,
-            requests_per_second: mean_std(3, [0.744, 0.021]),
+            requests_per_second: Some(mean_std(3, [0.744, 0.021])),
             requests_per_second_interval: None,
             warmup_seconds: None,
             ttft: Some(sample(complete, [48.2, 45.1, 60.2, 65.0, 80.1])),

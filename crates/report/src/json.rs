@@ -3,7 +3,7 @@ use crate::latency;
 use serde_json::{Map, Value, json};
 use stats::{
     ClassSummary, Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt,
-    SteadyState, Summary, Throughput, Timings, Tokens,
+    SteadyState, Summary, Throughput, Timings, Tokens, TurnSummary,
 };
 
 /// Version of the result file's shape. It rises when a reader of the previous one would misread it.
@@ -71,6 +71,16 @@ fn point(point: &PointSummary) -> Value {
         let classes = classes.map(|class| (class.name.clone(), self::class(class)));
         value["classes"] = Value::Object(classes.collect());
     }
+    if let Some(held) = &point.conversations {
+        let turns = held.turns.iter().map(turn);
+        value["conversations"] = json!({
+            "count": held.count,
+            "turns_per_conversation": mean_std(held.turns_per_conversation),
+            "seconds": held.seconds.as_ref().map(distribution),
+            "turns_cut": held.turns_cut,
+            "turns": turns.collect::<Vec<_>>(),
+        });
+    }
     if let Some(pooling) = &point.pooling {
         value["vectors"] = json!({
             "dimensions": pooling.dimensions,
@@ -84,6 +94,18 @@ fn point(point: &PointSummary) -> Value {
         });
     }
     value
+}
+
+fn turn(turn: &TurnSummary) -> Value {
+    json!({
+        "number": turn.number,
+        "issued": turn.issued,
+        "complete": turn.complete,
+        "tokens": tokens(&turn.tokens),
+        "ttft": turn.ttft.as_ref().map(distribution),
+        "tpot": turn.tpot.as_ref().map(distribution),
+        "e2e": turn.e2e.as_ref().map(distribution),
+    })
 }
 
 fn class(class: &ClassSummary) -> Value {

@@ -1,6 +1,7 @@
 //! What the screen shows of a summary, and of each point as it finishes.
 
 mod classes;
+mod conversations;
 mod detail;
 mod facts;
 pub(crate) mod grid;
@@ -77,6 +78,11 @@ fn block(point: &PointSummary, style: Style) -> Vec<String> {
     let classes = classes::lines(point, style);
     if !classes.is_empty() {
         lines.extend(classes);
+        lines.push(String::new());
+    }
+    let conversations = conversations::lines(point, style);
+    if !conversations.is_empty() {
+        lines.extend(conversations);
         lines.push(String::new());
     }
     lines.extend(facts::lines(point, style));

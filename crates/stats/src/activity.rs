@@ -1,11 +1,14 @@
 //! Requests in flight over the time of one run.
 
-use trace::{Nanos, Record};
+use crate::conversations;
+use trace::{Nanos, Pacing, Record};
 
 /// When requests began and ended, each in ascending order. Failed ones were in flight too.
 pub(crate) struct Activity {
     issued: Vec<Nanos>,
     done: Vec<Nanos>,
+    /// The last release of what goes on with no conversation.
+    last_begun: Nanos,
 }
 
 /// Where the number in flight crossed a level.
@@ -18,17 +21,26 @@ pub(crate) struct Crossings {
 }
 
 impl Activity {
-    /// Of the requests of one run; `None` where there are none.
-    pub(crate) fn of(records: &[&Record]) -> Option<Self> {
-        let mut issued: Vec<Nanos> = records.iter().map(|record| record.issued).collect();
+    /// Of the requests of one run; `None` where there are none. A closed loop holds conversations: one
+    /// is in flight from its first request to the end of its last answer, thoughts included.
+    pub(crate) fn of(pacing: Pacing, records: &[&Record]) -> Option<Self> {
         // A request that ended before it began would be in flight a negative number of times.
-        let mut done: Vec<Nanos> = records
-            .iter()
-            .map(|record| record.done.max(record.issued))
-            .collect();
+        let (mut issued, mut done): (Vec<Nanos>, Vec<Nanos>) = match pacing {
+            Pacing::Closed { .. } => conversations::spans(records).into_iter().unzip(),
+            Pacing::Burst { .. } | Pacing::Open { .. } => records
+                .iter()
+                .map(|record| (record.issued, record.done.max(record.issued)))
+                .unzip(),
+        };
         issued.sort_unstable();
         done.sort_unstable();
-        (!issued.is_empty()).then_some(Self { issued, done })
+        let begun = records.iter().filter(|record| record.begins());
+        let last = begun.map(|record| record.issued).max();
+        Some(Self {
+            last_begun: last.or(issued.last().copied())?,
+            issued,
+            done,
+        })
     }
 
     /// The release of the first request.
@@ -36,9 +48,9 @@ impl Activity {
         self.issued[0]
     }
 
-    /// The release of the last request.
+    /// The last release of a request that goes on with no conversation.
     pub(crate) fn last_issued(&self) -> Nanos {
-        self.issued[self.issued.len() - 1]
+        self.last_begun
     }
 
     /// The end of the last request.
@@ -106,7 +118,11 @@ mod tests {
         let mut done: Vec<Nanos> = spans.iter().map(|span| Nanos(span.1)).collect();
         issued.sort_unstable();
         done.sort_unstable();
-        Activity { issued, done }
+        Activity {
+            last_begun: Nanos(0),
+            issued,
+            done,
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) struct Drift {
 impl DriftTally {
     /// Adds a run: `records` in the order of release, `metrics` beside them. The steady part alone
     /// counts, because every run begins on an idle server and ends on one. A burst has no course of
-    /// time to drift over.
+    /// time to drift over. Later turns of conversations take longer because their prompts are longer.
     pub(crate) fn add(
         &mut self,
         pacing: Pacing,
@@ -42,7 +42,7 @@ impl DriftTally {
         let latencies: Vec<f64> = records
             .iter()
             .zip(metrics)
-            .filter(|(record, _)| steady.contains(record.issued))
+            .filter(|(record, _)| record.begins() && steady.contains(record.issued))
             .filter_map(|(_, metrics)| metrics.as_ref()?.e2e.map(Nanos::millis))
             .collect();
         let third = latencies.len() / 3;

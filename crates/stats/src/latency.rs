@@ -77,7 +77,7 @@ impl LatencyPool {
         metrics: Option<&mut RequestMetrics>,
     ) {
         let scheduled = !matches!(pacing, Pacing::Closed { .. });
-        if scheduled {
+        if scheduled && record.begins() {
             self.issue_lag.push((record.issued - record.due).millis());
         }
         let Some(metrics) = metrics else { return };

@@ -10,6 +10,7 @@ mod bootstrap;
 mod classes;
 mod compare;
 mod continuous;
+mod conversations;
 mod dependence;
 mod distribution;
 mod drift;
@@ -53,8 +54,8 @@ pub use request::RequestMetrics;
 pub use series::Series;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
-    ClassSummary, Concurrency, Distribution, FailureCount, Goodput, Interval, Latency, MeanStd,
-    PointSummary, Pooling, PromptLengths, Quantile, Receipt, Reliability, SteadyState, Summary,
-    Throughput, Timings, TokenSource, Tokens,
+    ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput, Interval,
+    Latency, MeanStd, PointSummary, Pooling, PromptLengths, Quantile, Receipt, Reliability,
+    SteadyState, Summary, Throughput, Timings, TokenSource, Tokens, TurnSummary,
 };
 pub use verdict::{Grade, Reason, Verdict};

@@ -2,6 +2,7 @@
 
 use crate::answers::AnswerTally;
 use crate::classes::{Objectives, summarize_classes};
+use crate::conversations::summarize_conversations;
 use crate::drift::DriftTally;
 use crate::goodput::meets;
 use crate::latency::LatencyPool;
@@ -99,6 +100,11 @@ pub(crate) fn summarize_point(
             .flatten(),
         prompt_lengths: tally.lengths.finish(),
         classes: summarize_classes(point.pacing, objectives, runs, &measured),
+        conversations: summarize_conversations(
+            point.pacing,
+            runs,
+            facts.iter().map(|facts| facts.turns_cut).sum(),
+        ),
         receipt: tally.receipt.finish(&facts),
         verdict: Verdict::of(Vec::new()),
         point: point.clone(),
@@ -111,9 +117,24 @@ pub(crate) fn summarize_point(
         drift: tally.drift.finish(),
         answers: tally.answers,
         exhausted,
+        shares_prompts: shares_prompts(header, point.pacing),
     };
     summary.verdict = evidence.judge();
     summary
+}
+
+/// Whether prompts have beginnings that the server is meant to know: what was said before, what groups
+/// share, or what a trace says was shared.
+fn shares_prompts(header: &RunHeader, pacing: Pacing) -> bool {
+    let conversations = header.metadata.get("conversations");
+    let replay = matches!(
+        pacing,
+        Pacing::Open {
+            arrival: Arrival::Replay { .. },
+            ..
+        }
+    );
+    replay || conversations.is_some_and(|known| !known.is_null())
 }
 
 impl<'a> Tally<'a> {
@@ -286,7 +307,7 @@ fn concurrency(pacing: Pacing, runs: &[RunMetrics]) -> Concurrency {
         Pacing::Closed { concurrency } => (Some(concurrency), None),
         Pacing::Open { arrival, .. } => (None, Some(arrival)),
     };
-    let intervals: u64 = runs.iter().map(|run| run.issued - 1).sum();
+    let intervals: u64 = runs.iter().map(|run| run.begun.saturating_sub(1)).sum();
     let seconds: f64 = runs.iter().map(|run| run.issued_seconds).sum();
     let planned: f64 = runs.iter().map(|run| run.due_seconds).sum();
     // Of a rate that changes only the plan knows the mean over the time that was measured.

@@ -18,6 +18,8 @@ pub(crate) struct Run<'a> {
 pub(crate) struct RunMetrics {
     /// Requests released.
     pub(crate) issued: u64,
+    /// Of those, what goes on with no conversation.
+    pub(crate) begun: u64,
     /// Whole responses.
     pub(crate) complete: u64,
     /// The first request's release to the last one's end.
@@ -67,17 +69,19 @@ impl RunMetrics {
     ) -> Option<Self> {
         debug_assert_eq!(records.len(), metrics.len());
         debug_assert!(records.is_sorted_by_key(|record| record.issued));
-        let activity = Activity::of(records)?;
+        let activity = Activity::of(pacing, records)?;
         let start = activity.start();
         let whole = || metrics.iter().flatten();
         let durations = || durations(pacing, records);
         let finished = |(record, metrics): (&&Record, &Option<RequestMetrics>)| {
             Some(record.issued + metrics.as_ref()?.e2e?)
         };
-        let due = || records.iter().map(|record| record.due);
-        let (due_first, due_last) = (due().min()?, due().max()?);
+        let begun = || records.iter().filter(|record| record.begins());
+        let due = || begun().map(|record| record.due);
+        let (due_first, due_last) = (due().min().unwrap_or(start), due().max().unwrap_or(start));
         Some(Self {
             issued: records.len() as u64,
+            begun: begun().count() as u64,
             complete: whole().count() as u64,
             wall_seconds: (activity.end() - start).seconds(),
             span_seconds: records
@@ -146,8 +150,12 @@ impl RunMetrics {
         per_second(Some(self.complete as f64), self.span_seconds)
     }
 
-    /// Throughput × mean latency: the concurrency, if both are right (Little, 1961).
+    /// Throughput × mean latency: the concurrency, if both are right (Little, 1961). Conversations hold
+    /// their place while their users think, and the law says nothing of them.
     pub(crate) fn littles_law(&self) -> Option<f64> {
+        if self.begun < self.issued {
+            return None;
+        }
         Some(self.requests_per_second()? * self.e2e_seconds?)
     }
 }

@@ -205,6 +205,7 @@ fn warm_from(records: &[&Record], metrics: &[Option<RequestMetrics>]) -> Option<
         let answered = records
             .iter()
             .zip(metrics)
+            .filter(|(record, _)| record.begins())
             .filter_map(|(record, metrics)| Some((record.issued, latency(metrics.as_ref()?)?)));
         let (issued, values): (Vec<Nanos>, Vec<f64>) = answered.unzip();
         let cut = warmup(&values);

@@ -54,6 +54,9 @@ pub struct PointSummary {
     /// Each class of a mix for itself; empty where all requests are of one kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassSummary>,
+    /// Conversations of several turns; absent where every request stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations: Option<Conversations>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
     /// Whether all this can be believed.
@@ -88,6 +91,40 @@ pub struct ClassSummary {
     pub latency: Latency,
     /// Requests that met the objectives of the class, or of the run; absent where there are none.
     pub goodput: Option<Goodput>,
+}
+
+/// Conversations of several turns, over all measured runs of the point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversations {
+    /// How many were begun.
+    pub count: u64,
+    /// Turns that were sent of each.
+    pub turns_per_conversation: MeanStd,
+    /// First release to the end of the last answer, in seconds, of those whose answers are all whole.
+    pub seconds: Option<Distribution>,
+    /// Turns that were never sent, because the answer before was not whole.
+    pub turns_cut: u64,
+    /// Each turn for itself, over all conversations that came to it.
+    pub turns: Vec<TurnSummary>,
+}
+
+/// One turn of conversations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TurnSummary {
+    /// From 1.
+    pub number: u32,
+    /// Requests released.
+    pub issued: u64,
+    /// Whole responses.
+    pub complete: u64,
+    /// Tokens per complete request; the prompt is everything that was said before.
+    pub tokens: Tokens,
+    /// First token event − issued, in milliseconds.
+    pub ttft: Option<Distribution>,
+    /// Time per output token, in milliseconds.
+    pub tpot: Option<Distribution>,
+    /// End to end, in milliseconds.
+    pub e2e: Option<Distribution>,
 }
 
 /// How requests ended. `issued = complete + failed + cancelled`.

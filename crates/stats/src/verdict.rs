@@ -78,6 +78,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) answers: AnswerTally,
     /// Requests that found no file descriptor or local port left.
     pub(crate) exhausted: u64,
+    /// Prompts have beginnings that the server is meant to know.
+    pub(crate) shares_prompts: bool,
 }
 
 /// What a rule has found, if anything: a reason's grade, code and sentence.

@@ -23,7 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
-use trace::{Nanos, Slo};
+use trace::{Nanos, Pacing, Slo};
 
 /// A chat benchmark, resolved.
 pub(crate) struct ChatConfig {
@@ -163,6 +163,13 @@ impl ChatConfig {
             warmup_runs: args.warmup_runs,
             seed: args.seed,
         })?;
+        let follows = args.sessions.turns.is_some() || args.sessions.tool_loop.is_some();
+        if follows && matches!(load.points[0].info.pacing, Pacing::Burst { .. }) {
+            return Err(Failure::usage(
+                "--turns and --tool-loop need a load that goes on, because a conversation outlasts a \
+                 batch; add --max-concurrency N or --request-rate R",
+            ));
+        }
         Ok(ChatConfig {
             endpoint,
             api_key: api_key(

@@ -140,6 +140,13 @@ pub struct Turn {
     pub number: u32,
 }
 
+impl Record {
+    /// Whether it goes on with no conversation: it is what arrivals and concurrencies release.
+    pub fn begins(&self) -> bool {
+        self.turn.is_none_or(|turn| turn.number == 0)
+    }
+}
+
 /// The answer to an embedding, scoring or ranking request: one vector, or one score, for each text sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vectors {

@@ -133,6 +133,27 @@ pub enum WorkloadError {
         /// [`crate::TURNS_MAX`].
         limit: u32,
     },
+    /// A number of turns that does not parse.
+    #[error("`{text}` is no number of turns; write one such as 3, 2-6 or dataset.")]
+    TurnCount {
+        /// As given, without control characters.
+        text: String,
+    },
+    /// A think time that does not parse.
+    #[error(
+        "`{text}` is no think time; write one such as 2s, exp:2s or lognormal:2s:1s, the last of mean and \
+         standard deviation."
+    )]
+    ThinkTimeText {
+        /// As given, without control characters.
+        text: String,
+    },
+    /// As many turns as rows that are not there.
+    #[error(
+        "conversations can have the turns of a data set only where prompts come from one; give a number of \
+         turns, such as 3."
+    )]
+    NoRows,
     /// A log-normal think time without a mean.
     #[error(
         "the mean of log-normal think times must be above 0 seconds, got `0`; take a constant think \

@@ -65,7 +65,7 @@ pub use mix::{Class, Mix};
 pub use plan::{REQUESTS_MAX, WorkloadConfig, build_plan};
 pub use sampling::PromptSource;
 pub use seed::seed_for;
-pub use sessions::{PrefixGroups, Session, SessionConfig, SessionTurn, TURNS_MAX, ThinkTime};
+pub use sessions::{PrefixGroups, SessionConfig, TURNS_MAX, ThinkTime, TurnCount};
 pub use text_source::{TextSource, Texts};
 pub use texts::{TextLength, WORDS_MAX, text};
 pub use traces::{

@@ -6,10 +6,12 @@
 
 mod deck;
 mod prompt;
+mod turns;
 
 use crate::fingerprint::hex;
 use crate::{
-    BlockCache, Content, DatasetRow, LengthScenario, Mix, PromptTokenizer, Trace, WorkloadError,
+    BlockCache, Content, DatasetRow, LengthScenario, Mix, PromptTokenizer, SessionConfig, Trace,
+    WorkloadError,
 };
 use deck::Deck;
 use serde_json::json;
@@ -25,6 +27,14 @@ pub struct Traffic {
     classes: Vec<TrafficClass>,
     mix: Option<Mix>,
     tokenizer: Option<Arc<dyn PromptTokenizer>>,
+    /// Of one turn each, where absent.
+    sessions: Option<SessionConfig>,
+    /// Of how many answers a tool is offered to, and brings its result.
+    tool_rounds: u32,
+    /// System prompts that requests share, in turn; empty where they share none.
+    prefixes: Vec<Arc<str>>,
+    /// Tokens of each.
+    prefix_tokens: u32,
     /// The fewest tokens of a prompt of each class: one more than what it cannot do without.
     shortest: Vec<u32>,
     blocks: BlockCache,
@@ -82,25 +92,40 @@ impl Traffic {
     ) -> Result<Self, WorkloadError> {
         let expected = mix.as_ref().map_or(1, |mix| mix.classes().len());
         assert_eq!(classes.len(), expected, "a class for each of the mix");
-        let mut shortest = Vec::with_capacity(classes.len());
         for class in &classes {
             if class.source.rows().is_some_and(|rows| rows.is_empty()) {
                 return Err(WorkloadError::EmptyDataSet);
             }
-            shortest.push(match &tokenizer {
-                _ if !class.needs_tokenizer() => 1,
-                None => return Err(WorkloadError::NoTokenizer),
-                Some(tokenizer) => class.shortest(&**tokenizer)?,
-            });
+            if class.needs_tokenizer() && tokenizer.is_none() {
+                return Err(WorkloadError::NoTokenizer);
+            }
         }
-        Ok(Self {
+        let mut traffic = Self {
             seed,
+            shortest: Vec::with_capacity(classes.len()),
             classes,
             mix,
             tokenizer,
-            shortest,
+            sessions: None,
+            tool_rounds: 0,
+            prefixes: Vec::new(),
+            prefix_tokens: 0,
             blocks: BlockCache::default(),
-        })
+        };
+        traffic.measure_shortest()?;
+        Ok(traffic)
+    }
+
+    /// Finds the fewest tokens that prompts of each class can have.
+    fn measure_shortest(&mut self) -> Result<(), WorkloadError> {
+        let shortest = self.classes.iter().map(|class| match &self.tokenizer {
+            Some(tokenizer) if class.needs_tokenizer() => {
+                class.shortest(&**tokenizer, &self.prefixes, self.prefix_tokens)
+            }
+            _ => Ok(1),
+        });
+        self.shortest = shortest.collect::<Result<_, _>>()?;
+        Ok(())
     }
 
     /// The traffic of one class of that source, with the source's own lengths.
@@ -169,12 +194,24 @@ impl Traffic {
             .map(|class| class.fingerprint(self.seed))
             .collect();
         let mix = self.mix.as_ref().map(ToString::to_string);
-        let parts = json!({ "seed": self.seed, "mix": mix, "tokens": tokens, "classes": classes });
+        let mut parts =
+            json!({ "seed": self.seed, "mix": mix, "tokens": tokens, "classes": classes });
+        if !self.prefixes.is_empty() {
+            parts["prefixes"] = json!(self.prefixes);
+        }
         Ok(parts.to_string())
     }
 }
 
 impl TrafficClass {
+    /// The message before its prompts, after what they share with others.
+    fn system(&self, prefix: Option<&Arc<str>>) -> Option<Arc<str>> {
+        match (prefix, &self.system) {
+            (Some(prefix), Some(own)) => Some(format!("{prefix}\n\n{own}").into()),
+            (prefix, own) => prefix.or(own.as_ref()).cloned(),
+        }
+    }
+
     /// Whether its prompts have lengths in tokens.
     pub const fn needs_tokenizer(&self) -> bool {
         self.lengths.is_some() || matches!(self.source, ChatSource::Trace(_))
@@ -182,16 +219,26 @@ impl TrafficClass {
 
     /// The fewest tokens that its prompts can have. Where all of them are to have the same length, it
     /// must not be below that.
-    fn shortest(&self, tokenizer: &dyn PromptTokenizer) -> Result<u32, WorkloadError> {
-        let taken = tokenizer
-            .prompt_tokens(&Prompt::chat(self.system.clone(), ""))
-            .map_err(crate::exact::failed)?;
+    fn shortest(
+        &self,
+        tokenizer: &dyn PromptTokenizer,
+        prefixes: &[Arc<str>],
+        prefix_tokens: u32,
+    ) -> Result<u32, WorkloadError> {
+        let shared = prefixes.iter().map(Some);
+        let shared = shared.chain(prefixes.is_empty().then_some(None));
+        let mut taken = 0;
+        for prefix in shared {
+            let empty = Prompt::chat(self.system(prefix), "");
+            let tokens = tokenizer.prompt_tokens(&empty);
+            taken = taken.max(tokens.map_err(crate::exact::failed)?);
+        }
         match self.lengths {
             Some(LengthScenario::Deterministic { lengths })
-                if lengths.input_tokens as usize <= taken =>
+                if (lengths.input_tokens + prefix_tokens) as usize <= taken =>
             {
                 Err(WorkloadError::TokenBudgetTaken {
-                    budget: lengths.input_tokens as usize,
+                    budget: (lengths.input_tokens + prefix_tokens) as usize,
                     taken,
                 })
             }

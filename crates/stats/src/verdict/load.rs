@@ -32,7 +32,12 @@ impl Evidence<'_> {
                 max_concurrency, ..
             } => vec![self.schedule(max_concurrency)],
         };
-        let always = [self.interrupted(), self.all_released(), self.littles_law()];
+        let always = [
+            self.interrupted(),
+            self.all_released(),
+            self.turns_cut(),
+            self.littles_law(),
+        ];
         rules.into_iter().chain(always).flatten().collect()
     }
 
@@ -55,9 +60,28 @@ impl Evidence<'_> {
         )
     }
 
+    /// Later turns, whose prompts are longer, are missing from the numbers.
+    fn turns_cut(&self) -> Finding {
+        let conversations = self.summary.conversations.as_ref()?;
+        let cut = conversations.turns_cut;
+        if cut == 0 {
+            return None;
+        }
+        suspect(
+            "conversations_cut_short",
+            format!(
+                "{cut} {} never sent, because the answer before was not whole: the numbers of later \
+                 turns are those of the conversations that went well; see the failures.",
+                if cut == 1 { "turn was" } else { "turns were" }
+            ),
+        )
+    }
+
     fn all_released(&self) -> Finding {
         let r = &self.summary.reliability;
-        let missing = r.planned.saturating_sub(r.issued);
+        let cut = self.summary.conversations.as_ref();
+        let cut = cut.map_or(0, |conversations| conversations.turns_cut);
+        let missing = r.planned.saturating_sub(r.issued + cut);
         if self.was_interrupted() || missing as f64 <= RATE_ERROR_MAX * r.planned as f64 {
             return None;
         }
@@ -154,9 +178,9 @@ impl Evidence<'_> {
         let enough = || {
             self.measured
                 .iter()
-                .filter(|run| run.issued >= u64::from(asked))
+                .filter(|run| run.begun >= u64::from(asked))
         };
-        let most = self.measured.iter().map(|run| run.issued).max()?;
+        let most = self.measured.iter().map(|run| run.begun).max()?;
         let Some(peak) = enough().map(|run| run.peak).min() else {
             return suspect(
                 "too_few_requests",

@@ -289,7 +289,7 @@ impl Evidence<'_> {
         let tokens = &self.summary.tokens;
         let (cached, input) = tokens.cached_total.zip(tokens.input_total)?;
         let share = cached as f64 / input as f64;
-        if share <= CACHED_SHARE_MAX || !share.is_finite() {
+        if self.shares_prompts || share <= CACHED_SHARE_MAX || !share.is_finite() {
             return None;
         }
         suspect(

@@ -3,6 +3,7 @@
 mod alarms;
 mod builder;
 mod compare;
+mod conversations;
 mod coverage;
 mod request;
 mod simulated;

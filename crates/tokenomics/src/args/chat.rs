@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, AssertArgs, OutputFormat, WorkloadArgs};
+use super::{ArrivalArgs, AssertArgs, OutputFormat, SessionArgs, WorkloadArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -112,6 +112,8 @@ pub(crate) struct ChatArgs {
 
     #[command(flatten)]
     pub(crate) workload: WorkloadArgs,
+    #[command(flatten)]
+    pub(crate) sessions: SessionArgs,
     /// Seed of prompts and arrivals
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Prompts")]
     pub(crate) seed: u64,

@@ -11,6 +11,7 @@ mod mock;
 mod report;
 mod scenario;
 mod scheduler;
+mod sessions;
 mod texts;
 mod workload;
 
@@ -25,6 +26,7 @@ pub(crate) use mock::{MockArgs, RoleChunkArg};
 pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
 pub(crate) use scenario::{ScenarioPhase, with_scenario};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
+pub(crate) use sessions::SessionArgs;
 pub(crate) use texts::TextArgs;
 pub(crate) use workload::{ArrivalArgs, DatasetKey, WorkloadArgs};
 

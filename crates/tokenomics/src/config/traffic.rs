@@ -3,7 +3,7 @@
 use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
 use super::{RequestConfig, read};
-use crate::args::{ChatArgs, WorkloadArgs};
+use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use crate::tokenizer::ClientTokenizer;
@@ -13,9 +13,10 @@ use openai::Endpoint;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use trace::{Arrival, ClassInfo, Prompt};
+use trace::{Arrival, ClassInfo, Nanos, Prompt};
 use workload::{
-    ChatSource, LengthScenario, Mix, PromptTokenizer, Trace, TraceFormat, Traffic, TrafficClass,
+    ChatSource, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime, Trace, TraceFormat,
+    Traffic, TrafficClass, TurnCount,
 };
 
 /// The traffic, and what the result file says of it.
@@ -29,6 +30,7 @@ pub(crate) struct TrafficConfig {
     pub(crate) dataset: String,
     /// As it was typed.
     pub(crate) scenario: Option<String>,
+    pub(crate) sessions: SessionArgs,
     /// Its name, and the tokens that the chat template adds to an empty message.
     pub(crate) tokenizer: Option<(String, Option<usize>)>,
 }
@@ -83,12 +85,14 @@ impl TrafficConfig {
         let is_mix = mix.is_some();
         let counter = counter.map(|(_, counter)| counter);
         let traffic = Traffic::new(args.seed, classes, mix, counter).map_err(Failure::usage)?;
+        let traffic = in_sessions(traffic, &args.sessions)?;
         Ok(Self {
             traffic: traffic.into(),
             classes: if is_mix { infos } else { Vec::new() },
             replay,
             dataset,
             scenario: typed.scenario.clone(),
+            sessions: args.sessions.clone(),
             tokenizer: template,
         })
     }
@@ -111,7 +115,50 @@ impl TrafficConfig {
             },
             _ => String::new(),
         };
-        format!("{dataset}{lengths}{counted}")
+        let sessions = self.session_words();
+        format!("{dataset}{lengths}{counted}{sessions}")
+    }
+
+    /// `, in conversations of 2-6 turns, behind 8x1024 shared tokens`.
+    fn session_words(&self) -> String {
+        let args = &self.sessions;
+        let turns = args.turns.map(|turns| match turns {
+            TurnCount::OfRows => ", in conversations as the rows have them".to_owned(),
+            TurnCount::Between { min, max } if min == max => {
+                format!(", in conversations of {min} turns")
+            }
+            TurnCount::Between { min, max } => format!(", in conversations of {min}-{max} turns"),
+        });
+        let tool = args
+            .tool_loop
+            .map(|rounds| format!(", with a tool for {rounds} rounds"));
+        let shared = args.prefix_groups;
+        let shared = shared.map(|groups| format!(", behind {groups} shared tokens"));
+        [turns, tool, shared].into_iter().flatten().collect()
+    }
+
+    /// For the result file; absent of requests that stand alone.
+    pub(crate) fn session_value(&self) -> Value {
+        let args = &self.sessions;
+        if args.turns.is_none() && args.tool_loop.is_none() && args.prefix_groups.is_none() {
+            return Value::Null;
+        }
+        json!({
+            "turns": args.turns.map(|turns| match turns {
+                TurnCount::OfRows => json!("dataset"),
+                TurnCount::Between { min, max } => json!([min, max]),
+            }),
+            "think_time": args.think_time.map(|think| match think {
+                ThinkTime::Constant { span } => json!({ "constant_seconds": span.seconds() }),
+                ThinkTime::Exponential { mean } => json!({ "exponential_mean_seconds": mean.seconds() }),
+                ThinkTime::LogNormal { mean, std } => json!({
+                    "lognormal_mean_seconds": mean.seconds(),
+                    "lognormal_std_seconds": std.seconds(),
+                }),
+            }),
+            "prefix_groups": args.prefix_groups.map(|groups| groups.to_string()),
+            "tool_rounds": args.tool_loop,
+        })
     }
 
     /// Whether prompts of any class have lengths in tokens.
@@ -127,6 +174,21 @@ impl TrafficConfig {
             Some((name, template)) => json!({ "name": name, "template_tokens": template }),
         }
     }
+}
+
+/// Conversations, shared beginnings and tools.
+fn in_sessions(mut traffic: Traffic, args: &SessionArgs) -> Result<Traffic, Failure> {
+    if let Some(groups) = args.prefix_groups {
+        traffic = traffic.with_prefixes(groups).map_err(Failure::usage)?;
+    }
+    if let Some(turns) = args.turns {
+        let none = ThinkTime::Constant { span: Nanos::ZERO };
+        let think = args.think_time.unwrap_or(none);
+        traffic = traffic
+            .in_sessions(SessionConfig { turns, think })
+            .map_err(Failure::usage)?;
+    }
+    Ok(traffic.with_tool(args.tool_loop.unwrap_or(0)))
 }
 
 /// All requests of one kind.

@@ -41,6 +41,7 @@ pub(crate) fn metadata(
         ("dataset_key", json!(config.traffic.dataset)),
         ("scenario", json!(config.traffic.scenario)),
         ("tokenizer", config.traffic.tokenizer_value()),
+        ("conversations", config.traffic.session_value()),
         ("description", json!(config.description)),
         ("load", json!(kind)),
         (key, Value::Array(points)),

@@ -205,3 +205,39 @@ fn what_makes_no_sense_of_a_workload_is_refused_with_the_way_out() {
         assert_eq!(ran.stdout, "", "{command}");
     }
 }
+
+#[test]
+fn conversations_go_on_with_the_servers_answers_and_every_turn_has_numbers() {
+    let shell = Shell::new();
+    let (_, results) = shell.measure(
+        "chat --turns 2-4 --think-time exp:20ms --scenario D(60,6) --ignore-eos --max-concurrency 4 \
+         --num-prompts 12 --no-plot --results-file run.json",
+        "run.json",
+    );
+    let point = &results["results"]["4"];
+    let held = &point["conversations"];
+    assert_eq!(held["count"], 12);
+    let input = |turn: usize| held["turns"][turn]["tokens"]["input_per_request"]["mean"].as_f64();
+    assert_eq!(input(0), Some(60.0));
+    // The first prompt, its answer, the new message and what the template adds.
+    assert!(input(1).unwrap() >= 126.0, "{held}");
+    assert_eq!(point["prompt_lengths"]["exact_share"], 1.0);
+    assert_eq!(results["metadata"]["conversations"]["turns"][1], 4);
+}
+
+#[test]
+fn conversations_that_make_no_sense_are_refused_with_the_way_out() {
+    let shell = Shell::new();
+    let refused = |line: &str| {
+        let ran = shell.run(&words(line));
+        assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
+        ran.stderr
+    };
+    assert!(refused("chat --turns 3").contains("--max-concurrency N"));
+    assert!(refused("chat --turns 3 --batch-sizes 4").contains("--batch-sizes"));
+    assert!(refused("chat --turns 4-2 --max-concurrency 2").contains("from 1 to 10000"));
+    assert!(refused("chat --turns dataset --max-concurrency 2").contains("such as 3"));
+    assert!(refused("chat --turns x --max-concurrency 2").contains("2-6 or dataset"));
+    assert!(refused("chat --think-time 1s").contains("--turns"));
+    assert!(refused("chat --prefix-groups 8").contains("such as 4x2000"));
+}

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// So many different system prompts, of so many tokens each.
 ///
-/// [`str::parse`] reads `4x2000`: four system prompts of 2,000 tokens. Sessions take them in turn, so
+/// [`str::parse`] reads `4x2000`: four system prompts of 2,000 tokens. Requests take them in turn, so
 /// that each prompt has its equal share at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixGroups {
@@ -25,15 +25,6 @@ impl PrefixGroups {
     /// The tokens of each, at least 1.
     pub const fn tokens(self) -> u32 {
         self.tokens
-    }
-
-    /// The group of a session, from 0.
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "a remainder is below its u32 divisor"
-    )]
-    pub const fn group(self, session: u64) -> u32 {
-        (session % self.groups as u64) as u32
     }
 
     /// The system prompt of a group. `budget` tells how it is counted, and its `tokens` are those of

@@ -61,9 +61,13 @@ impl<'a> Deck<'a> {
         }
         if let Some(scenario) = class.lengths {
             let lengths = scenario.draw(&mut stream(self.lengths_seed, position));
-            request.input_tokens = Some(exactly(lengths.input_tokens.max(shortest)));
+            let input_tokens = lengths
+                .input_tokens
+                .saturating_add(self.traffic.prefix_tokens);
+            request.input_tokens = Some(exactly(input_tokens.max(shortest)));
             request.max_tokens = Some(lengths.output_tokens);
         }
+        self.traffic.add_turns(&mut request, position);
         request
     }
 

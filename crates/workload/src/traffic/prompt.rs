@@ -17,18 +17,24 @@ impl Traffic {
         planned: &PlannedRequest,
     ) -> Result<Prompt, WorkloadError> {
         let class = &self.classes[row(planned.class.into())];
+        if let Some(turn) = super::turns::of_card(number) {
+            return self.make_turn(class, turn, planned);
+        }
+        let system = class.system(self.prefix(planned.id));
         let exact = class.lengths.and(planned.input_tokens);
         match (&class.source, exact) {
-            (ChatSource::Content(content), None) => Ok(self.content(class, *content, number)),
-            (ChatSource::Content(content), Some(tokens)) => {
-                self.exact(class, tokens.count, content.pieces(self.seed, number))
-            }
+            (ChatSource::Content(content), None) => Ok(self.content(system, *content, number)),
+            (ChatSource::Content(content), Some(tokens)) => self.exact(
+                system.as_ref(),
+                tokens.count,
+                content.pieces(self.seed, number),
+            ),
             (ChatSource::Rows(rows) | ChatSource::Replay(rows), None) => {
-                Ok(of_row(class, &rows[row(number)]))
+                Ok(of_row(system, &rows[row(number)]))
             }
             (ChatSource::Rows(rows) | ChatSource::Replay(rows), Some(tokens)) => {
                 let texts = rows.iter().cycle().skip(row(number));
-                self.exact(class, tokens.count, texts.flat_map(row_pieces))
+                self.exact(system.as_ref(), tokens.count, texts.flat_map(row_pieces))
             }
             (ChatSource::Trace(trace), _) => {
                 let mut recorded = trace.rows[row(number)].clone();
@@ -40,20 +46,19 @@ impl Traffic {
         }
     }
 
-    fn content(&self, class: &TrafficClass, content: Content, number: u64) -> Prompt {
-        let system = class.system.clone();
+    fn content(&self, system: Option<Arc<str>>, content: Content, number: u64) -> Prompt {
         let system = system.unwrap_or_else(|| content.system_prompt().into());
         Prompt::chat(Some(system), content.prompt(self.seed, number))
     }
 
     fn exact(
         &self,
-        class: &TrafficClass,
+        system: Option<&Arc<str>>,
         tokens: u32,
         pieces: impl Iterator<Item = String>,
     ) -> Result<Prompt, WorkloadError> {
         let tokenizer = self.counter()?;
-        let whole = |text: &str| Prompt::chat(class.system.clone(), text);
+        let whole = |text: &str| Prompt::chat(system.cloned(), text);
         let budget = TokenBudget {
             tokenizer: &**tokenizer,
             total: &|text| tokenizer.prompt_tokens(&whole(text)),
@@ -81,20 +86,20 @@ impl Traffic {
         Ok(whole(&prompts.prompt(number, recorded)?))
     }
 
-    fn counter(&self) -> Result<&Arc<dyn PromptTokenizer>, WorkloadError> {
+    pub(super) fn counter(&self) -> Result<&Arc<dyn PromptTokenizer>, WorkloadError> {
         self.tokenizer.as_ref().ok_or(WorkloadError::NoTokenizer)
     }
 }
 
 /// The first question of a row.
-fn of_row(class: &TrafficClass, row: &DatasetRow) -> Prompt {
-    let system = row.system.clone().or_else(|| class.system.clone());
+fn of_row(system: Option<Arc<str>>, row: &DatasetRow) -> Prompt {
+    let system = row.system.clone().or(system);
     let user = row.prompt().cloned().unwrap_or_default();
     Prompt::chat(system, user)
 }
 
 /// Its text in sentences, roughly: what a prompt of a given length is cut from.
-fn row_pieces(row: &DatasetRow) -> impl Iterator<Item = String> {
+pub(super) fn row_pieces(row: &DatasetRow) -> impl Iterator<Item = String> {
     let text = row.prompt().map_or("", |text| text);
     let pieces = text.split_inclusive(['.', '\n']).map(str::to_owned);
     pieces.chain(std::iter::once("\n\n".to_owned()))

@@ -97,6 +97,7 @@ impl Tokenizer for Greedy {
 
 /// Byte pairs merged in the order of their ranks, without cutting the text into words first: what
 /// is appended can change the tokens before it.
+#[derive(Debug)]
 pub(crate) struct BytePairs {
     ranks: HashMap<(u32, u32), u32>,
     bytes: Vec<Vec<u8>>,
