@@ -7,7 +7,7 @@ use crate::output::say;
 use hub::{Hub, HubConfig, Repo, RepoKind};
 use std::path::Path;
 use std::sync::Arc;
-use workload::{ChatSource, Content, DatasetRow, DatasetTurn, Format, aime};
+use workload::{ChatSource, Content, DatasetRow, Format, aime};
 
 /// The source that the flags name, and what the result file says of it.
 pub(crate) fn source(
@@ -37,11 +37,7 @@ pub(crate) fn rows(
     column: Option<&str>,
 ) -> Result<Arc<[DatasetRow]>, Failure> {
     let rows = texts(flag, path, column)?;
-    let row = |user: Arc<str>| DatasetRow {
-        system: None,
-        turns: vec![DatasetTurn { user, answer: None }],
-        max_tokens: None,
-    };
+    let row = |user| DatasetRow::question(user, None);
     Ok(rows.into_iter().map(row).collect())
 }
 

@@ -44,6 +44,9 @@ pub struct PlannedRequest {
     /// Fields of the body that differ from the other requests', such as `model` for an adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Arc<Map<String, Value>>>,
+    /// Which of the endless series of made images come with the prompt; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<u64>,
     /// What the same user says next, turn by turn, each time the answer has come.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub turns: Arc<[FollowUp]>,
@@ -65,6 +68,7 @@ impl PlannedRequest {
             input_tokens: None,
             class: 0,
             changes: None,
+            images: None,
             turns: Arc::default(),
         }
     }

@@ -94,6 +94,25 @@ impl Prompt {
         }
     }
 
+    /// The same, with images before the text of the last message, those that are there already first.
+    /// Only chats have messages.
+    #[must_use]
+    pub fn with_images(self, urls: &[Arc<str>]) -> Self {
+        let Prompt::Chat { messages } = &self else {
+            return self;
+        };
+        if urls.is_empty() {
+            return self;
+        }
+        let mut messages = messages.to_vec();
+        if let Some(last) = messages.last_mut() {
+            last.images = last.images.iter().chain(urls).cloned().collect();
+        }
+        Prompt::Chat {
+            messages: messages.into(),
+        }
+    }
+
     /// Texts or documents, each of which is answered by a vector or a score; a chat is one.
     pub fn inputs(&self) -> u32 {
         match self {

@@ -5,6 +5,7 @@
 
 mod conversations;
 mod detect;
+mod images;
 mod record;
 mod tasks;
 
@@ -12,6 +13,7 @@ use crate::WorkloadError;
 use crate::dataset::{Format, decode};
 use crate::printable::{printable, quoted};
 use record::{Record, records};
+use serde_json::{Map, Value};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -114,6 +116,8 @@ pub struct DatasetColumns {
     pub reference: Option<String>,
     /// The limit on the answer, where a row has one.
     pub max_tokens: Option<String>,
+    /// The image, or a list of them, where a row has one.
+    pub image: Option<String>,
 }
 
 /// The rows of a data set, in the order of its file.
@@ -136,6 +140,10 @@ pub struct DatasetRow {
     pub turns: Vec<DatasetTurn>,
     /// The limit on the answer in tokens, at least 1; absent where the data set names none.
     pub max_tokens: Option<u32>,
+    /// What the first message shows: URLs, or whatever else the file has for an image.
+    pub images: Arc<[Arc<str>]>,
+    /// Fields of the request's body that the data set brings.
+    pub body: Option<Arc<Map<String, Value>>>,
 }
 
 /// What a user says, and what was answered.
@@ -158,12 +166,41 @@ impl DatasetRow {
         self.turns.first().and_then(|turn| turn.answer.as_ref())
     }
 
+    /// What tells it from any other row. What most rows lack leaves no trace where it is absent, so that
+    /// hashes stay what they were before it was thought of.
+    pub(crate) fn fingerprint(&self) -> String {
+        let Self {
+            system,
+            turns,
+            max_tokens,
+            images,
+            body,
+        } = self;
+        let mut text = format!(
+            "DatasetRow {{ system: {system:?}, turns: {turns:?}, max_tokens: {max_tokens:?} }}"
+        );
+        if !images.is_empty() {
+            text += &format!(" images: {images:?}");
+        }
+        if let Some(body) = body {
+            text += &format!(" body: {}", Value::Object(Map::clone(body)));
+        }
+        text
+    }
+
     /// A row of one question.
-    fn question(user: Arc<str>, answer: Option<Arc<str>>) -> Self {
+    pub fn question(user: Arc<str>, answer: Option<Arc<str>>) -> Self {
+        Self::of_turns(vec![DatasetTurn { user, answer }])
+    }
+
+    /// A row of those turns, of which there is at least one, and nothing else.
+    pub fn of_turns(turns: Vec<DatasetTurn>) -> Self {
         Self {
             system: None,
-            turns: vec![DatasetTurn { user, answer }],
+            turns,
             max_tokens: None,
+            images: Arc::default(),
+            body: None,
         }
     }
 }
@@ -181,7 +218,7 @@ pub fn parse_dataset(
 /// Reads a data set whose file was taken apart elsewhere, such as Parquet: its rows as objects, with
 /// the numbers by which errors name them.
 pub fn read_dataset(
-    records: &[(usize, serde_json::Map<String, serde_json::Value>)],
+    records: &[(usize, Map<String, Value>)],
     reader: &DatasetReader,
 ) -> Result<Dataset, WorkloadError> {
     let Some((_, first)) = records.first() else {

@@ -217,6 +217,51 @@ pub enum WorkloadError {
         reason: String,
     },
 
+    /// A distribution of adapters that does not parse.
+    #[error(
+        "`{text}` is no distribution of adapters; there are single, uniform, zipf, zipf:EXPONENT (above 0, up to \
+         10), all-unique and mixed."
+    )]
+    AdapterSpread {
+        /// As given, without control characters.
+        text: String,
+    },
+    /// Adapters without a name.
+    #[error(
+        "adapters need names, as the server lists them, got an empty one; write them like `--lora-modules a,b,c`."
+    )]
+    NoAdapter,
+    /// A share that is none.
+    #[error("`--base-model-ratio` must be a share of the requests from 0 to 1, got `{ratio}`.")]
+    BaseModelRatio {
+        /// As given.
+        ratio: f64,
+    },
+    /// A size of images that does not parse.
+    #[error(
+        "`{text}` is no size of images; write width and height from 1 to {limit} pixels, such as 512x512."
+    )]
+    ImageSize {
+        /// As given, without control characters.
+        text: String,
+        /// [`crate::IMAGE_SIDE_MAX`].
+        limit: u32,
+    },
+    /// More images than a request may have, or none.
+    #[error("`--num-images` must be from 1 to {limit}, got `{count}`; leave it out for none.")]
+    ImageCount {
+        /// As given.
+        count: u32,
+        /// [`crate::IMAGES_MAX`].
+        limit: u32,
+    },
+    /// An image that could not be made.
+    #[error("an image could not be made: {reason}.")]
+    Image {
+        /// What the encoder says.
+        reason: String,
+    },
+
     /// A file name that names no format.
     #[error(
         "`{extension}` is not a data set format that is read here; convert the file to .txt, \

@@ -45,6 +45,7 @@ mod text_source;
 mod texts;
 mod traces;
 mod traffic;
+mod variants;
 
 pub use arrival::{
     arrival_for, due_times, expected_arrivals, parse_bursts, parse_on_off, parse_ramp, parse_span,
@@ -72,3 +73,6 @@ pub use traces::{
     BlockCache, HashedPrompts, Trace, TraceFormat, TraceRow, detect_trace, parse_trace,
 };
 pub use traffic::{ChatSource, Traffic, TrafficClass};
+pub use variants::{
+    AdapterSpread, Adapters, IMAGE_SIDE_MAX, IMAGES_MAX, ImageSize, NoiseImages, Variants,
+};

@@ -11,7 +11,7 @@ mod turns;
 use crate::fingerprint::hex;
 use crate::{
     BlockCache, Content, DatasetRow, LengthScenario, Mix, PromptTokenizer, SessionConfig, Trace,
-    WorkloadError,
+    Variants, WorkloadError,
 };
 use deck::Deck;
 use serde_json::json;
@@ -37,6 +37,7 @@ pub struct Traffic {
     prefix_tokens: u32,
     /// The fewest tokens of a prompt of each class: one more than what it cannot do without.
     shortest: Vec<u32>,
+    variants: Variants,
     blocks: BlockCache,
 }
 
@@ -110,6 +111,7 @@ impl Traffic {
             tool_rounds: 0,
             prefixes: Vec::new(),
             prefix_tokens: 0,
+            variants: Variants::default(),
             blocks: BlockCache::default(),
         };
         traffic.measure_shortest()?;
@@ -144,6 +146,13 @@ impl Traffic {
         Self::new(seed, vec![class], None, None)
     }
 
+    /// The same, with requests that differ from each other in more than their prompts.
+    #[must_use]
+    pub fn with_variants(mut self, variants: Variants) -> Self {
+        self.variants = variants;
+        self
+    }
+
     /// The classes, in the order of [`PlannedRequest::class`].
     pub fn classes(&self) -> &[TrafficClass] {
         &self.classes
@@ -175,9 +184,15 @@ impl Traffic {
     /// The prompt of a planned request: what it is, where the plan holds it, and otherwise made from
     /// its card.
     pub fn prompt(&self, planned: &PlannedRequest) -> Result<Prompt, WorkloadError> {
-        match planned.prompt {
-            Prompt::Card { number } => self.make(number, planned),
-            _ => Ok(planned.prompt.clone()),
+        let prompt = match planned.prompt {
+            Prompt::Card { number } => self.make(number, planned)?,
+            _ => planned.prompt.clone(),
+        };
+        match (self.variants.images, planned.images) {
+            (Some(images), Some(number)) => {
+                Ok(prompt.with_images(&images.urls(self.seed, number)?))
+            }
+            _ => Ok(prompt),
         }
     }
 
@@ -198,6 +213,9 @@ impl Traffic {
             json!({ "seed": self.seed, "mix": mix, "tokens": tokens, "classes": classes });
         if !self.prefixes.is_empty() {
             parts["prefixes"] = json!(self.prefixes);
+        }
+        if let Some(variants) = self.variants.fingerprint() {
+            parts["variants"] = variants;
         }
         Ok(parts.to_string())
     }
@@ -257,7 +275,7 @@ impl TrafficClass {
                 (0..8).for_each(|number| add(&content.prompt(seed, number)));
             }
             ChatSource::Rows(rows) | ChatSource::Replay(rows) => {
-                rows.iter().for_each(|row| add(&format!("{row:?}")));
+                rows.iter().for_each(|row| add(&row.fingerprint()));
             }
             ChatSource::Trace(trace) => {
                 add(&trace.block_tokens.to_string());

@@ -241,11 +241,12 @@ fn a_batch_file_gives_messages_and_limits() {
     let rows = sample(DatasetFormat::OpenAiBatch).rows;
     let expected = DatasetRow {
         system: Some("Be kind.".into()),
-        turns: vec![
+        max_tokens: Some(77),
+        body: rows[0].body.clone(),
+        ..DatasetRow::of_turns(vec![
             turn("Hello", Some("Hi!")),
             turn("How far is\nthe moon?", None),
-        ],
-        max_tokens: Some(77),
+        ])
     };
     assert_eq!(rows[0], expected);
     assert_eq!(rows[1].max_tokens, Some(5));
@@ -257,6 +258,7 @@ fn columns(prompt: &str) -> DatasetReader {
         system: Some("role".into()),
         reference: Some("gold".into()),
         max_tokens: Some("limit".into()),
+        image: None,
     })
 }
 
@@ -267,14 +269,13 @@ fn columns_that_the_user_names_are_read() {
     assert_eq!(data.format, None);
     let first = DatasetRow {
         system: Some("Be exact.".into()),
-        turns: vec![turn("Where does the ferry go?", Some("To the island."))],
         max_tokens: Some(20),
+        ..DatasetRow::question(
+            "Where does the ferry go?".into(),
+            Some("To the island.".into()),
+        )
     };
-    let second = DatasetRow {
-        system: None,
-        turns: vec![turn("When?", None)],
-        max_tokens: None,
-    };
+    let second = DatasetRow::question("When?".into(), None);
     assert_eq!(data.rows, [first, second]);
     let refusal = |file: &str, prompt| {
         parse_dataset(file.as_bytes(), Format::Csv, &columns(prompt))
@@ -410,9 +411,9 @@ fn wrong_rows_are_refused_by_row_and_column() {
         ),
         (
             DatasetFormat::OpenAiBatch,
-            json!([{"body": {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}}]),
-            "row 1 of the openai-batch data set has the text `image_url` in column \
-             `body.messages[0].content[0].type`; there must be `text`.",
+            json!([{"body": {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}}]),
+            "row 1 of the openai-batch data set has the text `input_audio` in column \
+             `body.messages[0].content[0].type`; there must be `text` or `image_url`.",
         ),
         (
             DatasetFormat::OpenAiBatch,

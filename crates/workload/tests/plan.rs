@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use trace::{Arrival, Message, Nanos, Pacing, Plan, Prompt, Role, RunId, Stop};
 use workload::{
-    ChatSource, Content, DatasetRow, DatasetTurn, PromptSource, REQUESTS_MAX, Traffic,
-    WorkloadConfig, WorkloadError, arrival_for, build_plan, describe, workload_hash,
+    ChatSource, Content, DatasetRow, PromptSource, REQUESTS_MAX, Traffic, WorkloadConfig,
+    WorkloadError, arrival_for, build_plan, describe, workload_hash,
 };
 
 const FIRST_RUN: RunId = RunId {
@@ -32,14 +32,7 @@ fn math() -> PromptSource {
 
 /// Those texts, with a system message.
 fn rows(texts: impl IntoIterator<Item = String>, system: Option<&str>) -> PromptSource {
-    let row = |text: String| DatasetRow {
-        system: None,
-        turns: vec![DatasetTurn {
-            user: text.into(),
-            answer: None,
-        }],
-        max_tokens: None,
-    };
+    let row = |text: String| DatasetRow::question(text.into(), None);
     let rows = texts.into_iter().map(row).collect();
     chat(ChatSource::Rows(rows), system)
 }

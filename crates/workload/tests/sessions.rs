@@ -153,16 +153,12 @@ fn turns_of_built_in_texts_all_differ_and_have_their_lengths() {
 
 #[test]
 fn recorded_conversations_say_what_their_users_said() {
-    let row = |texts: &[&str]| DatasetRow {
-        system: None,
-        turns: texts
-            .iter()
-            .map(|text| DatasetTurn {
-                user: (*text).into(),
-                answer: None,
-            })
-            .collect(),
-        max_tokens: None,
+    let row = |texts: &[&str]| {
+        let turn = |text: &&str| DatasetTurn {
+            user: (*text).into(),
+            answer: None,
+        };
+        DatasetRow::of_turns(texts.iter().map(turn).collect())
     };
     let rows: Arc<[DatasetRow]> = [row(&["a", "b", "c"]), row(&["d"])].into();
     let think = ThinkTime::Constant { span: Nanos::ZERO };

@@ -3,13 +3,15 @@
 mod toy;
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
 use toy::Greedy;
 use trace::{Arrival, Nanos, Pacing, Plan, Prompt, RunId, Stop};
 use workload::{
-    ChatSource, Content, DatasetRow, DatasetTurn, Mix, PromptSource, PromptTokenizer, Tokenizer,
-    TraceFormat, Traffic, TrafficClass, WorkloadConfig, WorkloadError, build_plan, parse_trace,
+    AdapterSpread, Adapters, ChatSource, Content, DatasetFormat, DatasetReader, DatasetRow, Format,
+    Mix, NoiseImages, PromptSource, PromptTokenizer, Tokenizer, TraceFormat, Traffic, TrafficClass,
+    Variants, WorkloadConfig, WorkloadError, build_plan, parse_dataset, parse_trace,
 };
 
 /// A template of five tokens a message, around a toy tokenizer.
@@ -49,12 +51,11 @@ fn class(source: ChatSource, lengths: Option<&str>) -> TrafficClass {
 
 fn rows(count: usize) -> Arc<[DatasetRow]> {
     let row = |number| DatasetRow {
-        system: None,
-        turns: vec![DatasetTurn {
-            user: format!("Row {number}. It has a sentence, and then another one.").into(),
-            answer: None,
-        }],
         max_tokens: (number == 2).then_some(9),
+        ..DatasetRow::question(
+            format!("Row {number}. It has a sentence, and then another one.").into(),
+            None,
+        )
     };
     (0..count).map(row).collect()
 }
@@ -312,4 +313,65 @@ fn a_drawn_length_without_room_for_the_template_becomes_the_shortest_there_can_b
             taken: 5
         }
     );
+}
+
+#[test]
+fn a_row_of_a_batch_is_sent_with_the_fields_that_it_has() {
+    let file = include_bytes!("data/openai-batch.jsonl");
+    let reader = DatasetReader::Named(DatasetFormat::OpenAiBatch);
+    let rows = parse_dataset(file, Format::JsonLines, &reader)
+        .unwrap()
+        .rows;
+    let source = ChatSource::Replay(rows.into());
+    let traffic = Traffic::simple(1, source, None, Some(50)).unwrap();
+    let traffic = Arc::new(traffic);
+    let plan = plan(&traffic, Pacing::Closed { concurrency: 1 }, 2, 5);
+    let lines = file.split(|&byte| byte == b'\n');
+    for (request, line) in plan.requests.iter().zip(lines) {
+        let row: Value = serde_json::from_slice(line).unwrap();
+        let mut expected = row["body"].as_object().unwrap().clone();
+        for of_the_run in [
+            "model",
+            "stream",
+            "stream_options",
+            "max_tokens",
+            "max_completion_tokens",
+        ] {
+            expected.remove(of_the_run);
+        }
+        assert_eq!(request.changes.as_deref(), Some(&expected));
+        assert!(expected.contains_key("messages"));
+    }
+    assert_eq!(plan.requests[1].max_tokens, Some(5));
+}
+
+#[test]
+fn every_request_has_its_own_images_and_adapter_and_the_next_dealt_body() {
+    let traffic = Traffic::simple(3, ChatSource::Content(Content::Math), None, Some(8)).unwrap();
+    let names = ["a", "b", "c"].map(Arc::from).to_vec();
+    let variants = Variants {
+        adapters: Some(Adapters::new(names, AdapterSpread::AllUnique, None).unwrap()),
+        images: Some(NoiseImages::new(2, "4x4".parse().unwrap()).unwrap()),
+        bodies: [json!({"top_p": 0.1}), json!({"top_p": 0.2})]
+            .map(|body| Arc::new(body.as_object().unwrap().clone()))
+            .into(),
+    };
+    let bare = traffic.fingerprint().unwrap();
+    let traffic = Arc::new(traffic.with_variants(variants));
+    assert_ne!(traffic.fingerprint().unwrap(), bare);
+    let mut seen = HashSet::new();
+    for (dealt, models) in [(0, ["a", "b", "c", "a"]), (4, ["b", "c", "a", "b"])] {
+        let plan = plan(&traffic, Pacing::Closed { concurrency: 1 }, 4, dealt);
+        for ((request, model), top_p) in plan.requests.iter().zip(models).zip([0.1, 0.2, 0.1, 0.2])
+        {
+            let expected = json!({"model": model, "top_p": top_p});
+            assert_eq!(request.changes.as_deref(), expected.as_object());
+            let Prompt::Chat { messages } = traffic.prompt(request).unwrap() else {
+                panic!("a chat")
+            };
+            let last = messages.last().unwrap();
+            assert_eq!(last.images.len(), 2);
+            assert!(last.images.iter().all(|image| seen.insert(image.clone())));
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::{DatasetRow, DatasetTurn};
 use crate::WorkloadError;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Who says a message.
@@ -83,8 +84,7 @@ pub(super) fn share_gpt(record: &Record<'_>) -> Result<Option<DatasetRow>, Workl
         .is_some_and(|turn| turn.answer.is_some());
     Ok(answered.then_some(DatasetRow {
         system: dialogue.system,
-        turns: dialogue.turns,
-        max_tokens: None,
+        ..DatasetRow::of_turns(dialogue.turns)
     }))
 }
 
@@ -103,11 +103,7 @@ pub(super) fn mt_bench(record: &Record<'_>) -> Result<DatasetRow, WorkloadError>
         user,
         answer: answers.next(),
     });
-    Ok(DatasetRow {
-        system: None,
-        turns: turns.collect(),
-        max_tokens: None,
-    })
+    Ok(DatasetRow::of_turns(turns.collect()))
 }
 
 pub(super) fn arena_hard(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
@@ -124,11 +120,7 @@ pub(super) fn arena_hard(record: &Record<'_>) -> Result<DatasetRow, WorkloadErro
             })
         })
         .collect();
-    Ok(DatasetRow {
-        system: None,
-        turns: turns?,
-        max_tokens: None,
-    })
+    turns.map(DatasetRow::of_turns)
 }
 
 pub(super) fn openai_batch(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
@@ -153,32 +145,46 @@ pub(super) fn openai_batch(record: &Record<'_>) -> Result<DatasetRow, WorkloadEr
         return Err(body.wrong("messages", found, "at least one"));
     }
     let limit = body.first_of(&["max_completion_tokens", "max_tokens"]);
+    let max_tokens = match limit {
+        Some(column) => body.optional_tokens(column)?,
+        None => None,
+    };
     Ok(DatasetRow {
         system: dialogue.system,
-        turns: dialogue.turns,
-        max_tokens: match limit {
-            Some(column) => body.optional_tokens(column)?,
-            None => None,
-        },
+        max_tokens,
+        body: Some(verbatim(&body)),
+        ..DatasetRow::of_turns(dialogue.turns)
     })
 }
 
-/// A text, or parts of which every one is a text.
+/// Everything that is asked for, but for what the run decides: which model answers, and whether in a
+/// stream. The limit is the row's own.
+fn verbatim(body: &Record<'_>) -> Arc<Map<String, Value>> {
+    const OF_THE_RUN: [&str; 4] = ["model", "stream", "stream_options", "max_tokens"];
+    let fields = body.fields().iter();
+    let asked = fields.filter(|(name, _)| {
+        !OF_THE_RUN.contains(&name.as_str()) && *name != "max_completion_tokens"
+    });
+    let asked = asked.map(|(name, value)| (name.clone(), value.clone()));
+    Arc::new(asked.collect())
+}
+
+/// A text, or the texts among its parts: images reach the server with the body.
 fn content(message: &Record<'_>) -> Result<Arc<str>, WorkloadError> {
     if !message.is_list("content") {
         return message.text("content");
     }
     let parts = message.objects("content", "a text, or a list of parts of type `text`")?;
-    let texts: Result<Vec<Arc<str>>, WorkloadError> = parts
-        .iter()
-        .map(|part| {
-            let kind = part.text("type")?;
-            if &*kind == "text" {
-                part.text("text")
-            } else {
-                Err(part.wrong("type", format!("the text `{kind}`"), "`text`"))
+    let mut texts = Vec::new();
+    for part in parts {
+        match &*part.text("type")? {
+            "text" => texts.push(part.text("text")?),
+            "image_url" => {}
+            other => {
+                let expected = "`text` or `image_url`";
+                return Err(part.wrong("type", format!("the text `{other}`"), expected));
             }
-        })
-        .collect();
-    Ok(texts?.join("\n").into())
+        }
+    }
+    Ok(texts.join("\n").into())
 }

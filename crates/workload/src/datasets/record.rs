@@ -74,6 +74,10 @@ impl<'a> Record<'a> {
         }
     }
 
+    pub(super) const fn fields(&self) -> &'a Fields {
+        self.fields
+    }
+
     pub(super) fn has(&self, column: &str) -> bool {
         self.fields.contains_key(column)
     }
@@ -138,7 +142,12 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn optional_of(&self, column: &str, value: &Value) -> Result<Option<Arc<str>>, WorkloadError> {
+    /// A value as text; `None` where it is blank.
+    pub(super) fn optional_of(
+        &self,
+        column: &str,
+        value: &Value,
+    ) -> Result<Option<Arc<str>>, WorkloadError> {
         let Value::String(text) = value else {
             return Err(self.wrong(column, type_name(value), "a text"));
         };

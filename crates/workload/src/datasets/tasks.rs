@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::{DatasetColumns, DatasetRow};
 use crate::WorkloadError;
+use std::sync::Arc;
 
 /// The first of the columns that is there, and the first of the answers.
 pub(super) fn question(
@@ -34,7 +35,12 @@ pub(super) fn columns(
     record: &Record<'_>,
     columns: &DatasetColumns,
 ) -> Result<DatasetRow, WorkloadError> {
-    let optional = [&columns.system, &columns.reference, &columns.max_tokens];
+    let optional = [
+        &columns.system,
+        &columns.reference,
+        &columns.max_tokens,
+        &columns.image,
+    ];
     for column in optional.into_iter().flatten().chain([&columns.prompt]) {
         if !record.has(column) {
             return Err(record.not_there(column));
@@ -51,6 +57,10 @@ pub(super) fn columns(
         max_tokens: match &columns.max_tokens {
             Some(column) => record.optional_tokens(column)?,
             None => None,
+        },
+        images: match &columns.image {
+            Some(column) => record.images(column)?,
+            None => Arc::default(),
         },
         ..row
     })

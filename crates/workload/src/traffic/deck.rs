@@ -3,7 +3,11 @@
 use super::{ChatSource, Traffic, exactly};
 use crate::seed::{self, purpose_seed, stream};
 use std::collections::HashMap;
+use std::sync::Arc;
 use trace::{Nanos, PlannedRequest, Prompt};
+
+/// The field of a body that holds what is said.
+const MESSAGES: &str = "messages";
 
 /// Deals requests. What a request is follows from its position alone, so that runs may begin
 /// anywhere; shuffled orders are kept while they last.
@@ -35,6 +39,7 @@ impl<'a> Deck<'a> {
         let mut request = PlannedRequest {
             due,
             class: u32::try_from(place).unwrap_or(u32::MAX),
+            images: self.traffic.variants.images.map(|_| position),
             max_tokens: class.max_tokens,
             ..PlannedRequest::new(id, Prompt::Card { number: position })
         };
@@ -67,8 +72,31 @@ impl<'a> Deck<'a> {
             request.input_tokens = Some(exactly(input_tokens.max(shortest)));
             request.max_tokens = Some(lengths.output_tokens);
         }
+        if let (Some(_), Some(tokens)) = (request.images, &mut request.input_tokens) {
+            // What an image costs is the model's.
+            tokens.exact = false;
+        }
+        self.add_changes(&mut request, position);
         self.traffic.add_turns(&mut request, position);
         request
+    }
+
+    /// What its body has otherwise. The messages that a row of a data set brings are those of one
+    /// request: a conversation says its own.
+    fn add_changes(&self, request: &mut PlannedRequest, position: u64) {
+        let class = &self.traffic.classes[row(request.class.into())];
+        let body = match (class.source.rows(), &request.prompt) {
+            (Some(rows), Prompt::Card { number }) => rows[row(*number)].body.as_ref(),
+            _ => None,
+        };
+        let traffic = self.traffic;
+        request.changes = traffic.variants.changes(traffic.seed, position, body);
+        if traffic.sessions.is_some()
+            && let Some(fields) = &mut request.changes
+            && fields.contains_key(MESSAGES)
+        {
+            Arc::make_mut(fields).remove(MESSAGES);
+        }
     }
 
     fn shuffled(&mut self, place: usize, rows: usize, position: u64) -> u64 {

@@ -95,7 +95,7 @@ impl Traffic {
 fn of_row(system: Option<Arc<str>>, row: &DatasetRow) -> Prompt {
     let system = row.system.clone().or(system);
     let user = row.prompt().cloned().unwrap_or_default();
-    Prompt::chat(system, user)
+    Prompt::chat(system, user).with_images(&row.images)
 }
 
 /// Its text in sentences, roughly: what a prompt of a given length is cut from.

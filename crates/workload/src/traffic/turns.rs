@@ -77,7 +77,15 @@ impl Traffic {
 
     pub(super) fn add_turns(&self, request: &mut PlannedRequest, position: u64) {
         if self.tool_rounds > 0 {
-            request.changes = Some(Arc::new(tool()));
+            let mut fields = tool();
+            fields.extend(
+                request
+                    .changes
+                    .take()
+                    .iter()
+                    .flat_map(|own| Map::clone(own)),
+            );
+            request.changes = Some(fields.into());
             request.turns = self.results(position, request.max_tokens);
         }
         let (Some(sessions), Prompt::Card { number: card }) = (&self.sessions, &request.prompt)
