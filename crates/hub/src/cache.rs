@@ -1,3 +1,4 @@
+use crate::hub::Choose;
 use crate::listing::{INCOMPLETE, Listing, is_commit};
 use crate::{HubError, Repo};
 use std::ffi::OsString;
@@ -24,11 +25,8 @@ impl<'a> RepoCache<'a> {
     ///
     /// What all of them are is in the listing that this crate keeps. `huggingface_hub` keeps none: of its
     /// snapshots, the files that are there count as all.
-    pub(crate) fn files(
-        &self,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<Option<Vec<PathBuf>>, HubError> {
-        let Some(commit) = read(&self.main())? else {
+    pub(crate) fn files(&self, choose: Choose<'_>) -> Result<Option<Vec<PathBuf>>, HubError> {
+        let Some(commit) = read(&self.branch())? else {
             return Ok(None);
         };
         let commit = commit.trim();
@@ -41,10 +39,12 @@ impl<'a> RepoCache<'a> {
                 let Ok(listing) = Listing::parse(json.as_bytes(), self.repo, "the cache") else {
                     return Ok(None);
                 };
-                let names = listing.wanted(wanted).into_iter();
-                names.map(str::to_owned).collect()
+                choose(&listing.names())
             }
-            None => self.names(commit, wanted)?,
+            None => {
+                let names = self.names(commit)?;
+                choose(&names.iter().map(String::as_str).collect::<Vec<_>>())
+            }
         };
         let files: Vec<PathBuf> = names.iter().map(|name| self.file(commit, name)).collect();
         let whole = !files.is_empty() && files.iter().all(|file| file.is_file());
@@ -66,13 +66,13 @@ impl<'a> RepoCache<'a> {
         write(&path, &json)
     }
 
-    /// Makes a commit the one that `main` is at. Called when its files are there.
+    /// Makes a commit the one that the branch is at. Called when its files are there.
     pub(crate) fn keep_commit(&self, commit: &str) -> Result<(), HubError> {
-        write(&self.main(), commit.as_bytes())
+        write(&self.branch(), commit.as_bytes())
     }
 
-    fn main(&self) -> PathBuf {
-        self.folder.join("refs").join("main")
+    fn branch(&self) -> PathBuf {
+        self.folder.join("refs").join(self.repo.revision())
     }
 
     fn snapshot(&self, commit: &str) -> PathBuf {
@@ -83,8 +83,8 @@ impl<'a> RepoCache<'a> {
         self.folder.join("listings").join(commit)
     }
 
-    /// The names of the files in a snapshot that are asked for, sorted.
-    fn names(&self, commit: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, HubError> {
+    /// The names of the files in a snapshot, sorted.
+    fn names(&self, commit: &str) -> Result<Vec<String>, HubError> {
         let snapshot = self.snapshot(commit);
         let mut names = Vec::new();
         let mut folders = vec![String::new()];
@@ -104,7 +104,7 @@ impl<'a> RepoCache<'a> {
                 let kind = entry.file_type().map_err(HubError::io(&folder))?;
                 if kind.is_dir() {
                     folders.push(format!("{name}/"));
-                } else if wanted(&name) && !name.ends_with(INCOMPLETE) {
+                } else if !name.ends_with(INCOMPLETE) {
                     names.push(name);
                 }
             }

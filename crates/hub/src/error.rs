@@ -15,6 +15,16 @@ pub enum HubError {
         id: String,
     },
 
+    /// Not the name of a branch, a tag or a commit.
+    #[error(
+        "`{}` is not a revision of a repository: that is a branch, a tag or a commit, of letters, digits, `.`, `_`, `-` and `/`, at most 96 characters",
+        revision.escape_debug()
+    )]
+    Revision {
+        /// What was given.
+        revision: String,
+    },
+
     /// Not the URL of a hub.
     #[error(
         "`{}` is no endpoint: it should look like `https://huggingface.co`, with `http` or `https` and without a user name; set HF_ENDPOINT to another",

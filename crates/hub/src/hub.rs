@@ -5,6 +5,9 @@ use crate::listing::Listing;
 use crate::{HubConfig, HubError, Progress, Repo};
 use std::path::PathBuf;
 
+/// Which of the names of a repository's files are wanted.
+pub(crate) type Choose<'a> = &'a dyn Fn(&[&str]) -> Vec<String>;
+
 /// A hub, and the cache of what came from it.
 #[derive(Debug)]
 pub struct Hub {
@@ -29,8 +32,23 @@ impl Hub {
         wanted: &dyn Fn(&str) -> bool,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<PathBuf>, HubError> {
+        let choose = |names: &[&str]| -> Vec<String> {
+            let names = names.iter().filter(|name| wanted(name));
+            names.map(|&name| name.to_owned()).collect()
+        };
+        self.resolve_chosen(repo, &choose, progress)
+    }
+
+    /// The same where it takes all names to say which files are wanted: `choose` is given those of `repo`,
+    /// sorted, and returns some of them.
+    pub fn resolve_chosen(
+        &self,
+        repo: &Repo,
+        choose: Choose<'_>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<PathBuf>, HubError> {
         let cache = RepoCache::new(&self.config.cache, repo);
-        if let Some(files) = cache.files(wanted)? {
+        if let Some(files) = cache.files(choose)? {
             return Ok(files);
         }
         if self.config.offline {
@@ -41,7 +59,7 @@ impl Hub {
         }
         let json = self.client.text(repo, &repo.listing_path())?;
         let listing = Listing::parse(&json, repo, &self.client.origin())?;
-        let names = listing.wanted(wanted);
+        let names = choose(&listing.names());
         if names.is_empty() {
             return Err(HubError::NoMatch {
                 id: repo.id().to_owned(),
@@ -51,13 +69,13 @@ impl Hub {
         cache.keep_listing(&listing)?;
         let mut files = Vec::new();
         for name in names {
-            let target = cache.file(&listing.commit, name);
+            let target = cache.file(&listing.commit, &name);
             if !target.is_file() {
                 let download = Download {
                     client: &self.client,
                     repo,
                     commit: &listing.commit,
-                    name,
+                    name: &name,
                     target: &target,
                 };
                 download.run(progress)?;

@@ -3,7 +3,7 @@
 //! The cache is laid out as `huggingface_hub` lays out its own, so that either finds what the other fetched:
 //!
 //! ```text
-//! datasets--org--name/refs/main             the commit that `main` was at
+//! datasets--org--name/refs/main             the commit that the branch `main` was at
 //! datasets--org--name/snapshots/<commit>/…  the files
 //! datasets--org--name/listings/<commit>     their names (ours: tells a whole snapshot from a part of one)
 //! ```

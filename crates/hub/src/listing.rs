@@ -43,10 +43,10 @@ impl Listing {
         }
     }
 
-    /// The names that are asked for, sorted.
-    pub(crate) fn wanted(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<&str> {
+    /// All names, sorted.
+    pub(crate) fn names(&self) -> Vec<&str> {
         let names = self.siblings.iter().map(|file| file.name.as_str());
-        let mut names: Vec<&str> = names.filter(|name| wanted(name)).collect();
+        let mut names: Vec<&str> = names.collect();
         names.sort_unstable();
         names
     }

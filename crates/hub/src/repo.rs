@@ -9,11 +9,12 @@ pub enum RepoKind {
     Dataset,
 }
 
-/// A repository of the hub, at the branch `main`.
+/// A repository of the hub, at the branch `main` unless another one is named.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Repo {
     kind: RepoKind,
     id: String,
+    revision: String,
 }
 
 impl Repo {
@@ -28,11 +29,35 @@ impl Repo {
         // `--` stands for `/` in the cache, so that it would make two ids one.
         let ambiguous = id.contains("..") || id.contains("--");
         if parts <= 2 && id.len() <= 96 && !ambiguous && id.split('/').all(part) {
-            let id = id.to_owned();
-            Ok(Self { kind, id })
+            Ok(Self {
+                kind,
+                id: id.to_owned(),
+                revision: "main".to_owned(),
+            })
         } else {
             Err(HubError::Id { id: id.to_owned() })
         }
+    }
+
+    /// The same at a branch, a tag or a commit, which becomes part of paths and URLs too.
+    pub fn at(mut self, revision: &str) -> Result<Self, HubError> {
+        let step = |step: &str| {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            !matches!(step, "" | "." | "..") && step.bytes().all(legal)
+        };
+        if revision.len() <= 96 && revision.split('/').all(step) {
+            revision.clone_into(&mut self.revision);
+            Ok(self)
+        } else {
+            Err(HubError::Revision {
+                revision: revision.to_owned(),
+            })
+        }
+    }
+
+    /// The branch, tag or commit.
+    pub(crate) fn revision(&self) -> &str {
+        &self.revision
     }
 
     /// `name` or `owner/name`.
@@ -63,7 +88,8 @@ impl Repo {
             RepoKind::Model => "models",
             RepoKind::Dataset => "datasets",
         };
-        format!("/api/{kind}/{}/revision/main", self.id)
+        let revision = self.revision.replace('/', "%2F");
+        format!("/api/{kind}/{}/revision/{revision}", self.id)
     }
 
     /// The path of the URL of a file.
@@ -108,6 +134,19 @@ mod tests {
         for id in ["gpt2", "openai/gsm8k", "a.b/c_d-e.1"] {
             assert!(Repo::new(RepoKind::Dataset, id).is_ok(), "{id}");
         }
+    }
+
+    #[test]
+    fn a_revision_becomes_part_of_paths_and_cannot_leave_them() {
+        let repo = Repo::new(RepoKind::Dataset, "org/name").unwrap();
+        for revision in ["", "..", "a/../b", "/a", "a/", "a b", "a%2e", "a\n", "a?b"] {
+            assert!(repo.clone().at(revision).is_err(), "{revision:?}");
+        }
+        let converted = repo.at("refs/convert/parquet").unwrap();
+        assert_eq!(
+            converted.listing_path(),
+            "/api/datasets/org/name/revision/refs%2Fconvert%2Fparquet"
+        );
     }
 
     #[test]

@@ -124,8 +124,10 @@ impl<'a> Completion<'a> {
     pub(crate) fn role_at(&self) -> Option<u64> {
         match (self.style.endpoint, self.config.role_chunk) {
             (Endpoint::Completions, _) | (_, RoleChunk::None) => None,
-            (Endpoint::ChatCompletions, RoleChunk::Early) => Some(0),
-            (Endpoint::ChatCompletions, RoleChunk::WithFirstToken) => Some(self.token_at(0)),
+            (Endpoint::ChatCompletions | Endpoint::Responses, RoleChunk::Early) => Some(0),
+            (Endpoint::ChatCompletions | Endpoint::Responses, RoleChunk::WithFirstToken) => {
+                Some(self.token_at(0))
+            }
         }
     }
 
@@ -200,11 +202,17 @@ impl<'a> Completion<'a> {
     pub(crate) fn closing_frames(&self) -> impl Iterator<Item = Vec<u8>> {
         let reason = self.finish_reason();
         let ends = (0..self.choices).map(move |choice| self.style.finish(choice, reason));
-        let usage = self.usage_chunk.then(|| {
+        let tokens = (self.prompt_tokens, self.completion_tokens());
+        let is_response = self.style.endpoint == Endpoint::Responses;
+        let usage =
+            (self.usage_chunk && !is_response).then(|| self.style.usage(tokens.0, tokens.1));
+        let last = if is_response {
             self.style
-                .usage(self.prompt_tokens, self.completion_tokens())
-        });
-        ends.chain(usage).chain([DONE.to_vec()])
+                .completed(&self.text(self.tokens), reason, tokens)
+        } else {
+            DONE.to_vec()
+        };
+        ends.chain(usage).chain([last])
     }
 
     /// The body of a response that is not a stream.

@@ -96,6 +96,7 @@ impl Route {
         let work = match path {
             "/v1/chat/completions" => Work::Completion(Endpoint::ChatCompletions),
             "/v1/completions" => Work::Completion(Endpoint::Completions),
+            "/v1/responses" => Work::Completion(Endpoint::Responses),
             "/v1/embeddings" => Work::Pooling(Pooling::Embeddings),
             // vLLM has them at all of these.
             "/v1/score" | "/score" => Work::Pooling(Pooling::Score),

@@ -110,6 +110,7 @@ fn completion(
     let prefix = match endpoint {
         Endpoint::ChatCompletions => "chatcmpl",
         Endpoint::Completions => "cmpl",
+        Endpoint::Responses => "resp",
     };
     let style = FrameStyle {
         endpoint,

@@ -47,6 +47,7 @@ impl Answer {
     }
 
     fn add(&mut self, response: &Value, holder: &str) {
+        self.add_response(response);
         let choices = response["choices"].as_array().into_iter().flatten();
         let first = |choice: &&Value| choice["index"].as_u64().unwrap_or(0) == 0;
         for choice in choices.filter(first) {
@@ -58,6 +59,22 @@ impl Answer {
             for (place, call) in calls.enumerate() {
                 self.add_call(place, call);
             }
+        }
+    }
+
+    /// What `/responses` says: pieces of text in a stream, and items in a body.
+    fn add_response(&mut self, response: &Value) {
+        if response["type"] == "response.output_text.delta" {
+            self.text
+                .push_str(response["delta"].as_str().unwrap_or_default());
+        }
+        let items = response["output"].as_array().into_iter().flatten();
+        let parts = items
+            .filter_map(|item| item["content"].as_array())
+            .flatten();
+        for part in parts.filter(|part| part["type"] == "output_text") {
+            self.text
+                .push_str(part["text"].as_str().unwrap_or_default());
         }
     }
 

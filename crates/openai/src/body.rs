@@ -1,6 +1,7 @@
 //! Whole JSON bodies, for a provider.
 
 use crate::json::push_json;
+use crate::responses_frame;
 use crate::{Endpoint, FrameStyle};
 
 /// What one choice of a response that is not a stream says.
@@ -27,13 +28,18 @@ pub fn completion_body(
     prompt_tokens: u64,
     completion_tokens: u64,
 ) -> Vec<u8> {
+    if style.endpoint == Endpoint::Responses {
+        let text = choices.first().map_or("", ChoiceBody::text);
+        let tokens = (prompt_tokens, completion_tokens);
+        return responses_frame::response(style, text, finish_reason, tokens);
+    }
     let text_bytes: usize = choices.iter().map(ChoiceBody::bytes).sum();
     let mut out = Vec::with_capacity(256 + text_bytes);
     out.extend_from_slice(br#"{"id":"#);
     push_json(&mut out, style.id);
     out.extend_from_slice(match style.endpoint {
         Endpoint::ChatCompletions => br#","object":"chat.completion","created":"#,
-        Endpoint::Completions => br#","object":"text_completion","created":"#,
+        Endpoint::Completions | Endpoint::Responses => br#","object":"text_completion","created":"#,
     });
     push_json(&mut out, &style.created);
     out.extend_from_slice(br#","model":"#);
@@ -57,6 +63,14 @@ pub fn completion_body(
 }
 
 impl ChoiceBody<'_> {
+    /// What it says, or the arguments of its call.
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::ToolCall { arguments, .. } => arguments,
+        }
+    }
+
     /// About how long it is.
     fn bytes(&self) -> usize {
         match self {
@@ -95,7 +109,7 @@ impl ChoiceBody<'_> {
                 out.extend_from_slice(b"}}]}");
             }
             (
-                Endpoint::Completions,
+                Endpoint::Completions | Endpoint::Responses,
                 Self::Text(text)
                 | Self::ToolCall {
                     arguments: text, ..

@@ -2,7 +2,7 @@ use crate::RequestError;
 use std::fmt;
 use std::str::FromStr;
 
-/// Which of the two text-generation routes a request goes to.
+/// Which of the text-generation routes a request goes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// Messages with roles; the answer is a message.
@@ -10,6 +10,8 @@ pub enum Endpoint {
     ChatCompletions,
     /// One prompt; the answer is its continuation.
     Completions,
+    /// `OpenAI`'s newer route: items in, items out, with events of its own.
+    Responses,
 }
 
 impl Endpoint {
@@ -18,6 +20,7 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => "/chat/completions",
             Self::Completions => "/completions",
+            Self::Responses => "/responses",
         }
     }
 
@@ -26,6 +29,7 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => "messages",
             Self::Completions => "prompt",
+            Self::Responses => "input",
         }
     }
 
@@ -33,6 +37,7 @@ impl Endpoint {
     pub(crate) const fn limit_field(self) -> &'static str {
         match self {
             Self::ChatCompletions | Self::Completions => "max_tokens",
+            Self::Responses => "max_output_tokens",
         }
     }
 
@@ -40,7 +45,14 @@ impl Endpoint {
     pub(crate) const fn has_stream_options(self) -> bool {
         match self {
             Self::ChatCompletions | Self::Completions => true,
+            // They always come.
+            Self::Responses => false,
         }
+    }
+
+    /// Whether a request has messages rather than a text.
+    pub const fn has_messages(self) -> bool {
+        !matches!(self, Self::Completions)
     }
 }
 
@@ -53,12 +65,13 @@ impl fmt::Display for Endpoint {
 impl FromStr for Endpoint {
     type Err = RequestError;
 
-    /// Reads `chat`, `completions` or a route, with or without the leading `/` and `/v1`.
+    /// Reads `chat`, `completions`, `responses` or a route, with or without the leading `/` and `/v1`.
     fn from_str(text: &str) -> Result<Self, RequestError> {
         let route = text.strip_prefix('/').unwrap_or(text);
         match route.strip_prefix("v1/").unwrap_or(route) {
             "chat" | "chat/completions" => Ok(Self::ChatCompletions),
             "completions" => Ok(Self::Completions),
+            "responses" => Ok(Self::Responses),
             _ => Err(RequestError::UnknownEndpoint {
                 text: text.to_owned(),
             }),
@@ -112,7 +125,11 @@ mod tests {
 
     #[test]
     fn a_displayed_endpoint_parses_back() {
-        for endpoint in [Endpoint::ChatCompletions, Endpoint::Completions] {
+        for endpoint in [
+            Endpoint::ChatCompletions,
+            Endpoint::Completions,
+            Endpoint::Responses,
+        ] {
             assert_eq!(endpoint.to_string().parse::<Endpoint>().unwrap(), endpoint);
         }
     }

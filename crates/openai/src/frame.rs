@@ -2,6 +2,7 @@
 
 use crate::body::push_usage;
 use crate::json::push_json;
+use crate::responses_frame;
 use crate::{Endpoint, error_body};
 
 /// The last frame of a stream.
@@ -30,6 +31,7 @@ impl FrameStyle<'_> {
                 self.chat_frame(choice, br#"{"role":"assistant","content":""}"#, None)
             }
             Endpoint::Completions => self.text_frame(choice, "", None),
+            Endpoint::Responses => responses_frame::created(self),
         }
     }
 
@@ -44,6 +46,7 @@ impl FrameStyle<'_> {
                 self.chat_frame(choice, &delta, None)
             }
             Endpoint::Completions => self.text_frame(choice, text, None),
+            Endpoint::Responses => responses_frame::delta(text),
         }
     }
 
@@ -76,6 +79,7 @@ impl FrameStyle<'_> {
                 self.chat_frame(choice, br#"{"content":""}"#, Some(reason))
             }
             Endpoint::Completions => self.text_frame(choice, "", Some(reason)),
+            Endpoint::Responses => responses_frame::part_done(),
         }
     }
 
@@ -88,6 +92,11 @@ impl FrameStyle<'_> {
         out
     }
 
+    /// The frame that ends a response of `/responses`, with the whole text once more and the token counts.
+    pub fn completed(&self, text: &str, reason: &str, tokens: (u64, u64)) -> Vec<u8> {
+        responses_frame::completed(self, text, reason, tokens)
+    }
+
     /// Everything up to and with the bracket that opens `choices`.
     fn head(&self, text_bytes: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(224 + self.id.len() + self.model.len() + text_bytes);
@@ -95,7 +104,9 @@ impl FrameStyle<'_> {
         push_json(&mut out, self.id);
         out.extend_from_slice(match self.endpoint {
             Endpoint::ChatCompletions => br#","object":"chat.completion.chunk","created":"#,
-            Endpoint::Completions => br#","object":"text_completion","created":"#,
+            Endpoint::Completions | Endpoint::Responses => {
+                br#","object":"text_completion","created":"#
+            }
         });
         push_json(&mut out, &self.created);
         out.extend_from_slice(br#","model":"#);

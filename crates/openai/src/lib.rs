@@ -27,6 +27,8 @@ mod reply;
 mod request;
 mod request_view;
 mod response;
+mod responses_event;
+mod responses_frame;
 mod score;
 mod server_request;
 mod sse;

@@ -52,7 +52,8 @@ pub struct ReplyWriter {
 }
 
 impl ReplyWriter {
-    /// For a response with this `id`, of this `model`, at a Unix time in seconds.
+    /// For a response with this `id`, of this `model`, at a Unix time in seconds. It speaks as chats and
+    /// completions do; `/responses` is written by [`crate::FrameStyle`].
     pub fn new(endpoint: Endpoint, id: &str, model: &str, created: u64) -> Self {
         let mut start = br#"{"id":"#.to_vec();
         push_json(&mut start, id);
@@ -91,7 +92,7 @@ impl ReplyWriter {
                 push_json(out, piece.text);
                 out.push(b'}');
             }
-            Endpoint::Completions => {
+            Endpoint::Completions | Endpoint::Responses => {
                 out.extend_from_slice(br#","text":"#);
                 push_json(out, piece.text);
             }
@@ -120,7 +121,7 @@ impl ReplyWriter {
         out.extend_from_slice(&self.id);
         out.extend_from_slice(match self.endpoint {
             Endpoint::ChatCompletions => br#""chat.completion""#,
-            Endpoint::Completions => br#""text_completion""#,
+            Endpoint::Completions | Endpoint::Responses => br#""text_completion""#,
         });
         out.extend_from_slice(&self.head);
         for (index, choice) in choices.iter().enumerate() {
@@ -135,7 +136,7 @@ impl ReplyWriter {
                     push_json(&mut out, choice.text);
                     out.extend_from_slice(br#","refusal":null}"#);
                 }
-                Endpoint::Completions => {
+                Endpoint::Completions | Endpoint::Responses => {
                     out.extend_from_slice(br#","text":"#);
                     push_json(&mut out, choice.text);
                 }
@@ -153,7 +154,7 @@ impl ReplyWriter {
         out.extend_from_slice(&self.id);
         out.extend_from_slice(match self.endpoint {
             Endpoint::ChatCompletions => br#""chat.completion.chunk""#,
-            Endpoint::Completions => br#""text_completion""#,
+            Endpoint::Completions | Endpoint::Responses => br#""text_completion""#,
         });
         out.extend_from_slice(&self.head);
     }
@@ -163,7 +164,7 @@ impl ReplyWriter {
         match (&piece.logprobs, self.endpoint) {
             (None, _) => out.extend_from_slice(b"null"),
             (Some(entries), Endpoint::ChatCompletions) => push_chat_logprobs(out, entries),
-            (Some(entries), Endpoint::Completions) => {
+            (Some(entries), Endpoint::Completions | Endpoint::Responses) => {
                 push_text_logprobs(out, entries, piece.text_offset);
             }
         }

@@ -144,7 +144,8 @@ impl RequestTemplate {
             body.extend_from_slice(prompt.as_bytes());
             body.extend_from_slice(b"\":");
             match self.endpoint {
-                Endpoint::ChatCompletions => push_messages(&mut body, messages),
+                Endpoint::ChatCompletions => push_messages(&mut body, messages, &CHAT_PARTS),
+                Endpoint::Responses => push_messages(&mut body, messages, &RESPONSE_PARTS),
                 Endpoint::Completions => push_prompt(&mut body, messages),
             }
         }
@@ -162,7 +163,27 @@ fn without_brace(fields: &Map<String, Value>) -> Vec<u8> {
     json
 }
 
-fn push_messages<'a>(body: &mut Vec<u8>, messages: impl Iterator<Item = ChatMessage<'a>>) {
+/// What stands around an image's URL and before a text, in a list of parts.
+struct PartWords {
+    image: (&'static [u8], &'static [u8]),
+    text: &'static [u8],
+}
+
+const CHAT_PARTS: PartWords = PartWords {
+    image: (br#"{"type":"image_url","image_url":{"url":"#, b"}},"),
+    text: br#"{"type":"text","text":"#,
+};
+
+const RESPONSE_PARTS: PartWords = PartWords {
+    image: (br#"{"type":"input_image","image_url":"#, b"},"),
+    text: br#"{"type":"input_text","text":"#,
+};
+
+fn push_messages<'a>(
+    body: &mut Vec<u8>,
+    messages: impl Iterator<Item = ChatMessage<'a>>,
+    parts: &PartWords,
+) {
     body.push(b'[');
     for (number, message) in messages.enumerate() {
         if number > 0 {
@@ -171,7 +192,7 @@ fn push_messages<'a>(body: &mut Vec<u8>, messages: impl Iterator<Item = ChatMess
         body.extend_from_slice(br#"{"role":"#);
         push_json(body, message.role);
         body.extend_from_slice(br#","content":"#);
-        push_content(body, message);
+        push_content(body, message, parts);
         for (name, value) in message.fields.into_iter().flatten() {
             body.push(b',');
             push_json(body, name);
@@ -184,18 +205,18 @@ fn push_messages<'a>(body: &mut Vec<u8>, messages: impl Iterator<Item = ChatMess
 }
 
 /// A text, or where there are images a list of parts.
-fn push_content(body: &mut Vec<u8>, message: ChatMessage<'_>) {
+fn push_content(body: &mut Vec<u8>, message: ChatMessage<'_>, parts: &PartWords) {
     if message.images.is_empty() {
         push_json(body, message.text);
         return;
     }
     body.push(b'[');
     for url in message.images {
-        body.extend_from_slice(br#"{"type":"image_url","image_url":{"url":"#);
+        body.extend_from_slice(parts.image.0);
         push_json(body, &**url);
-        body.extend_from_slice(b"}},");
+        body.extend_from_slice(parts.image.1);
     }
-    body.extend_from_slice(br#"{"type":"text","text":"#);
+    body.extend_from_slice(parts.text);
     push_json(body, message.text);
     body.extend_from_slice(b"}]");
 }
@@ -382,6 +403,30 @@ mod tests {
             {"role": "tool", "content": "21 °C", "tool_call_id": "call-1"},
         ]);
         assert_eq!(body["messages"], expected);
+    }
+
+    #[test]
+    fn the_route_for_responses_has_words_of_its_own() {
+        let images: [Arc<str>; 1] = ["http://x/y.png".into()];
+        let shown = ChatMessage {
+            images: &images,
+            ..message("user", "what?")
+        };
+        let template = RequestTemplate::new(&options(Endpoint::Responses));
+        let messages = [message("system", "be brief"), shown].into_iter();
+        let body: Value =
+            serde_json::from_slice(&template.render(messages, Some(9), None)).unwrap();
+        let expected = json!({
+            "model": "m", "stream": true, "max_output_tokens": 9,
+            "input": [
+                {"role": "system", "content": "be brief"},
+                {"role": "user", "content": [
+                    {"type": "input_image", "image_url": "http://x/y.png"},
+                    {"type": "input_text", "text": "what?"},
+                ]},
+            ],
+        });
+        assert_eq!(body, expected);
     }
 
     #[test]

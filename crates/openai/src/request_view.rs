@@ -11,7 +11,7 @@ pub struct RequestView {
     pub model: Option<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
-    /// `max_completion_tokens`, else `max_tokens`.
+    /// `max_completion_tokens`, else `max_tokens`, else `max_output_tokens`.
     pub max_tokens: Option<u64>,
     /// Choices asked for; 1 where absent.
     pub n: u32,
@@ -37,17 +37,24 @@ impl RequestView {
         let (prompt, field) = match endpoint {
             Endpoint::ChatCompletions => (wire.messages, "messages"),
             Endpoint::Completions => (wire.prompt, "prompt"),
+            Endpoint::Responses => (wire.input, "input"),
         };
         let prompt = prompt.ok_or(RequestError::MissingPrompt { field, endpoint })?;
         let prompts = match endpoint {
-            Endpoint::ChatCompletions => 1,
+            Endpoint::ChatCompletions | Endpoint::Responses => 1,
             Endpoint::Completions => prompt.texts.max(1),
         };
         Ok(Self {
             model: wire.model.map(Cow::into_owned),
             stream: wire.stream.unwrap_or(false),
-            max_tokens: wire.max_completion_tokens.or(wire.max_tokens),
-            n: wire.n.unwrap_or(1),
+            max_tokens: wire
+                .max_completion_tokens
+                .or(wire.max_tokens)
+                .or(wire.max_output_tokens),
+            n: match endpoint {
+                Endpoint::Responses => 1,
+                Endpoint::ChatCompletions | Endpoint::Completions => wire.n.unwrap_or(1),
+            },
             include_usage: wire
                 .stream_options
                 .and_then(|options| options.include_usage)
@@ -65,6 +72,8 @@ struct WireRequest<'a> {
     model: Option<Cow<'a, str>>,
     messages: Option<Words>,
     prompt: Option<Words>,
+    input: Option<Words>,
+    max_output_tokens: Option<u64>,
     stream: Option<bool>,
     stream_options: Option<WireStreamOptions>,
     max_tokens: Option<u64>,

@@ -1,5 +1,6 @@
 use crate::chunk::{Delta, Text};
 use crate::error::excerpt;
+use crate::responses_event::Response;
 use crate::{StreamError, Usage};
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,6 +30,9 @@ impl Completion {
             excerpt: excerpt(&String::from_utf8_lossy(body), BODY_CHARS_MAX),
         };
         let text = std::str::from_utf8(body).map_err(|error| malformed(error.to_string()))?;
+        if let Some(response) = of_response(text) {
+            return response.map_err(|message| StreamError::Server { message });
+        }
         let wire: WireCompletion =
             serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         let message = server_error(&wire.object, wire.error.as_ref(), wire.message.as_ref());
@@ -46,6 +50,21 @@ impl Completion {
             text_bytes: choices.iter().map(WireChoice::text_bytes).sum(),
         })
     }
+}
+
+/// The body of `/responses`, if it is one; the server's message where it failed.
+fn of_response(text: &str) -> Option<Result<Completion, String>> {
+    let response: Response<'_> = serde_json::from_str(text).ok()?;
+    if response.has_failed() {
+        let message = response.error.as_ref().map(message_of);
+        return Some(Err(message.unwrap_or_default()));
+    }
+    response.output.as_ref()?;
+    Some(Ok(Completion {
+        usage: response.usage,
+        finish_reason: Some(excerpt(response.finish_reason(), MESSAGE_CHARS_MAX)),
+        text_bytes: response.text_bytes(),
+    }))
 }
 
 #[derive(Deserialize)]
@@ -92,7 +111,7 @@ pub(crate) fn server_error(
 }
 
 /// The words of an error: a text, the `message` of an object, or its JSON where it has none.
-fn message_of(error: &Value) -> String {
+pub(crate) fn message_of(error: &Value) -> String {
     let text = error.get("message").unwrap_or(error);
     match text {
         Value::String(text) => excerpt(text, MESSAGE_CHARS_MAX),

@@ -1,7 +1,8 @@
 use crate::chunk::{Chunk, ChunkChoice};
 use crate::chunk_template::ChunkTemplate;
 use crate::error::excerpt;
-use crate::response::{MESSAGE_CHARS_MAX, error_message};
+use crate::response::{MESSAGE_CHARS_MAX, error_message, message_of};
+use crate::responses_event::ResponseEvent;
 use crate::{EventKind, SseDecoder, SseEvent, StreamError, StreamEvent, Usage};
 use std::borrow::Cow;
 
@@ -25,7 +26,7 @@ pub struct StreamEnd<S> {
     pub usage: Option<Usage>,
     /// Why choice 0 ended.
     pub finish_reason: Option<String>,
-    /// Whether `[DONE]` came.
+    /// Whether `[DONE]` came, or the last event of `/responses`.
     pub done: bool,
     /// Whether the stream is all there: it had `[DONE]`, or a finish reason for every choice, and
     /// no error. A stream that ends without being whole was truncated.
@@ -183,12 +184,17 @@ impl<S: Copy> StreamContent<S> {
             let message = error_message(event.data).unwrap_or_default();
             return Err(StreamError::Server { message }.into());
         }
-        let chunk = Chunk::parse(data).map_err(|error| StreamError::MalformedEvent {
+        let malformed = |error: serde_json::Error| StreamError::MalformedEvent {
             event: number,
             offset: event.offset,
             reason: error.to_string(),
             excerpt: excerpt(data, MESSAGE_CHARS_MAX),
-        })?;
+        };
+        if ResponseEvent::is_one(event.name, data) {
+            return self
+                .read_response_event(&ResponseEvent::parse(data).map_err(malformed)?, stamp);
+        }
+        let chunk = Chunk::parse(data).map_err(malformed)?;
         if let Some(message) = chunk.server_error() {
             return Err(StreamError::Server { message }.into());
         }
@@ -197,6 +203,30 @@ impl<S: Copy> StreamContent<S> {
             self.template = Some(template);
         }
         Ok(())
+    }
+
+    /// An event of `/responses`, whose last one stands for `[DONE]`.
+    fn read_response_event(&mut self, event: &ResponseEvent<'_>, stamp: S) -> Result<(), Halt> {
+        let (kind, text_bytes) = event.text();
+        if kind.is_token() {
+            self.push_token_event(kind, 0, text_bytes, None, stamp);
+            return Ok(());
+        }
+        let Some(response) = event.ended() else {
+            self.push_event(EventKind::Empty, stamp);
+            return Ok(());
+        };
+        if response.has_failed() {
+            let message = response.error.as_ref().map(message_of).unwrap_or_default();
+            return Err(StreamError::Server { message }.into());
+        }
+        self.usage = response.usage.or(self.usage);
+        self.finish_reason = Some(excerpt(response.finish_reason(), MESSAGE_CHARS_MAX));
+        self.choices_finished += 1;
+        self.push_event(EventKind::Usage, stamp);
+        self.push_event(EventKind::Done, stamp);
+        self.done = true;
+        Err(Halt::Done)
     }
 
     fn read_chunk(&mut self, chunk: &Chunk<'_>, stamp: S) {

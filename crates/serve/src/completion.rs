@@ -66,7 +66,7 @@ impl App {
             .map_err(|error| self.ask_error(error, endpoint))?;
         let kind = match endpoint {
             Endpoint::ChatCompletions => "chatcmpl",
-            Endpoint::Completions => "cmpl",
+            Endpoint::Completions | Endpoint::Responses => "cmpl",
         };
         let id = format!("{kind}-{random:016x}{key:08x}");
         let writer = ReplyWriter::new(endpoint, &id, &self.model_name, unix_seconds());

@@ -81,7 +81,9 @@ impl Capacity {
                 let fits = cached.saturating_sub(prompt).clamp(1, left);
                 let most = match endpoint {
                     Endpoint::ChatCompletions => fits,
-                    Endpoint::Completions => fits.min(COMPLETION_TOKENS.max(request.tokens_min)),
+                    Endpoint::Completions | Endpoint::Responses => {
+                        fits.min(COMPLETION_TOKENS.max(request.tokens_min))
+                    }
                 };
                 if request.tokens_min > most {
                     return Err(ApiError::invalid(
@@ -118,7 +120,7 @@ pub(crate) fn prompt_tokens(prompt: Prompt, codec: &TextCodec) -> Result<Vec<u32
 pub(crate) fn prompt_field(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::ChatCompletions => "messages",
-        Endpoint::Completions => "prompt",
+        Endpoint::Completions | Endpoint::Responses => "prompt",
     }
 }
 

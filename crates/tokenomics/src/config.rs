@@ -6,6 +6,7 @@ mod embedding;
 mod load;
 mod texts;
 mod traffic;
+mod variants;
 mod words;
 
 pub(crate) use self::embedding::EmbeddingConfig;
@@ -143,7 +144,7 @@ impl ChatConfig {
             )));
         }
         let endpoint = Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?;
-        let request = request(&args)?;
+        let request = request(&args, endpoint)?;
         let mut traffic = TrafficConfig::resolve(&args, &request, endpoint, environment)?;
         let rates = args.request_rate.as_deref();
         let arrivals = match traffic.replay.take() {
@@ -272,7 +273,7 @@ fn deadlines(args: &ChatArgs) -> Result<Deadlines, Failure> {
     })
 }
 
-fn request(args: &ChatArgs) -> Result<RequestConfig, Failure> {
+fn request(args: &ChatArgs, endpoint: Endpoint) -> Result<RequestConfig, Failure> {
     if let Some(temperature) = args.temperature
         && !(0.0..=100.0).contains(&temperature)
     {
@@ -283,7 +284,9 @@ fn request(args: &ChatArgs) -> Result<RequestConfig, Failure> {
     if args.n == 0 {
         return Err(Failure::usage("--n must be at least 1, got 0"));
     }
-    let extra_body = extra_body(args.extra_body.as_deref())?;
+    let mut fields = variants::shared_fields(&args.variants, endpoint)?;
+    fields.extend(extra_body(args.extra_body.as_deref())?);
+    let extra_body = fields;
     // What `--extra-body` says of these is what is sent.
     let stream = extra_body
         .get("stream")

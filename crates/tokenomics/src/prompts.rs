@@ -1,93 +1,178 @@
 //! Where the prompts come from: generated, a file, or the hub.
 
-use crate::args::{DatasetKey, WorkloadArgs};
-use crate::config::read;
+mod dataset_config;
+mod from_hub;
+mod pictures;
+mod table;
+
+use crate::args::{DatasetArgs, DatasetKey};
 use crate::failure::Failure;
 use crate::output::say;
-use hub::{Hub, HubConfig, Repo, RepoKind};
-use std::path::Path;
+use dataset_config::DatasetConfig;
+use from_hub::HubData;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use workload::{ChatSource, Content, DatasetRow, Format, aime};
+use table::{Columns, Rows};
+use workload::{ChatSource, Content, DatasetFormat, DatasetRow, aime};
+
+/// What makes a path the id of a data set of the hub.
+const HUB: &str = "hub:";
+
+/// Rows that somebody asked for: where they are, and how their columns are to be understood.
+struct Asked {
+    place: Place,
+    columns: Columns,
+    /// Whether images may be of any size.
+    large_images: bool,
+}
+
+enum Place {
+    /// With the extension that it should have, where that is not its own.
+    File(PathBuf, Option<String>),
+    Hub(HubData),
+    /// The AIME problems.
+    Aime,
+}
 
 /// The source that the flags name, and what the result file says of it.
 pub(crate) fn source(
-    args: &WorkloadArgs,
+    args: &DatasetArgs,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<(ChatSource, String), Failure> {
-    if let Some(path) = &args.dataset_path {
-        let rows = rows("--dataset-path", path, args.dataset_column.as_deref())?;
-        return Ok((ChatSource::Rows(rows), path.display().to_string()));
-    }
-    match args.dataset_key {
-        DatasetKey::Math => Ok(generated(Content::Math)),
-        DatasetKey::Code => Ok(generated(Content::Code)),
-        DatasetKey::Prose => Ok(generated(Content::Prose)),
-        DatasetKey::Aime => Ok((from_hub(environment)?, "aime".into())),
-    }
+    let (flag, asked) = match (&args.dataset_path, &args.dataset_config) {
+        (Some(path), _) => {
+            let columns = match (&args.dataset_column, args.dataset_format) {
+                (Some(column), _) => Columns::named(Some(column.clone()), None),
+                (None, Some(format)) => Columns::Of(format),
+                (None, None) => Columns::Detect,
+            };
+            ("--dataset-path", Asked::at(path, columns)?)
+        }
+        (None, Some(path)) => ("--dataset-config", DatasetConfig::read(path)?.asked()?),
+        (None, None) => match args.dataset_key {
+            DatasetKey::Math => return generated(Content::Math, args.replay_dataset),
+            DatasetKey::Code => return generated(Content::Code, args.replay_dataset),
+            DatasetKey::Prose => return generated(Content::Prose, args.replay_dataset),
+            DatasetKey::Aime => ("--dataset-key", Asked::aime()),
+        },
+    };
+    let words = asked.words();
+    let rows = asked.rows(flag, environment)?;
+    let source = if args.replay_dataset {
+        ChatSource::Replay(rows.into())
+    } else {
+        ChatSource::Rows(rows.into())
+    };
+    Ok((source, words))
 }
 
-fn generated(content: Content) -> (ChatSource, String) {
-    (ChatSource::Content(content), content.name().to_owned())
+fn generated(content: Content, replay: bool) -> Result<(ChatSource, String), Failure> {
+    if replay {
+        return Err(Failure::usage(format!(
+            "--replay-dataset needs a data set, and {} prompts are generated; name one with --dataset-path or \
+             --dataset-config",
+            content.name()
+        )));
+    }
+    Ok((ChatSource::Content(content), content.name().to_owned()))
 }
 
-/// The rows of the file that `flag` names, each a prompt.
+/// The rows of the file or the data set of the hub that `flag` names, each a prompt.
 pub(crate) fn rows(
     flag: &str,
     path: &Path,
-    column: Option<&str>,
+    environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Arc<[DatasetRow]>, Failure> {
-    let rows = texts(flag, path, column)?;
-    let row = |user| DatasetRow::question(user, None);
-    Ok(rows.into_iter().map(row).collect())
+    let asked = Asked::at(path, Columns::Detect)?;
+    Ok(asked.rows(flag, environment)?.into())
 }
 
-/// The texts of the file that `flag` names.
+/// The texts of the file or the data set of the hub that `flag` names.
 pub(crate) fn texts(
     flag: &str,
     path: &Path,
     column: Option<&str>,
+    environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<Arc<str>>, Failure> {
-    let in_file = |error| Failure::usage(format!("{flag} {}: {error}", path.display()));
-    let format = format(path).map_err(in_file)?;
-    let bytes = read(flag, path)?;
-    workload::parse_rows(&bytes, format, column).map_err(in_file)
+    let columns = Columns::named(column.map(str::to_owned), None);
+    let rows = Asked::at(path, columns)?.rows(flag, environment)?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| row.prompt().cloned())
+        .collect())
 }
 
-fn format(path: &Path) -> Result<Format, workload::WorkloadError> {
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    Format::from_extension(&extension)
-}
+impl Asked {
+    /// A file, or `hub:owner/name`.
+    fn at(path: &Path, columns: Columns) -> Result<Self, Failure> {
+        let place = match path.to_str().and_then(|text| text.strip_prefix(HUB)) {
+            Some(id) => Place::Hub(HubData::new(id, None, None, None)?),
+            None => Place::File(path.to_owned(), None),
+        };
+        Ok(Self {
+            place,
+            columns,
+            large_images: false,
+        })
+    }
 
-/// The AIME problems, from the hub's cache or over the network.
-fn from_hub(environment: &impl Fn(&str) -> Option<String>) -> Result<ChatSource, Failure> {
-    let way_out = |error: &dyn std::error::Error| {
-        Failure::failed(format!(
-            "cannot get the AIME problems: {error}; \
-             --dataset-key math needs no network, --dataset-path takes a file"
-        ))
-    };
-    let config = HubConfig::from_env(environment).map_err(|error| way_out(&error))?;
-    let hub = Hub::new(config).map_err(|error| way_out(&error))?;
-    let repo = Repo::new(RepoKind::Dataset, aime::DATASET_ID).map_err(|error| way_out(&error))?;
-    let is_table = |name: &str| format(Path::new(name)).is_ok_and(|format| format == Format::Csv);
-    let mut told = false;
-    let mut tell = |progress: hub::Progress| {
-        if !told {
-            say(&format!("Fetching {} from the hub …", progress.file));
-            told = true;
+    fn aime() -> Self {
+        Self {
+            place: Place::Aime,
+            columns: Columns::Of(DatasetFormat::Aime),
+            large_images: false,
         }
-    };
-    let files = hub
-        .resolve(&repo, &is_table, &mut tell)
-        .map_err(|error| way_out(&error))?;
-    let Some(path) = files.first() else {
-        return Err(Failure::failed(format!(
-            "the data set {} has no .csv file any more; --dataset-path takes one of yours",
-            aime::DATASET_ID
-        )));
-    };
-    let bytes = read("the data set", path)?;
-    aime::rows(&bytes, Format::Csv)
-        .map(ChatSource::Rows)
-        .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+    }
+
+    /// What the result file says of it.
+    fn words(&self) -> String {
+        match &self.place {
+            Place::File(path, _) => path.display().to_string(),
+            Place::Hub(data) => data.words(),
+            Place::Aime => "aime".to_owned(),
+        }
+    }
+
+    /// Reads them, after fetching what is not there yet.
+    fn rows(
+        &self,
+        flag: &str,
+        environment: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Vec<DatasetRow>, Failure> {
+        let tell = |path: &Path, read: &Rows| {
+            if read.left_out > 0 {
+                say(&format!(
+                    "{} rows of {} hold no question with its answer and are left out.",
+                    read.left_out,
+                    path.display()
+                ));
+            }
+        };
+        match &self.place {
+            Place::File(path, extension) => {
+                let mut read = table::read(flag, path, extension.as_deref(), &self.columns)?;
+                tell(path, &read);
+                let folder = path.parent().unwrap_or(Path::new("."));
+                pictures::open(&mut read.rows, folder, self.large_images)
+                    .map_err(|why| Failure::usage(format!("{flag} {}: {why}", path.display())))?;
+                Ok(read.rows)
+            }
+            Place::Hub(data) => {
+                let mut rows = Vec::new();
+                for path in data.files(environment)? {
+                    let read = table::read(flag, &path, None, &self.columns)?;
+                    tell(&path, &read);
+                    rows.extend(read.rows);
+                }
+                pictures::refuse_paths(&rows)
+                    .map_err(|why| Failure::usage(format!("{flag} {}: {why}", self.words())))?;
+                Ok(rows)
+            }
+            Place::Aime => {
+                let file = from_hub::aime(environment)?;
+                let read = table::read(flag, &file, None, &self.columns)?;
+                Ok(aime::with_system_prompt(read.rows))
+            }
+        }
+    }
 }

@@ -55,7 +55,9 @@ impl Tokenizer for ClientTokenizer {
 impl PromptTokenizer for ClientTokenizer {
     fn prompt_tokens(&self, prompt: &Prompt) -> Result<usize, String> {
         match (prompt, self.endpoint) {
-            (Prompt::Chat { messages }, Endpoint::ChatCompletions) => self.chat(messages),
+            (Prompt::Chat { messages }, Endpoint::ChatCompletions | Endpoint::Responses) => {
+                self.chat(messages)
+            }
             (Prompt::Chat { messages }, Endpoint::Completions) => self.raw(
                 &openai::completion_prompt(messages.iter().map(|said| &*said.text)),
             ),

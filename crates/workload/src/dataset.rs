@@ -8,6 +8,7 @@ use crate::WorkloadError;
 use crate::printable::printable;
 use std::sync::Arc;
 
+pub(crate) use column::choose;
 pub(crate) use json::{elements, json_line};
 pub(crate) use table::malformed_csv;
 

@@ -10,7 +10,7 @@ mod record;
 mod tasks;
 
 use crate::WorkloadError;
-use crate::dataset::{Format, decode};
+use crate::dataset::{Format, choose, decode};
 use crate::printable::{printable, quoted};
 use record::{Record, records};
 use serde_json::{Map, Value};
@@ -108,8 +108,8 @@ pub enum DatasetReader {
 /// Columns named by the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatasetColumns {
-    /// The user's message.
-    pub prompt: String,
+    /// The user's message; where absent, the first of the usual names (see [`crate::parse_rows`]).
+    pub prompt: Option<String>,
     /// The system message, where a row has one.
     pub system: Option<String>,
     /// The reference answer, where a row has one.
@@ -229,12 +229,16 @@ pub fn read_dataset(
         DatasetReader::Named(format) => Some(*format),
         DatasetReader::Columns(_) => None,
     };
+    let names: Vec<&str> = first.keys().map(String::as_str).collect();
     let (mut rows, mut left_out) = (Vec::with_capacity(records.len()), 0);
     for (number, fields) in records {
         let record = Record::new(named.map_or("data set", kind), *number, fields);
         let row = match (named, reader) {
             (Some(format), _) => read(&record, format)?,
-            (None, DatasetReader::Columns(columns)) => Some(tasks::columns(&record, columns)?),
+            (None, DatasetReader::Columns(columns)) => {
+                let prompt = choose(columns.prompt.as_deref(), &names)?;
+                Some(tasks::columns(&record, prompt, columns)?)
+            }
             (None, _) => None,
         };
         match row {

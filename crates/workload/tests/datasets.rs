@@ -254,7 +254,7 @@ fn a_batch_file_gives_messages_and_limits() {
 
 fn columns(prompt: &str) -> DatasetReader {
     DatasetReader::Columns(DatasetColumns {
-        prompt: prompt.into(),
+        prompt: Some(prompt.into()),
         system: Some("role".into()),
         reference: Some("gold".into()),
         max_tokens: Some("limit".into()),

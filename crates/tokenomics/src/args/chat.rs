@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, AssertArgs, OutputFormat, SessionArgs, WorkloadArgs};
+use super::{ArrivalArgs, AssertArgs, OutputFormat, SessionArgs, VariantArgs, WorkloadArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub(crate) struct ChatArgs {
     /// Model name, as the server lists it [default: the first one it lists]
     #[arg(long, short, value_name = "NAME", help_heading = "Server")]
     pub(crate) model: Option<String>,
-    /// /chat/completions or /completions
+    /// /chat/completions, /completions or /responses
     #[arg(
         long,
         value_name = "PATH",
@@ -114,6 +114,8 @@ pub(crate) struct ChatArgs {
     pub(crate) workload: WorkloadArgs,
     #[command(flatten)]
     pub(crate) sessions: SessionArgs,
+    #[command(flatten)]
+    pub(crate) variants: VariantArgs,
     /// Seed of prompts and arrivals
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Prompts")]
     pub(crate) seed: u64,

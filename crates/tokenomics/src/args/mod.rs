@@ -1,6 +1,7 @@
 //! What was typed. What it means is settled in [`crate::config`]; nothing here looks at the system.
 
 mod chat;
+mod dataset;
 mod embedding;
 mod engine;
 mod file;
@@ -13,9 +14,11 @@ mod scenario;
 mod scheduler;
 mod sessions;
 mod texts;
+mod variants;
 mod workload;
 
 pub(crate) use chat::{ChatArgs, RecordsFormat};
+pub(crate) use dataset::{DatasetArgs, DatasetKey};
 pub(crate) use embedding::EmbeddingArgs;
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
@@ -28,7 +31,8 @@ pub(crate) use scenario::{ScenarioPhase, with_scenario};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
 pub(crate) use sessions::SessionArgs;
 pub(crate) use texts::TextArgs;
-pub(crate) use workload::{ArrivalArgs, DatasetKey, WorkloadArgs};
+pub(crate) use variants::VariantArgs;
+pub(crate) use workload::{ArrivalArgs, WorkloadArgs};
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;

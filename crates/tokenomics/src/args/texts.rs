@@ -25,7 +25,7 @@ pub(crate) struct TextArgs {
         conflicts_with = "sequence_lengths"
     )]
     pub(crate) input_tokens: Option<String>,
-    /// Texts from a .txt, .csv, .json or .jsonl file instead
+    /// Texts from a .txt, .csv, .json, .jsonl or .parquet file instead, or hub:owner/name for a data set of the hub
     #[arg(long, value_name = "FILE", help_heading = "Texts", conflicts_with_all = ["sequence_lengths", "input_tokens"])]
     pub(crate) dataset_path: Option<PathBuf>,
     /// The column that holds the texts [default: the first of the usual names]

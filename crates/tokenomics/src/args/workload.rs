@@ -3,7 +3,8 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use clap::{ArgAction, Args, ValueEnum};
+use super::DatasetArgs;
+use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
 /// Arrival rates that change, for every verb with an open loop.
@@ -47,27 +48,8 @@ pub(crate) struct ArrivalArgs {
 /// What the requests of a chat benchmark are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WorkloadArgs {
-    /// Built-in prompts: math, code and prose are generated, aime comes from the Hugging Face hub
-    #[arg(
-        long,
-        value_enum,
-        value_name = "KEY",
-        default_value_t = DatasetKey::Math,
-        help_heading = "Prompts",
-        conflicts_with = "dataset_path"
-    )]
-    pub(crate) dataset_key: DatasetKey,
-    /// Prompts from a .txt, .csv, .json or .jsonl file
-    #[arg(long, value_name = "FILE", help_heading = "Prompts")]
-    pub(crate) dataset_path: Option<PathBuf>,
-    /// The column that holds the prompts [default: the first of the usual names]
-    #[arg(
-        long,
-        value_name = "NAME",
-        help_heading = "Prompts",
-        requires = "dataset_path"
-    )]
-    pub(crate) dataset_column: Option<String>,
+    #[command(flatten)]
+    pub(crate) dataset: DatasetArgs,
     /// Lengths in tokens, of prompt and answer: D(100,50), N(480,240)/(300,150), U(50,150)/(20,80), L(…)/(…)
     #[arg(
         long,
@@ -84,7 +66,7 @@ pub(crate) struct WorkloadArgs {
         long,
         value_name = "NAME=SHARE,…",
         help_heading = "Prompts",
-        conflicts_with_all = ["dataset_key", "dataset_path", "scenario"]
+        conflicts_with_all = ["dataset_key", "dataset_path", "dataset_config", "scenario"]
     )]
     pub(crate) mix: Option<String>,
     /// A class of --mix: 'rag scenario=N(2000,300)/(200,50) content=prose goodput=ttft:500,tpot:50'; may be repeated
@@ -104,7 +86,7 @@ pub(crate) struct WorkloadArgs {
         help_heading = "Replay",
         conflicts_with_all = [
             "batch_sizes", "request_rate", "ramp", "steps", "bursts", "on_off", "mix", "scenario",
-            "dataset_key", "dataset_path",
+            "dataset_key", "dataset_path", "dataset_config",
         ]
     )]
     pub(crate) trace: Option<PathBuf>,
@@ -151,16 +133,4 @@ pub(crate) struct WorkloadArgs {
         help_heading = "Replay"
     )]
     pub(crate) trace_share: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DatasetKey {
-    /// Competition-style maths problems, generated from the seed
-    Math,
-    /// Tasks on small programs, generated from the seed
-    Code,
-    /// Reports to be summarised, generated from the seed
-    Prose,
-    /// AIME problems of 1983 to 2024, from the Hugging Face hub
-    Aime,
 }

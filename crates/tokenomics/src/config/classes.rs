@@ -1,6 +1,6 @@
 //! Classes of requests: those that are built in, and those that were typed.
 
-use super::{slo, words};
+use super::{RequestConfig, slo, words};
 use crate::failure::Failure;
 use crate::prompts;
 use std::path::Path;
@@ -17,12 +17,12 @@ pub(crate) struct NamedClass {
 pub(crate) fn classes(
     mix: &Mix,
     typed: &[String],
-    max_tokens: u32,
-    stream: bool,
+    request: &RequestConfig,
+    environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<NamedClass>, Failure> {
     let typed = typed
         .iter()
-        .map(|text| typed_class(text, max_tokens, stream))
+        .map(|text| typed_class(text, request, environment))
         .collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = mix.classes().iter().map(|class| &*class.name).collect();
     for (place, (name, ..)) in typed.iter().enumerate() {
@@ -81,8 +81,8 @@ fn built_in(name: &str) -> Option<TrafficClass> {
 /// `rag scenario=N(2000,300)/(200,50) content=prose goodput=ttft:500,tpot:50`.
 fn typed_class(
     text: &str,
-    max_tokens: u32,
-    stream: bool,
+    request: &RequestConfig,
+    environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<(String, TrafficClass, Option<Slo>), Failure> {
     let mut words = words("--class", text)?.into_iter();
     let name = words.next().unwrap_or_default();
@@ -91,7 +91,7 @@ fn typed_class(
         source: ChatSource::Content(Content::Math),
         system: None,
         lengths: None,
-        max_tokens: Some(max_tokens),
+        max_tokens: Some(request.max_tokens),
     };
     for word in words {
         let refuse = |why: &str| Failure::usage(format!("--class {name}: `{word}` {why}"));
@@ -112,7 +112,8 @@ fn typed_class(
                 class.source = ChatSource::Content(content);
             }
             "dataset" => {
-                class.source = ChatSource::Rows(prompts::rows("--class", Path::new(value), None)?);
+                class.source =
+                    ChatSource::Rows(prompts::rows("--class", Path::new(value), environment)?);
             }
             "system" => class.system = Some(value.into()),
             "max-tokens" | "max_tokens" => {
@@ -122,7 +123,7 @@ fn typed_class(
             }
             "goodput" => {
                 let bounds: Vec<String> = value.split(',').map(str::to_owned).collect();
-                objectives = slo(&bounds, stream)?;
+                objectives = slo(&bounds, request.stream)?;
             }
             _ => {
                 return Err(refuse(

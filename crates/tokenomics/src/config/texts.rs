@@ -49,7 +49,12 @@ impl TextConfig {
         let tokenizer = tokenizer(args.tokenizer.as_deref(), has_target, task, environment)?;
         let kinds = match (&args.dataset_path, &args.input_tokens) {
             (Some(path), _) => {
-                let rows = prompts::texts("--dataset-path", path, args.dataset_column.as_deref())?;
+                let rows = prompts::texts(
+                    "--dataset-path",
+                    path,
+                    args.dataset_column.as_deref(),
+                    environment,
+                )?;
                 vec![("seq_dataset".to_owned(), TextSource::Rows(rows.into()))]
             }
             (None, Some(typed)) => lengths_in_tokens(typed, tokenizer.as_ref())?,

@@ -2,7 +2,7 @@
 
 use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
-use super::{RequestConfig, read};
+use super::{RequestConfig, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
@@ -31,6 +31,8 @@ pub(crate) struct TrafficConfig {
     /// As it was typed.
     pub(crate) scenario: Option<String>,
     pub(crate) sessions: SessionArgs,
+    /// For the result file: what requests have otherwise than each other.
+    pub(crate) variants: Value,
     /// Its name, and the tokens that the chat template adds to an empty message.
     pub(crate) tokenizer: Option<(String, Option<usize>)>,
 }
@@ -47,7 +49,7 @@ impl TrafficConfig {
         let (classes, mix, dataset, replay) = match (&typed.mix, &typed.trace) {
             (Some(typed_mix), _) => {
                 let mix: Mix = typed_mix.parse().map_err(Failure::usage)?;
-                let classes = classes(&mix, &typed.classes, request.max_tokens, request.stream)?;
+                let classes = classes(&mix, &typed.classes, request, environment)?;
                 (classes, Some(mix), typed_mix.clone(), None)
             }
             (None, Some(path)) => {
@@ -62,7 +64,7 @@ impl TrafficConfig {
                 (single(source, None, request), None, words, Some(replay))
             }
             (None, None) => {
-                let (source, words) = prompts::source(typed, environment)?;
+                let (source, words) = prompts::source(&typed.dataset, environment)?;
                 let scenario = typed.scenario.as_deref();
                 let lengths = scenario.map(str::parse::<LengthScenario>).transpose();
                 let lengths = lengths.map_err(Failure::usage)?;
@@ -85,7 +87,8 @@ impl TrafficConfig {
         let is_mix = mix.is_some();
         let counter = counter.map(|(_, counter)| counter);
         let traffic = Traffic::new(args.seed, classes, mix, counter).map_err(Failure::usage)?;
-        let traffic = in_sessions(traffic, &args.sessions)?;
+        let traffic = in_sessions(traffic, &args.sessions)?
+            .with_variants(variants::variants(&args.variants, endpoint)?);
         Ok(Self {
             traffic: traffic.into(),
             classes: if is_mix { infos } else { Vec::new() },
@@ -93,6 +96,7 @@ impl TrafficConfig {
             dataset,
             scenario: typed.scenario.clone(),
             sessions: args.sessions.clone(),
+            variants: variants::value(&args.variants),
             tokenizer: template,
         })
     }

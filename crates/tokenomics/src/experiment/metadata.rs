@@ -42,6 +42,7 @@ pub(crate) fn metadata(
         ("scenario", json!(config.traffic.scenario)),
         ("tokenizer", config.traffic.tokenizer_value()),
         ("conversations", config.traffic.session_value()),
+        ("variants", config.traffic.variants.clone()),
         ("description", json!(config.description)),
         ("load", json!(kind)),
         (key, Value::Array(points)),

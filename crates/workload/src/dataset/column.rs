@@ -15,7 +15,7 @@ const USUAL: [&str; 7] = [
 ];
 
 /// The column asked for, or the usual one that is there.
-pub(super) fn choose<'a>(
+pub(crate) fn choose<'a>(
     asked: Option<&'a str>,
     available: &[&str],
 ) -> Result<&'a str, WorkloadError> {

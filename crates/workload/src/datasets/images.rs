@@ -73,7 +73,7 @@ mod tests {
     fn images(value: &Value) -> Result<Arc<[Arc<str>]>, String> {
         let row = json!({"prompt": "What is this?", "picture": value});
         let columns = DatasetColumns {
-            prompt: "prompt".into(),
+            prompt: Some("prompt".into()),
             image: Some("picture".into()),
             ..DatasetColumns::default()
         };

@@ -33,6 +33,7 @@ pub(super) fn alpaca(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
 /// Every column that was named has to be there, though its field may be empty but for the prompt.
 pub(super) fn columns(
     record: &Record<'_>,
+    prompt: &str,
     columns: &DatasetColumns,
 ) -> Result<DatasetRow, WorkloadError> {
     let optional = [
@@ -41,7 +42,8 @@ pub(super) fn columns(
         &columns.max_tokens,
         &columns.image,
     ];
-    for column in optional.into_iter().flatten().chain([&columns.prompt]) {
+    let named = optional.into_iter().flatten().map(String::as_str);
+    for column in named.chain([prompt]) {
         if !record.has(column) {
             return Err(record.not_there(column));
         }
@@ -50,8 +52,7 @@ pub(super) fn columns(
         Some(column) => record.optional_text(column),
         None => Ok(None),
     };
-    let prompt = record.text(&columns.prompt)?;
-    let row = DatasetRow::question(prompt, text(&columns.reference)?);
+    let row = DatasetRow::question(record.text(prompt)?, text(&columns.reference)?);
     Ok(DatasetRow {
         system: text(&columns.system)?,
         max_tokens: match &columns.max_tokens {

@@ -24,6 +24,16 @@ pub struct ImageSize {
     height: u32,
 }
 
+impl Default for ImageSize {
+    /// 512 by 512 pixels.
+    fn default() -> Self {
+        Self {
+            width: 512,
+            height: 512,
+        }
+    }
+}
+
 impl FromStr for ImageSize {
     type Err = WorkloadError;
 
