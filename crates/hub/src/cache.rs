@@ -33,18 +33,15 @@ impl<'a> RepoCache<'a> {
         if !is_commit(commit) {
             return Ok(None);
         }
-        let names = match read(&self.listing(commit))? {
-            Some(json) => {
-                // One that cannot be read is fetched again.
-                let Ok(listing) = Listing::parse(json.as_bytes(), self.repo, "the cache") else {
-                    return Ok(None);
-                };
-                choose(&listing.names())
-            }
-            None => {
-                let names = self.names(commit)?;
-                choose(&names.iter().map(String::as_str).collect::<Vec<_>>())
-            }
+        let names = if let Some(json) = read(&self.listing(commit))? {
+            // One that cannot be read is fetched again.
+            let Ok(listing) = Listing::parse(json.as_bytes(), self.repo, "the cache") else {
+                return Ok(None);
+            };
+            choose(&listing.names())
+        } else {
+            let names = self.names(commit)?;
+            choose(&names.iter().map(String::as_str).collect::<Vec<_>>())
         };
         let files: Vec<PathBuf> = names.iter().map(|name| self.file(commit, name)).collect();
         let whole = !files.is_empty() && files.iter().all(|file| file.is_file());

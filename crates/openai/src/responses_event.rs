@@ -80,7 +80,9 @@ impl<'a> ResponseEvent<'a> {
         let kind = match name {
             "output_text.delta" | "refusal.delta" => EventKind::Content,
             "function_call_arguments.delta" | "mcp_call_arguments.delta" => EventKind::ToolCall,
-            _ if name.starts_with("reasoning") && name.ends_with(".delta") => EventKind::Reasoning,
+            "reasoning.delta" | "reasoning_text.delta" | "reasoning_summary_text.delta" => {
+                EventKind::Reasoning
+            }
             "output_item.added" => {
                 let named = self.item.as_ref().map_or(0, |item| item.name.len());
                 return match named {

@@ -118,7 +118,7 @@ impl ServerRequest {
             model: fields.string("model")?.map(str::to_owned),
             prompt: match endpoint {
                 Endpoint::ChatCompletions => Prompt::Messages(messages(&fields)?),
-                Endpoint::Completions => prompt(&fields, limits)?,
+                Endpoint::Completions | Endpoint::Responses => prompt(&fields, limits)?,
             },
             tokens_max,
             tokens_min,
@@ -389,7 +389,9 @@ fn stream_usage(fields: &Fields<'_, '_>, stream: bool) -> Result<StreamUsage, Ap
 
 fn logprobs(fields: &Fields<'_, '_>, endpoint: Endpoint) -> Result<Option<usize>, ApiError> {
     match endpoint {
-        Endpoint::Completions => Ok(fields.integer("logprobs", 0..=TOP_LOGPROBS_MAX)?.map(size)),
+        Endpoint::Completions | Endpoint::Responses => {
+            Ok(fields.integer("logprobs", 0..=TOP_LOGPROBS_MAX)?.map(size))
+        }
         Endpoint::ChatCompletions => {
             let wanted = fields.boolean("logprobs")?.unwrap_or(false);
             let top = fields.integer("top_logprobs", 0..=TOP_LOGPROBS_MAX)?;

@@ -13,16 +13,16 @@ use serde_json::{Map, Value};
 ///
 /// A file whose claims, pages or texts unfold beyond what is sensible for its size is refused before
 /// memory is taken for them.
-pub fn read_table(bytes: Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
+pub fn read_table(bytes: &Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
     unpanicking(|| rows(bytes))
 }
 
-fn rows(bytes: Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
-    footer::check(&bytes)?;
+fn rows(bytes: &Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
+    footer::check(bytes)?;
     let limits = Limits::of_file(bytes.len() as u64);
     let file = SerializedFileReader::new(bytes.clone())?;
     limits.check_claims(file.metadata())?;
-    limits.check_pages(&bytes, file.metadata())?;
+    limits.check_pages(bytes, file.metadata())?;
     let mut rows = Vec::new();
     let mut text_bytes = 0;
     for row in file.get_row_iter(None)? {
@@ -71,6 +71,9 @@ mod tests {
     use serde_json::{Value, json};
     use std::sync::Arc;
 
+    /// Texts, and how deep each row's is defined and repeated.
+    type Column<'a> = (Vec<ByteArray>, &'a [i16], Option<&'a [i16]>);
+
     const SCHEMA: &str = "message rows {
         optional binary question (STRING);
         required int64 year;
@@ -88,7 +91,7 @@ mod tests {
             SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
         let mut group = writer.next_row_group().unwrap();
         let texts = |texts: &[&str]| texts.iter().map(|&text| ByteArray::from(text)).collect();
-        let columns: [(Vec<ByteArray>, &[i16], Option<&[i16]>); 4] = [
+        let columns: [Column; 4] = [
             (texts(&[text]), &[1, 0], None),
             (Vec::new(), &[], None),
             (vec![ByteArray::from(vec![0, 255])], &[2, 0], None),
@@ -118,7 +121,7 @@ mod tests {
             Compression::SNAPPY,
             Compression::ZSTD(parquet::basic::ZstdLevel::default()),
         ] {
-            let rows = read_table(file(compression, "How far?")).unwrap();
+            let rows = read_table(&file(compression, "How far?")).unwrap();
             let rows: Vec<Value> = rows.into_iter().map(Value::Object).collect();
             let first = json!({
                 "question": "How far?", "year": 1983, "image": {"bytes": "AP8="}, "turns": ["a", "b"],
@@ -132,7 +135,7 @@ mod tests {
     fn damaged_bytes_are_refused_and_never_panic() {
         let whole = file(Compression::SNAPPY, "How far?");
         for length in 0..whole.len() {
-            let error = read_table(whole.slice(..length)).unwrap_err();
+            let error = read_table(&whole.slice(..length)).unwrap_err();
             assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
         }
         for place in 0..whole.len() {
@@ -140,7 +143,7 @@ mod tests {
                 let mut bytes = whole.to_vec();
                 bytes[place] ^= 1 << bit;
                 // Either refused or read: a flipped bit of a text is a text.
-                let _ = read_table(bytes.into());
+                let _ = read_table(&bytes.into());
             }
         }
     }
@@ -168,7 +171,7 @@ mod tests {
         group.close().unwrap();
         let file: Bytes = writer.into_inner().unwrap().into();
         assert!(file.len() < 1 << 20, "{} bytes", file.len());
-        let error = read_table(file).unwrap_err();
+        let error = read_table(&file).unwrap_err();
         assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
     }
 }

@@ -144,6 +144,7 @@ impl ChatConfig {
             )));
         }
         let endpoint = Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?;
+        refuse_responses(&args, endpoint, target.is_some())?;
         let request = request(&args, endpoint)?;
         let mut traffic = TrafficConfig::resolve(&args, &request, endpoint, environment)?;
         let rates = args.request_rate.as_deref();
@@ -390,6 +391,22 @@ pub(crate) fn key(typed: Option<&str>, file: Option<&Path>) -> Result<Option<Sec
         (None, None) => None,
     };
     Ok(key.filter(|key| !key.is_empty()).map(Secret))
+}
+
+/// What `/responses` does not go with.
+fn refuse_responses(args: &ChatArgs, endpoint: Endpoint, has_target: bool) -> Result<(), Failure> {
+    let refuse = |why: &str| Err(Failure::usage(format!("--endpoint {endpoint} {why}")));
+    if endpoint != Endpoint::Responses {
+        Ok(())
+    } else if !has_target && args.launch.is_none() {
+        refuse("is no route of the built-in server; name a server that has it with --api-base")
+    } else if args.sessions.tool_loop.is_some() {
+        refuse("brings results to tools otherwise than --tool-loop does; leave one of the two out")
+    } else if args.n > 1 {
+        refuse("gives one answer to a request; leave out --n")
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads a file that a flag names.

@@ -6,6 +6,7 @@ mod pictures;
 mod table;
 
 use crate::args::{DatasetArgs, DatasetKey};
+use crate::config::read;
 use crate::failure::Failure;
 use crate::output::say;
 use dataset_config::DatasetConfig;
@@ -139,40 +140,49 @@ impl Asked {
         flag: &str,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Vec<DatasetRow>, Failure> {
-        let tell = |path: &Path, read: &Rows| {
-            if read.left_out > 0 {
-                say(&format!(
-                    "{} rows of {} hold no question with its answer and are left out.",
-                    read.left_out,
-                    path.display()
-                ));
-            }
-        };
         match &self.place {
             Place::File(path, extension) => {
-                let mut read = table::read(flag, path, extension.as_deref(), &self.columns)?;
-                tell(path, &read);
+                let in_file = |why| Failure::usage(format!("{flag} {}: {why}", path.display()));
+                let bytes = read(flag, path)?;
+                let table = table::read(bytes, path, extension.as_deref(), &self.columns);
+                let mut table = table.map_err(in_file)?;
+                tell(path, &table);
                 let folder = path.parent().unwrap_or(Path::new("."));
-                pictures::open(&mut read.rows, folder, self.large_images)
-                    .map_err(|why| Failure::usage(format!("{flag} {}: {why}", path.display())))?;
-                Ok(read.rows)
+                pictures::open(&mut table.rows, folder, self.large_images).map_err(in_file)?;
+                Ok(table.rows)
             }
             Place::Hub(data) => {
                 let mut rows = Vec::new();
                 for path in data.files(environment)? {
-                    let read = table::read(flag, &path, None, &self.columns)?;
-                    tell(&path, &read);
-                    rows.extend(read.rows);
+                    rows.extend(self.fetched(flag, &path)?);
                 }
-                pictures::refuse_paths(&rows)
-                    .map_err(|why| Failure::usage(format!("{flag} {}: {why}", self.words())))?;
+                let in_data = |why| Failure::failed(format!("{flag} {}: {why}", self.words()));
+                pictures::refuse_paths(&rows).map_err(in_data)?;
                 Ok(rows)
             }
             Place::Aime => {
-                let file = from_hub::aime(environment)?;
-                let read = table::read(flag, &file, None, &self.columns)?;
-                Ok(aime::with_system_prompt(read.rows))
+                let rows = self.fetched(flag, &from_hub::aime(environment)?)?;
+                Ok(aime::with_system_prompt(rows))
             }
         }
+    }
+
+    /// The rows of a file that came from the hub, whose contents are no mistake of the user's.
+    fn fetched(&self, flag: &str, path: &Path) -> Result<Vec<DatasetRow>, Failure> {
+        let table = table::read(read(flag, path)?, path, None, &self.columns);
+        let table = table.map_err(|why| Failure::failed(format!("{}: {why}", path.display())))?;
+        tell(path, &table);
+        Ok(table.rows)
+    }
+}
+
+/// Says which rows are not sent.
+fn tell(path: &Path, table: &Rows) {
+    if table.left_out > 0 {
+        say(&format!(
+            "{} rows of {} hold no question with its answer and are left out.",
+            table.left_out,
+            path.display()
+        ));
     }
 }

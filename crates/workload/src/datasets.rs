@@ -180,10 +180,10 @@ impl DatasetRow {
             "DatasetRow {{ system: {system:?}, turns: {turns:?}, max_tokens: {max_tokens:?} }}"
         );
         if !images.is_empty() {
-            text += &format!(" images: {images:?}");
+            text = format!("{text} images: {images:?}");
         }
         if let Some(body) = body {
-            text += &format!(" body: {}", Value::Object(Map::clone(body)));
+            text = format!("{text} body: {}", Value::Object(Map::clone(body)));
         }
         text
     }
@@ -229,14 +229,14 @@ pub fn read_dataset(
         DatasetReader::Named(format) => Some(*format),
         DatasetReader::Columns(_) => None,
     };
-    let names: Vec<&str> = first.keys().map(String::as_str).collect();
+    let columns_there: Vec<&str> = first.keys().map(String::as_str).collect();
     let (mut rows, mut left_out) = (Vec::with_capacity(records.len()), 0);
     for (number, fields) in records {
         let record = Record::new(named.map_or("data set", kind), *number, fields);
         let row = match (named, reader) {
             (Some(format), _) => read(&record, format)?,
             (None, DatasetReader::Columns(columns)) => {
-                let prompt = choose(columns.prompt.as_deref(), &names)?;
+                let prompt = choose(columns.prompt.as_deref(), &columns_there)?;
                 Some(tasks::columns(&record, prompt, columns)?)
             }
             (None, _) => None,

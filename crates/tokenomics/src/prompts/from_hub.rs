@@ -142,13 +142,12 @@ fn choose(names: &[&str], split: Option<&str>, name: Option<&str>) -> Vec<String
             .copied()
             .collect()
     };
-    let chosen = match split {
-        Some(split) => of_split(split),
-        None => {
-            let mut splits = SPLITS.into_iter().map(of_split);
-            let found = splits.find(|files| !files.is_empty());
-            found.unwrap_or_else(|| all.iter().take(1).copied().collect())
-        }
+    let chosen = if let Some(split) = split {
+        of_split(split)
+    } else {
+        let mut splits = SPLITS.into_iter().map(of_split);
+        let found = splits.find(|files| !files.is_empty());
+        found.unwrap_or_else(|| all.iter().take(1).copied().collect())
     };
     // A data set may be there in several formats and under several configurations.
     let first = [PARQUET, "jsonl", "ndjson", "json", "csv"]

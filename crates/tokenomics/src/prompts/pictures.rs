@@ -22,9 +22,12 @@ pub(super) fn open(rows: &mut [DatasetRow], folder: &Path, large: bool) -> Resul
         if row.images.iter().all(|image| is_url(image)) {
             continue;
         }
-        let images = row.images.iter().map(|image| match is_url(image) {
-            true => Ok(image.clone()),
-            false => file(&folder.join(&**image), large),
+        let images = row.images.iter().map(|image| {
+            if is_url(image) {
+                Ok(image.clone())
+            } else {
+                file(&folder.join(&**image), large)
+            }
         });
         let images: Result<Arc<[Arc<str>]>, String> = images.collect();
         row.images = images.map_err(|why| format!("row {number}: {why}"))?;

@@ -1,7 +1,5 @@
 //! The rows of one file, whatever its format.
 
-use crate::config::read as read_file;
-use crate::failure::Failure;
 use serde_json::{Map, Value};
 use std::path::Path;
 use workload::{
@@ -46,27 +44,23 @@ impl Columns {
     }
 }
 
-/// Reads the file that `flag` names. Its format is that of `extension`, or else of its own.
+/// Reads a file whose format is that of `extension`, or else of its name. Errors do not name the file.
 pub(super) fn read(
-    flag: &str,
+    bytes: Vec<u8>,
     path: &Path,
     extension: Option<&str>,
     columns: &Columns,
-) -> Result<Rows, Failure> {
-    let in_file =
-        |why: &dyn std::fmt::Display| Failure::usage(format!("{flag} {}: {why}", path.display()));
+) -> Result<Rows, String> {
     let own = path.extension().unwrap_or_default().to_string_lossy();
     let extension = extension.unwrap_or(&own);
     if extension.eq_ignore_ascii_case(PARQUET) {
-        let bytes = read_file(flag, path)?.into();
-        let records = store::read_table(bytes).map_err(|error| in_file(&of_parquet(&error)))?;
+        let records = store::read_table(&bytes.into()).map_err(|error| of_parquet(&error))?;
         let records: Vec<(usize, Map<String, Value>)> = (1..).zip(records).collect();
         return of_records(|reader| read_dataset(&records, reader), columns)
-            .map_err(|error| in_file(&error));
+            .map_err(|error| error.to_string());
     }
-    let format = Format::from_extension(extension).map_err(|error| in_file(&error))?;
-    let bytes = read_file(flag, path)?;
-    of_text(&bytes, format, columns).map_err(|error| in_file(&error))
+    let format = Format::from_extension(extension).map_err(|error| error.to_string())?;
+    of_text(&bytes, format, columns).map_err(|error| error.to_string())
 }
 
 /// The extension of Parquet files.

@@ -4,13 +4,16 @@
 mod bad_input;
 mod chat;
 mod config_file;
+mod data_sets;
 mod embedding;
 mod gate;
 mod help;
 mod hub;
+mod listener;
 mod mock_provider;
 mod records;
 mod scheduler;
 mod secret;
 mod shell;
+mod variants;
 mod workload;

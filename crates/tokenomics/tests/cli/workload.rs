@@ -1,12 +1,65 @@
 //! What the requests are: each command of the README's section on workloads, and what replays of
 //! traces and classes leave in the result file.
 
-use crate::shell::{Shell, words};
+use crate::hub::{COMMIT, hub};
+use crate::shell::{Ran, Shell, provider, words};
+use mock::{MockConfig, MockHandle};
 use serde_json::Value;
+use std::thread::JoinHandle;
 
-/// Samples that the README's commands name.
+/// What the README's commands name: samples, a hub and a server.
+struct Samples {
+    shell: Shell,
+    server: String,
+    _running: (MockHandle, JoinHandle<()>),
+}
+
+impl Samples {
+    fn new() -> Self {
+        let (hub, endpoint) = hub(|path| {
+            let data_set = "openai/gsm8k";
+            if path == format!("/api/datasets/{data_set}/revision/main") {
+                let files = r#"[{"rfilename": "main/train.jsonl"}]"#;
+                return Some(format!(r#"{{"sha": "{COMMIT}", "siblings": {files}}}"#).into_bytes());
+            }
+            let file = format!("/datasets/{data_set}/resolve/{COMMIT}/main/train.jsonl");
+            let rows = include_bytes!("../../../workload/tests/data/gsm8k.jsonl");
+            (path == file).then(|| rows.to_vec())
+        });
+        let (provider, server) = provider(MockConfig::default());
+        let shell = with_samples()
+            .set("HF_ENDPOINT", endpoint)
+            .set("HF_HOME", "hf");
+        Self {
+            shell,
+            server,
+            _running: (provider, hub),
+        }
+    }
+
+    /// Runs a command of the README, of which `http://localhost:8000/v1` is the server.
+    fn run(&self, command: &str) -> Ran {
+        let command = command.replace("http://localhost:8000/v1", &self.server);
+        let arguments = unquoted(&command);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.shell.run(&arguments)
+    }
+}
+
 fn with_samples() -> Shell {
     let shell = Shell::new();
+    let share_gpt = include_str!("../../../workload/tests/data/sharegpt.json");
+    shell.write("sharegpt.json", share_gpt);
+    shell.write(
+        "dataset.json",
+        r#"{"source": {"type": "file", "path": "prompts.csv"}, "prompt_column": "question"}"#,
+    );
+    shell.write("schema.json", r#"{"type": "object"}"#);
+    shell.write(
+        "tools.json",
+        r#"[{"type": "function", "function": {"name": "look"}}]"#,
+    );
+    shell.write("bodies.jsonl", "{\"top_p\": 0.5}\n{\"top_p\": 0.9}\n");
     let mooncake = include_str!("../../../workload/tests/data/mooncake.jsonl");
     shell.write("traffic.jsonl", mooncake);
     shell.write(
@@ -37,13 +90,12 @@ fn commands(section: &str) -> Vec<String> {
 
 #[test]
 fn every_command_of_the_section_on_workloads_has_a_plan() {
-    let shell = with_samples();
+    let samples = Samples::new();
     let commands = commands("Choose your workload");
-    assert!(commands.len() > 8, "{commands:?}");
+    assert!(commands.len() > 18, "{commands:?}");
     for command in commands {
         let command = format!("{command} --dry-run");
-        let arguments = unquoted(&command);
-        let ran = shell.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let ran = samples.run(&command);
         assert_eq!(ran.code, Some(0), "{command}: {}", ran.stderr);
         assert!(ran.stdout.contains("Measure:"), "{command}: {}", ran.stdout);
     }
@@ -54,10 +106,9 @@ fn every_command_of_the_section_on_workloads_measures() {
     if std::env::var_os("RUN_SLOW_TESTS").is_none() {
         return;
     }
-    let shell = with_samples();
+    let samples = Samples::new();
     for command in commands("Choose your workload") {
-        let arguments = unquoted(&command);
-        let ran = shell.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let ran = samples.run(&command);
         // On a busy machine what was measured may be invalid.
         assert!(matches!(ran.code, Some(0 | 4)), "{command}: {}", ran.stderr);
         assert!(ran.stdout.contains("tokens/s"), "{command}: {}", ran.stdout);

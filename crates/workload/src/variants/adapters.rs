@@ -1,4 +1,4 @@
-//! LoRA adapters: which of them a request asks for.
+//! Adapters of a model (LoRA): which of them a request asks for.
 
 use super::Fields;
 use crate::WorkloadError;
