@@ -4,7 +4,7 @@ use crate::escape;
 use crate::number::{self, ABSENT};
 use crate::style::{Ink, Style};
 use crate::table::grid::{Cell, Grid};
-use stats::{AssertionResult, Unit};
+use stats::{AssertionResult, PrecisionResult, Unit};
 use std::fmt::Write;
 
 /// A line per threshold and point for the terminal; none where nothing was asserted.
@@ -24,6 +24,38 @@ pub(crate) fn lines(results: &[AssertionResult], style: Style) -> Vec<String> {
             Cell::new(escape::terminal(&result.point)),
             Cell::new(value(result)),
             Cell::inked(remark(result), Ink::Dim),
+        ]);
+    }
+    grid.lines(style).collect()
+}
+
+/// A line per metric that was measured until it was precise, and point; none where none was.
+pub(crate) fn precision_lines(results: &[PrecisionResult], style: Style) -> Vec<String> {
+    let mut grid = Grid::titled::<0, 0>([]);
+    for result in results {
+        let (mark, ink) = if result.precise {
+            ("✓", Ink::Green)
+        } else {
+            ("✗", Ink::Red)
+        };
+        let reached = match result.reached {
+            Some(reached) => format!("± {} %", number::significant(reached * 100.0)),
+            None => ABSENT.to_owned(),
+        };
+        let remark = match (result.reached, result.precise) {
+            (None, _) => "the sample carries no interval: measure longer",
+            (Some(_), false) => "not as precise as asked: measure longer",
+            (Some(_), true) => "",
+        };
+        grid.push(vec![
+            Cell::inked(format!("{mark} {}", escape::terminal(&result.until)), ink),
+            Cell::new(escape::terminal(&result.point)),
+            Cell::new(reached),
+            Cell::new(format!(
+                "after {}",
+                number::plural(u64::from(result.runs), "run")
+            )),
+            Cell::inked(remark, Ink::Dim),
         ]);
     }
     grid.lines(style).collect()

@@ -56,6 +56,7 @@ pub(crate) fn summary() -> Summary {
         metadata: metadata(),
         points,
         assertions: Vec::new(),
+        precision: Vec::new(),
         verdict: Verdict {
             grade: Grade::Suspect,
             reasons,
@@ -119,6 +120,7 @@ pub(crate) fn open_loop() -> Summary {
         points: vec![point],
         verdict,
         assertions: Vec::new(),
+        precision: Vec::new(),
     }
 }
 
@@ -177,6 +179,7 @@ pub(crate) fn nothing_succeeded() -> Summary {
         points: vec![point],
         verdict,
         assertions: Vec::new(),
+        precision: Vec::new(),
     }
 }
 

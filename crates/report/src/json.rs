@@ -35,6 +35,9 @@ pub fn results_json(summary: &Summary) -> String {
     if !summary.assertions.is_empty() {
         file["assertions"] = json!(summary.assertions);
     }
+    if !summary.precision.is_empty() {
+        file["precision"] = json!(summary.precision);
+    }
     format!("{file:#}\n")
 }
 

@@ -31,9 +31,12 @@ pub fn text(summary: &Summary, style: Style) -> String {
         ]);
     }
     let assertions = assertions::lines(&summary.assertions, style);
-    if !assertions.is_empty() {
-        lines.extend(assertions);
-        lines.push(String::new());
+    let precision = assertions::precision_lines(&summary.precision, style);
+    for told in [assertions, precision] {
+        if !told.is_empty() {
+            lines.extend(told);
+            lines.push(String::new());
+        }
     }
     lines.extend(overview::lines(&summary.points, style));
     for point in &summary.points {

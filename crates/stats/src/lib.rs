@@ -20,6 +20,7 @@ mod lengths;
 mod metric;
 mod point;
 mod pooling;
+mod precision;
 mod quantile;
 mod receipt;
 mod reliability;
@@ -49,6 +50,7 @@ pub use compare::{
 pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use goodput::meets;
 pub use metric::{Better, Measured, Metric, Unit, UnknownMetric};
+pub use precision::{Precision, PrecisionError, PrecisionResult};
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use series::Series;

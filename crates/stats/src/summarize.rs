@@ -49,6 +49,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         verdict: overall(&points),
         points,
         assertions: Vec::new(),
+        precision: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every latency is in milliseconds, every duration of a batch in seconds, every rate per second.
 //! Absent means that it was not measured; it is never zero instead.
 
-use crate::{AssertionResult, Verdict};
+use crate::{AssertionResult, PrecisionResult, Verdict};
 use serde::{Deserialize, Serialize};
 use trace::{Pacing, PointInfo};
 
@@ -21,6 +21,9 @@ pub struct Summary {
     /// Thresholds that were asked for, at each point; empty where there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assertions: Vec<AssertionResult>,
+    /// How precise the numbers became that were measured until they were precise; empty where none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub precision: Vec<PrecisionResult>,
 }
 
 /// The numbers of one batch size, concurrency or rate, over all its measured runs.

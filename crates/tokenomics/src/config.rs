@@ -19,7 +19,7 @@ use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use ::load::{Deadlines, Target, TlsOptions};
 use openai::Endpoint;
-use stats::Assertion;
+use stats::{Assertion, Precision};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -67,6 +67,8 @@ pub(crate) struct OutputConfig {
     pub(crate) file: Option<PathBuf>,
     /// What the numbers must keep.
     pub(crate) assertions: Vec<Assertion>,
+    /// How precise they have to become.
+    pub(crate) precision: Vec<Precision>,
 }
 
 /// Words that must reach no output, though a server may repeat them.
@@ -161,6 +163,7 @@ impl ChatConfig {
             burstiness: args.burstiness,
             num_prompts: args.num_prompts,
             duration: args.duration,
+            until: !args.until.is_empty(),
             num_runs: args.num_runs,
             warmup_runs: args.warmup_runs,
             seed: args.seed,
@@ -188,6 +191,7 @@ impl ChatConfig {
             request,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
+                precision: args.until,
                 results_file: args.results_file,
                 records: args.records,
                 plot: !args.no_plot,

@@ -5,6 +5,7 @@
 
 use super::{ArrivalArgs, AssertArgs, OutputFormat, SessionArgs, VariantArgs, WorkloadArgs};
 use clap::{ArgAction, Args, ValueEnum};
+use stats::Precision;
 use std::path::PathBuf;
 
 /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
@@ -109,6 +110,10 @@ pub(crate) struct ChatArgs {
     /// Runs of each point before those, which enter no number
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
     pub(crate) warmup_runs: u32,
+
+    /// Go on in further runs until a 95 % interval reaches no further than this to either side, or --duration (10 min) is over; may be repeated: ttft.p99:5%
+    #[arg(long, value_name = "METRIC:SHARE", help_heading = "Load", action = ArgAction::Append, conflicts_with_all = ["num_runs", "trace", "fixed_vs_continuous", "ramp", "steps"])]
+    pub(crate) until: Vec<Precision>,
 
     #[command(flatten)]
     pub(crate) workload: WorkloadArgs,

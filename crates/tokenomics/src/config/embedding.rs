@@ -92,6 +92,7 @@ impl EmbeddingConfig {
             deadlines: deadlines(&args)?,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
+                precision: Vec::new(),
                 results_file: args.results_file,
                 records: args.records,
                 plot: !args.no_plot,
@@ -129,6 +130,7 @@ fn points(
         burstiness: args.burstiness,
         num_prompts: args.num_prompts,
         duration: args.duration,
+        until: false,
         num_runs: args.num_runs,
         warmup_runs: args.warmup_runs,
         seed: args.texts.seed,

@@ -16,6 +16,8 @@ pub(crate) struct TypedLoad<'a> {
     pub(crate) burstiness: f64,
     pub(crate) num_prompts: Option<usize>,
     pub(crate) duration: Option<f64>,
+    /// Whether runs follow each other until they are precise, for that duration at most.
+    pub(crate) until: bool,
     pub(crate) num_runs: Option<u32>,
     pub(crate) warmup_runs: u32,
     pub(crate) seed: u64,
@@ -25,9 +27,17 @@ pub(crate) struct TypedLoad<'a> {
 pub(crate) struct Load {
     pub(crate) points: Vec<Point>,
     pub(crate) runs: u32,
+    /// The most time that measured runs of a point may take together, where they go on until they are
+    /// precise.
+    pub(crate) budget: Option<Nanos>,
     pub(crate) warmup_runs: u32,
     pub(crate) seed: u64,
 }
+
+/// The most runs of a point that goes on until it is precise.
+const BLOCKS_MAX: u32 = 100;
+/// The time that they have where none is given: ten minutes.
+const BUDGET: f64 = 600.0;
 
 /// One batch size, concurrency or rate.
 pub(crate) struct Point {
@@ -47,7 +57,19 @@ impl Load {
     pub(crate) fn resolve(args: &TypedLoad<'_>) -> Result<Self, Failure> {
         let points = points(args)?;
         let bursts = matches!(points[0].info.pacing, Pacing::Burst { .. });
-        let runs = args.num_runs.unwrap_or(if bursts { 3 } else { 1 });
+        let budget = match (args.until, args.duration) {
+            (false, _) => None,
+            (true, seconds) => {
+                let seconds = seconds.unwrap_or(BUDGET);
+                Some(Nanos(positive("--duration", "seconds", seconds)?))
+            }
+        };
+        let runs = match (budget, args.num_runs) {
+            (Some(_), _) => BLOCKS_MAX,
+            (None, Some(runs)) => runs,
+            (None, None) if bursts => 3,
+            (None, None) => 1,
+        };
         if runs == 0 {
             return Err(Failure::usage(
                 "--num-runs must be at least 1, got 0; leave it out for 3 runs of bursts, 1 otherwise",
@@ -56,6 +78,7 @@ impl Load {
         Ok(Load {
             points,
             runs,
+            budget,
             warmup_runs: args.warmup_runs,
             seed: args.seed,
         })
@@ -70,6 +93,8 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
     }
     let stop = match args.duration {
         None => Stop::AllRequests,
+        // It is the time of all runs together.
+        Some(_) if args.until => Stop::AllRequests,
         Some(seconds) => {
             let after = Nanos(positive("--duration", "seconds", seconds)?);
             match args.num_prompts {
@@ -100,7 +125,7 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
             })
             .collect());
     }
-    if args.duration.is_some() || args.num_prompts.is_some() {
+    if args.duration.is_some() && !args.until || args.num_prompts.is_some() {
         return Err(Failure::usage(
             "--duration and --num-prompts need a load that goes on; \
              add --max-concurrency N or --request-rate R",

@@ -7,7 +7,9 @@ use crate::experiment::continuous::fixed_vs_continuous;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, chat_hash, plans};
-use crate::experiment::runs::{conclude, connections, point_name, run_all, summary};
+use crate::experiment::runs::{
+    Between, Until, conclude, connections, point_name, run_all, summary,
+};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
@@ -122,12 +124,32 @@ async fn measure(
     let url = server.target.url();
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
-    let end = run_all(&client, &url, planned, &recorder, &progress, interruption).await?;
+    let end = run_all(
+        &client,
+        &url,
+        planned,
+        &recorder,
+        &progress,
+        interruption,
+        &between(config),
+    )
+    .await?;
     drop((client, built_in));
     progress.finish();
     let summary = summary(&config.output, &recorder);
     let exit = conclude(&config.output, &paths, &recorder, &summary, end)?;
     Ok(Measured { summary, exit })
+}
+
+fn between(config: &ChatConfig) -> Between<'_> {
+    let until = |budget| Until {
+        precision: &config.output.precision,
+        budget,
+    };
+    Between {
+        again: None,
+        until: config.load.budget.map(until),
+    }
 }
 
 /// How to reach the server.

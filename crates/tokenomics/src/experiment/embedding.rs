@@ -7,7 +7,7 @@ use crate::experiment::again::AskAgain;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::embedding_metadata;
 use crate::experiment::plans::{PlannedRun, embedding_hash, embedding_plans};
-use crate::experiment::runs::{conclude, connections, point_name, run_all_and_ask, summary};
+use crate::experiment::runs::{Between, conclude, connections, point_name, run_all, summary};
 use crate::experiment::server::{Asked, Server};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
@@ -105,14 +105,17 @@ async fn measure(
     let again = ask_again(config, &server)?;
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
-    let end = run_all_and_ask(
+    let end = run_all(
         &client,
         &url,
         planned,
         &recorder,
         &progress,
         interruption,
-        Some(&again),
+        &Between {
+            again: Some(&again),
+            until: None,
+        },
     )
     .await?;
     drop((client, built_in));

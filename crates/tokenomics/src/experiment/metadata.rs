@@ -49,6 +49,10 @@ pub(crate) fn metadata(
         ("num_runs", json!(load.runs)),
         ("warmup_runs", json!(load.warmup_runs)),
         (
+            "until_seconds",
+            json!(load.budget.map(trace::Nanos::seconds)),
+        ),
+        (
             "num_prompts",
             json!(
                 load.points

@@ -8,10 +8,10 @@ use crate::experiment::plans::PlannedRun;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Progress, Recorder, say};
 use load::{Client, TcpConnector, Watch};
-use stats::{Grade, Summary};
+use stats::{Grade, PointSummary, Precision, Summary};
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
-use trace::{AskedAgain, Pacing, Plan, PointInfo, RunFacts, RunId};
+use trace::{AskedAgain, Nanos, Pacing, Plan, PointInfo, RunFacts, RunId};
 
 /// The most connections that a point wants at once.
 pub(crate) fn connections(points: &[Point]) -> u64 {
@@ -35,6 +35,40 @@ pub(crate) enum End {
     Lost(Failure),
 }
 
+/// What happens between runs.
+#[derive(Default)]
+pub(crate) struct Between<'a> {
+    /// A text to ask for twice after the last run of each point.
+    pub(crate) again: Option<&'a AskAgain>,
+    /// What ends the runs of a point early: that it is precise, or has had its time.
+    pub(crate) until: Option<Until<'a>>,
+}
+
+/// How precise a point has to become, and the time that it has.
+#[derive(Clone, Copy)]
+pub(crate) struct Until<'a> {
+    pub(crate) precision: &'a [Precision],
+    pub(crate) budget: Nanos,
+}
+
+impl Until<'_> {
+    /// Whether a point needs no further run, or has no time for another one like the last.
+    fn is_over(&self, recorder: &Recorder, point: u32) -> bool {
+        recorder.with(|header, facts, records| {
+            let of_point = |facts: &&RunFacts| facts.run.point == point && !facts.run.warmup;
+            let spans = facts.iter().filter(of_point);
+            let spans: Vec<u64> = spans.map(|facts| facts.end.0 - facts.start.0).collect();
+            let spent = spans.iter().sum::<u64>() + spans.last().copied().unwrap_or(0);
+            let summary = stats::summarize(header, facts, records);
+            let precise = |point: &PointSummary| {
+                let mut asked = self.precision.iter();
+                asked.all(|precision| precision.of(point).precise)
+            };
+            spent > self.budget.0 || summary.points.last().is_some_and(precise)
+        })
+    }
+}
+
 /// Runs the plans in order.
 pub(crate) async fn run_all(
     client: &Client<TcpConnector>,
@@ -43,19 +77,7 @@ pub(crate) async fn run_all(
     recorder: &Recorder,
     progress: &Progress,
     interruption: Interruption,
-) -> Result<End, Failure> {
-    run_all_and_ask(client, url, planned, recorder, progress, interruption, None).await
-}
-
-/// The same, and asks for a text twice after the last run of each point.
-pub(crate) async fn run_all_and_ask(
-    client: &Client<TcpConnector>,
-    url: &str,
-    planned: Vec<PlannedRun>,
-    recorder: &Recorder,
-    progress: &Progress,
-    interruption: Interruption,
-    again: Option<&AskAgain>,
+    between: &Between<'_>,
 ) -> Result<End, Failure> {
     let mut next_id = 0;
     let mut runs = planned.into_iter().peekable();
@@ -79,12 +101,12 @@ pub(crate) async fn run_all_and_ask(
             .map_err(Failure::failed)?;
         next_id = span.next_id;
         let instrument = watch.finish(span.pacer_late);
-        let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
         let hopeless = !run.warmup
             && recorder
                 .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
         let undisturbed = !(run.warmup || span.interrupted || span.lost || hopeless);
-        let asked_again = match again.filter(|_| point_is_over && undisturbed) {
+        let is_final = runs.peek().is_none_or(|next| next.run.point != run.point);
+        let asked_again = match between.again.filter(|_| is_final && undisturbed) {
             Some(again) => ask_again(again, &plan, interruption.stop.clone()).await,
             None => None,
         };
@@ -100,6 +122,13 @@ pub(crate) async fn run_all_and_ask(
             turns_cut: span.turns_cut,
         });
         progress.end_run();
+        let precise = |until: Until<'_>| undisturbed && until.is_over(recorder, run.point);
+        if between.until.is_some_and(precise) {
+            while runs.next_if(|next| next.run.point == run.point).is_some() {
+                progress.skip_run();
+            }
+        }
+        let point_is_over = runs.peek().is_none_or(|next| next.run.point != run.point);
         if point_is_over || span.interrupted || span.lost {
             show_point(recorder, progress, run);
         }
@@ -176,6 +205,7 @@ pub(crate) fn point_name(point: &PointInfo) -> String {
 pub(crate) fn summary(config: &OutputConfig, recorder: &Recorder) -> Summary {
     let mut summary = recorder.with(stats::summarize);
     summary.assert(&config.assertions);
+    summary.tell_precision(&config.precision);
     summary
 }
 

@@ -200,6 +200,7 @@ mod tests {
             prints: true,
             file: None,
             assertions: Vec::new(),
+            precision: Vec::new(),
         };
         assert!(paths.check(&output).is_err());
         output.plot = false;

@@ -110,6 +110,11 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// A run is not needed.
+    pub(crate) fn skip_run(&self) {
+        self.bar.dec_length(1);
+    }
+
     /// A point is over; its numbers in a line.
     pub(crate) fn end_point(&self, point: &stats::PointSummary) {
         if !self.quiet {
