@@ -72,6 +72,9 @@ pub struct ComparedMetric {
     pub judgement: Option<Judgement>,
 }
 
+/// The probability with which a single 95 % interval leaves the truth out.
+const OUTSIDE: f64 = 0.05;
+
 /// What both measured at each point, and what became of it. Any two summaries can be compared; what
 /// ought not to be is said by [`obstacles`].
 ///
@@ -82,6 +85,23 @@ pub struct ComparedMetric {
 /// *Worse* is an interval that leaves no change out, about a ratio that reaches the minimum effect;
 /// *same* is one within the minimum effect on both sides (Schuirmann, 1987).
 pub fn compare(base: &Summary, new: &Summary, options: &CompareOptions) -> Comparison {
+    compare_by(base, new, options, &|metric, base, new, outside| {
+        raw_ratio(metric, base, new, normal_two_sided(outside) / NORMAL_95)
+    })
+}
+
+/// The ratio of a metric between two points, with an interval that leaves the truth out with the given
+/// probability; `None` where the samples carry none.
+pub(crate) type Ratio<'a> =
+    &'a dyn Fn(Metric, &PointSummary, &PointSummary, f64) -> Option<LogRatio>;
+
+/// The same by any kind of interval.
+pub(crate) fn compare_by(
+    base: &Summary,
+    new: &Summary,
+    options: &CompareOptions,
+    ratio: Ratio<'_>,
+) -> Comparison {
     let pairs = pairs(base, new);
     let deciding: Vec<Vec<Metric>> = pairs
         .iter()
@@ -91,15 +111,19 @@ pub fn compare(base: &Summary, new: &Summary, options: &CompareOptions) -> Compa
         .iter()
         .zip(&deciding)
         .flat_map(|((base, new), metrics)| {
-            let has_interval = |metric: &&Metric| raw_ratio(**metric, base, new, 1.0).is_some();
+            let has_interval = |metric: &&Metric| ratio(**metric, base, new, OUTSIDE).is_some();
             metrics.iter().filter(has_interval)
         })
         .count();
-    let widening = normal_two_sided(0.05 / intervals.max(1) as f64) / NORMAL_95;
+    let outside = OUTSIDE / intervals.max(1) as f64;
     let points: Vec<ComparedPoint> = pairs
         .iter()
         .zip(&deciding)
-        .map(|((base, new), metrics)| compare_point(base, new, metrics, widening, options))
+        .map(|((base, new), metrics)| {
+            compare_point(base, new, metrics, options, &|metric, decides| {
+                ratio(metric, base, new, if decides { outside } else { OUTSIDE })
+            })
+        })
         .collect();
     let requests_needed = pairs
         .iter()
@@ -165,18 +189,20 @@ fn compare_point(
     base: &PointSummary,
     new: &PointSummary,
     deciding: &[Metric],
-    widening: f64,
     options: &CompareOptions,
+    ratio: &dyn Fn(Metric, bool) -> Option<LogRatio>,
 ) -> ComparedPoint {
     let compared = |metric: Metric, decides: bool| {
-        let ratio = raw_ratio(metric, base, new, if decides { widening } else { 1.0 });
+        let ratio = ratio(metric, decides);
         let (base, new) = (metric.of(base), metric.of(new));
         let both = base.zip(new).filter(|(base, _)| base.value > 0.0);
         ComparedMetric {
             metric,
             base,
             new,
-            ratio: both.map(|(base, new)| new.value / base.value),
+            ratio: ratio
+                .map(|ratio| ratio.log.exp())
+                .or_else(|| both.map(|(base, new)| new.value / base.value)),
             interval: ratio.map(|ratio| Interval {
                 low: (ratio.log - ratio.below).exp(),
                 high: (ratio.log + ratio.above).exp(),
@@ -197,10 +223,10 @@ fn compare_point(
 
 /// The logarithm of new ÷ base, and how far its interval reaches on either side.
 #[derive(Clone, Copy)]
-struct LogRatio {
-    log: f64,
-    below: f64,
-    above: f64,
+pub(crate) struct LogRatio {
+    pub(crate) log: f64,
+    pub(crate) below: f64,
+    pub(crate) above: f64,
 }
 
 /// `None` where one of the two has no value, no interval, or is not positive.

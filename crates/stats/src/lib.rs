@@ -18,6 +18,7 @@ mod goodput;
 mod latency;
 mod lengths;
 mod metric;
+mod paired;
 mod point;
 mod pooling;
 mod precision;
@@ -50,6 +51,7 @@ pub use compare::{
 pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use goodput::meets;
 pub use metric::{Better, Measured, Metric, Unit, UnknownMetric};
+pub use paired::{BLOCKS_MIN, Block, compare_blocks};
 pub use precision::{Precision, PrecisionError, PrecisionResult};
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;

@@ -93,7 +93,7 @@ pub(crate) fn normal_two_sided(beyond: f64) -> f64 {
 }
 
 /// Student's t is beyond this, on either side, with the probability `outside`.
-fn student_t(degrees: f64, outside: f64) -> f64 {
+pub(crate) fn student_t(degrees: f64, outside: f64) -> f64 {
     // P(|T| > t) = I(ν/2, 1/2) at ν / (ν + t²): Abramowitz and Stegun 26.7.1.
     let beyond = |t: f64| regularized_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5);
     let mut high = 2.0;

@@ -64,6 +64,8 @@ pub(crate) struct OutputConfig {
     pub(crate) format: OutputFormat,
     /// Whether the summary is printed in that format.
     pub(crate) prints: bool,
+    /// Whether anything is written or said at all.
+    pub(crate) keeps: bool,
     pub(crate) file: Option<PathBuf>,
     /// What the numbers must keep.
     pub(crate) assertions: Vec<Assertion>,
@@ -197,6 +199,7 @@ impl ChatConfig {
                 plot: !args.no_plot,
                 format: args.output_format,
                 prints: true,
+                keeps: true,
                 file: args.output,
             },
             load,

@@ -3,7 +3,9 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, AssertArgs, OutputFormat, SessionArgs, VariantArgs, WorkloadArgs};
+use super::{
+    ArrivalArgs, AssertArgs, Effect, OutputFormat, SessionArgs, VariantArgs, WorkloadArgs,
+};
 use clap::{ArgAction, Args, ValueEnum};
 use stats::Precision;
 use std::path::PathBuf;
@@ -29,6 +31,17 @@ pub(crate) struct ChatArgs {
         conflicts_with = "api_base"
     )]
     pub(crate) launch: Option<String>,
+    /// A second server: both answer the same blocks of requests by turns, and are compared
+    #[arg(long, value_name = "URL", help_heading = "Server", requires = "api_base", conflicts_with_all = ["fixed_vs_continuous", "until", "assertions", "trace"])]
+    pub(crate) versus: Option<String>,
+    /// With --versus, a relative change that matters
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value = "3%",
+        help_heading = "Server"
+    )]
+    pub(crate) min_effect: Effect,
     /// Model name, as the server lists it [default: the first one it lists]
     #[arg(long, short, value_name = "NAME", help_heading = "Server")]
     pub(crate) model: Option<String>,
@@ -104,7 +117,7 @@ pub(crate) struct ChatArgs {
         conflicts_with = "batch_sizes"
     )]
     pub(crate) duration: Option<f64>,
-    /// Measured runs of each point [default: 3 for bursts, 1 otherwise]
+    /// Measured runs of each point, or with --versus blocks of each server [default: 3 for bursts, 10 with --versus, 1 otherwise]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub(crate) num_runs: Option<u32>,
     /// Runs of each point before those, which enter no number

@@ -22,7 +22,7 @@ pub(crate) use dataset::{DatasetArgs, DatasetKey};
 pub(crate) use embedding::EmbeddingArgs;
 pub(crate) use engine::{DTypeArg, EngineArgs, ServeArgs};
 pub(crate) use file::with_config_file;
-pub(crate) use gate::{AssertArgs, CompareArgs};
+pub(crate) use gate::{AssertArgs, CompareArgs, Effect};
 pub(crate) use gateway::{GatewayArgs, GuardArgs};
 pub(crate) use launch::{LaunchArgs, LaunchLine};
 pub(crate) use mock::{MockArgs, RoleChunkArg};

@@ -98,6 +98,7 @@ impl EmbeddingConfig {
                 plot: !args.no_plot,
                 format: args.output_format,
                 prints: true,
+                keeps: true,
                 file: args.output,
             },
             load,

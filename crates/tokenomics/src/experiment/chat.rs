@@ -11,6 +11,7 @@ use crate::experiment::runs::{
     Between, Until, conclude, connections, point_name, run_all, summary,
 };
 use crate::experiment::server::{Asked, Server};
+use crate::experiment::versus::versus;
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
@@ -24,6 +25,18 @@ use workload::PromptSource;
 pub(crate) struct Measured {
     pub(crate) summary: Summary,
     pub(crate) exit: Exit,
+    pub(crate) recorder: Recorder,
+}
+
+/// What becomes of a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It is printed and leaves files.
+    Whole,
+    /// It leaves files; what is printed is somebody else's.
+    Half,
+    /// It leaves nothing but what it returns.
+    Part,
 }
 
 /// Measures a chat server, from the arguments to the exit code.
@@ -31,8 +44,10 @@ pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
     let launched = launch(&mut args)?;
     let exit = if args.fixed_vs_continuous {
         fixed_vs_continuous(&args)
+    } else if let Some(other) = &args.versus {
+        versus(&args, other)
     } else {
-        measure_once(args, true).map(|measured| measured.map_or(Exit::Done, |run| run.exit))
+        measure_once(args, Role::Whole).map(|measured| measured.map_or(Exit::Done, |run| run.exit))
     };
     match launched.and_then(|launched| launched.failure()) {
         Some(failure) => Err(failure),
@@ -40,11 +55,11 @@ pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
     }
 }
 
-/// One measurement; `None` where it was only shown. `prints` says whether its summary goes to
-/// standard output.
-pub(crate) fn measure_once(args: ChatArgs, prints: bool) -> Result<Option<Measured>, Failure> {
+/// One measurement; `None` where it was only shown.
+pub(crate) fn measure_once(args: ChatArgs, role: Role) -> Result<Option<Measured>, Failure> {
     let mut config = ChatConfig::resolve(args, &|name| std::env::var(name).ok())?;
-    config.output.prints = prints;
+    config.output.prints = role == Role::Whole;
+    config.output.keeps = role != Role::Part;
     let planned = plans(&config)?;
     if config.dry_run {
         return dry_run(&config, &planned).map(|_| None);
@@ -94,8 +109,10 @@ async fn measure(
         &server.model,
         &moment.strftime("%Y%m%d-%H%M%S").to_string(),
     );
-    paths.check(&config.output)?;
-    let quiet = config.output.format == OutputFormat::Quiet;
+    if config.output.keeps {
+        paths.check(&config.output)?;
+    }
+    let quiet = config.output.format == OutputFormat::Quiet || !config.output.keeps;
     if server.built_in.is_some() && !quiet {
         say(&format!(
             "No --api-base given: measuring {} at {}.",
@@ -118,7 +135,11 @@ async fn measure(
         slo: config.slo,
         classes: config.traffic.classes.clone(),
     };
-    let sink = Sink::open(config.output.records, &paths, &header)?;
+    let sink = if config.output.keeps {
+        Sink::open(config.output.records, &paths, &header)?
+    } else {
+        Sink::None
+    };
     let recorder = Recorder::new(header, sink)?;
     let built_in = server.built_in.take();
     let url = server.target.url();
@@ -138,7 +159,11 @@ async fn measure(
     progress.finish();
     let summary = summary(&config.output, &recorder);
     let exit = conclude(&config.output, &paths, &recorder, &summary, end)?;
-    Ok(Measured { summary, exit })
+    Ok(Measured {
+        summary,
+        exit,
+        recorder,
+    })
 }
 
 fn between(config: &ChatConfig) -> Between<'_> {

@@ -1,7 +1,7 @@
 //! `tokenomics chat --fixed-vs-continuous`: one server as fixed batches, and then under continuous
 //! arrival with as many requests in flight.
 
-use super::chat::{Measured, measure_once};
+use super::chat::{Measured, Role, measure_once};
 use crate::args::{ChatArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, say, write_atomically};
@@ -26,7 +26,7 @@ pub(crate) fn fixed_vs_continuous(args: &ChatArgs) -> Result<Exit, Failure> {
         .clone()
         .unwrap_or_else(|| Path::new("results").join(format!("fixed-vs-continuous-{moment}.json")));
     let (fixed_file, continuous_file) = (named(&stem, "fixed"), named(&stem, "continuous"));
-    let Some(fixed) = measure_once(half(args, &fixed_file), false)? else {
+    let Some(fixed) = measure_once(half(args, &fixed_file), Role::Half)? else {
         // A dry run shows the fixed batches; the other half follows from what they measure.
         return Ok(Exit::Done);
     };
@@ -40,7 +40,7 @@ pub(crate) fn fixed_vs_continuous(args: &ChatArgs) -> Result<Exit, Failure> {
     let mut flowing = half(args, &continuous_file);
     flowing.batch_sizes = None;
     flowing.max_concurrency = Some(levels);
-    let Some(continuous) = measure_once(flowing, false)? else {
+    let Some(continuous) = measure_once(flowing, Role::Half)? else {
         return Ok(Exit::Done);
     };
     let rows = stats::fixed_vs_continuous(&fixed.summary, &continuous.summary);

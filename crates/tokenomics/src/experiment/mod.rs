@@ -12,6 +12,7 @@ mod plans;
 mod runs;
 mod scheduler;
 mod server;
+mod versus;
 
 pub(crate) use ask::{Asking, outcome_in_words};
 pub(crate) use chat::chat;

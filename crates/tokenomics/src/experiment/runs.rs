@@ -220,8 +220,12 @@ pub(crate) fn conclude(
     if config.prints {
         output::print_summary(summary, config.format, config.file.as_deref())?;
     }
-    let written = output::save(config, paths, recorder, summary)?;
-    if config.format != OutputFormat::Quiet {
+    let written = if config.keeps {
+        output::save(config, paths, recorder, summary)?
+    } else {
+        Vec::new()
+    };
+    if config.keeps && config.format != OutputFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }
     match (end, summary.verdict.grade) {

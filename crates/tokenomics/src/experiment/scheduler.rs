@@ -264,6 +264,7 @@ impl Bench {
             plot: false,
             format: args.output_format,
             prints: true,
+            keeps: true,
             file: None,
         }
     }

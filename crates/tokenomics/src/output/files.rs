@@ -198,6 +198,7 @@ mod tests {
             plot: true,
             format: OutputFormat::Text,
             prints: true,
+            keeps: true,
             file: None,
             assertions: Vec::new(),
             precision: Vec::new(),

@@ -110,6 +110,7 @@ impl GatewayConfig {
                 plot: false,
                 format: args.output_format,
                 prints: true,
+                keeps: true,
                 file: None,
             },
             args,
