@@ -57,6 +57,7 @@ pub(crate) fn summary() -> Summary {
         points,
         assertions: Vec::new(),
         precision: Vec::new(),
+        certificate: None,
         verdict: Verdict {
             grade: Grade::Suspect,
             reasons,
@@ -121,6 +122,7 @@ pub(crate) fn open_loop() -> Summary {
         verdict,
         assertions: Vec::new(),
         precision: Vec::new(),
+        certificate: None,
     }
 }
 
@@ -180,6 +182,7 @@ pub(crate) fn nothing_succeeded() -> Summary {
         verdict,
         assertions: Vec::new(),
         precision: Vec::new(),
+        certificate: None,
     }
 }
 

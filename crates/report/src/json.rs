@@ -38,6 +38,9 @@ pub fn results_json(summary: &Summary) -> String {
     if !summary.precision.is_empty() {
         file["precision"] = json!(summary.precision);
     }
+    if let Some(certificate) = &summary.certificate {
+        file["certificate"] = json!(certificate);
+    }
     format!("{file:#}\n")
 }
 

@@ -5,6 +5,8 @@
 
 mod assertions;
 mod axis;
+mod capacity;
+mod certificate;
 mod comparison;
 mod continuous;
 mod csv;
@@ -36,3 +38,5 @@ pub use self::markdown::markdown;
 pub use self::result_file::{MeanAndStd, MedianAndP99, ResultFile, ResultPoint};
 pub use self::style::Style;
 pub use self::table::{point_line, text};
+pub use capacity::{capacity_json, capacity_probe_line, capacity_text};
+pub use certificate::{certificate_json, certificate_text};

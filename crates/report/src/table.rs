@@ -11,6 +11,7 @@ pub(crate) mod pooled;
 
 pub use self::line::point_line;
 
+use crate::certificate::certificate_lines;
 use crate::style::{Ink, Style, grade_ink, mark, word};
 use crate::width::{clip, wrap};
 use crate::{Axis, assertions, escape, number};
@@ -44,6 +45,10 @@ pub fn text(summary: &Summary, style: Style) -> String {
         lines.extend(block(point, style));
     }
     lines.extend(footnotes(summary, style));
+    if let Some(certificate) = &summary.certificate {
+        lines.push(String::new());
+        lines.extend(certificate_lines(certificate, style));
+    }
     let general: Vec<_> = summary
         .verdict
         .reasons

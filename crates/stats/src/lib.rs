@@ -7,6 +7,8 @@ mod added;
 mod answers;
 mod assertion;
 mod bootstrap;
+mod capacity;
+mod certificate;
 mod classes;
 mod compare;
 mod continuous;
@@ -45,6 +47,8 @@ pub use added::{
 };
 pub use assertion::{Assertion, AssertionError, AssertionResult};
 pub use bootstrap::bootstrap_median;
+pub use capacity::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe};
+pub use certificate::{Certificate, CertificateGrade, InstrumentError, TruthPair};
 pub use compare::{
     CompareOptions, ComparedMetric, ComparedPoint, Comparison, Judgement, compare, obstacles,
 };

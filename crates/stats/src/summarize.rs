@@ -50,6 +50,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         points,
         assertions: Vec::new(),
         precision: Vec::new(),
+        certificate: None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every latency is in milliseconds, every duration of a batch in seconds, every rate per second.
 //! Absent means that it was not measured; it is never zero instead.
 
-use crate::{AssertionResult, PrecisionResult, Verdict};
+use crate::{AssertionResult, Certificate, PrecisionResult, Verdict};
 use serde::{Deserialize, Serialize};
 use trace::{Pacing, PointInfo};
 
@@ -24,6 +24,9 @@ pub struct Summary {
     /// How precise the numbers became that were measured until they were precise; empty where none was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub precision: Vec<PrecisionResult>,
+    /// What the instrument added, where it was asked to show that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
 }
 
 /// The numbers of one batch size, concurrency or rate, over all its measured runs.

@@ -10,7 +10,7 @@ mod variants;
 mod words;
 
 pub(crate) use self::embedding::EmbeddingConfig;
-pub(crate) use self::load::{Load, Point, TypedLoad};
+pub(crate) use self::load::{Load, Point, TypedLoad, list};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
@@ -43,6 +43,8 @@ pub(crate) struct ChatConfig {
     pub(crate) slo: Option<Slo>,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
+    /// Whether the client is held against a known provider after the run.
+    pub(crate) certify: bool,
     pub(crate) description: Option<String>,
 }
 
@@ -204,6 +206,7 @@ impl ChatConfig {
             },
             load,
             dry_run: args.dry_run,
+            certify: args.certify,
             description: args.description,
             model: args.model,
             target,

@@ -54,6 +54,7 @@ fn run() -> Result<Exit, Failure> {
         Verb::Plot(args) => verb::plot(&args),
         Verb::Report(args) => verb::report(&args),
         Verb::Compare(args) => comparing::compare(&args),
+        Verb::Calibrate(args) => experiment::calibrate(&args),
         Verb::Completions { shell } => verb::completions(shell),
         Verb::Man { directory } => verb::man(&directory),
     }

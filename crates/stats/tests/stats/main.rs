@@ -2,6 +2,7 @@
 
 mod alarms;
 mod builder;
+mod capacity;
 mod compare;
 mod conversations;
 mod coverage;

@@ -4,7 +4,8 @@
 )]
 
 use super::{
-    ArrivalArgs, AssertArgs, Effect, OutputFormat, SessionArgs, VariantArgs, WorkloadArgs,
+    ArrivalArgs, AssertArgs, CapacityArgs, Effect, OutputFormat, SessionArgs, VariantArgs,
+    WorkloadArgs,
 };
 use clap::{ArgAction, Args, ValueEnum};
 use stats::Precision;
@@ -129,6 +130,9 @@ pub(crate) struct ChatArgs {
     pub(crate) until: Vec<Precision>,
 
     #[command(flatten)]
+    pub(crate) capacity: CapacityArgs,
+
+    #[command(flatten)]
     pub(crate) workload: WorkloadArgs,
     #[command(flatten)]
     pub(crate) sessions: SessionArgs,
@@ -211,6 +215,9 @@ pub(crate) struct ChatArgs {
     pub(crate) goodput: Vec<String>,
     #[command(flatten)]
     pub(crate) thresholds: AssertArgs,
+    /// Measure a known provider right after the run, with as many streams and events, and hold what this client reports against the truth
+    #[arg(long, help_heading = "Results")]
+    pub(crate) certify: bool,
     /// What the result file says of this run
     #[arg(long, value_name = "TEXT", help_heading = "Results")]
     pub(crate) description: Option<String>,

@@ -1,5 +1,6 @@
 //! What was typed. What it means is settled in [`crate::config`]; nothing here looks at the system.
 
+mod certify;
 mod chat;
 mod dataset;
 mod embedding;
@@ -17,6 +18,7 @@ mod texts;
 mod variants;
 mod workload;
 
+pub(crate) use certify::{CalibrateArgs, CapacityArgs, CertificateFormat};
 pub(crate) use chat::{ChatArgs, RecordsFormat};
 pub(crate) use dataset::{DatasetArgs, DatasetKey};
 pub(crate) use embedding::EmbeddingArgs;
@@ -72,6 +74,8 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     /// Compare two measurements of one workload: better, worse, the same, or can't tell
     Compare(CompareArgs),
+    /// Measure this client itself: what it reports against what a known provider sent
+    Calibrate(CalibrateArgs),
     /// Start a known server, wait until it answers, and stop it with ctrl-C
     Launch(Box<LaunchArgs>),
     /// Guard a child process: what measurements start, not people

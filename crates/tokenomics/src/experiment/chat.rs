@@ -3,12 +3,14 @@
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::{ChatConfig, secrets};
+use crate::experiment::calibrate::certify;
+use crate::experiment::capacity::find_capacity;
 use crate::experiment::continuous::fixed_vs_continuous;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, chat_hash, plans};
 use crate::experiment::runs::{
-    Between, Until, conclude, connections, point_name, run_all, summary,
+    Between, End, Until, conclude, connections, point_name, run_all, summary,
 };
 use crate::experiment::server::{Asked, Server};
 use crate::experiment::versus::versus;
@@ -44,6 +46,8 @@ pub(crate) fn chat(mut args: ChatArgs) -> Result<Exit, Failure> {
     let launched = launch(&mut args)?;
     let exit = if args.fixed_vs_continuous {
         fixed_vs_continuous(&args)
+    } else if args.capacity.find_capacity {
+        find_capacity(&args)
     } else if let Some(other) = &args.versus {
         versus(&args, other)
     } else {
@@ -157,7 +161,13 @@ async fn measure(
     .await?;
     drop((client, built_in));
     progress.finish();
-    let summary = summary(&config.output, &recorder);
+    let mut summary = summary(&config.output, &recorder);
+    if config.certify
+        && matches!(end, End::Whole)
+        && let Some(certificate) = certify(&summary.points)?
+    {
+        summary.certify(certificate);
+    }
     let exit = conclude(&config.output, &paths, &recorder, &summary, end)?;
     Ok(Measured {
         summary,

@@ -2,6 +2,8 @@
 
 mod again;
 mod ask;
+mod calibrate;
+mod capacity;
 mod chat;
 mod continuous;
 mod embedding;
@@ -15,6 +17,7 @@ mod server;
 mod versus;
 
 pub(crate) use ask::{Asking, outcome_in_words};
+pub(crate) use calibrate::calibrate;
 pub(crate) use chat::chat;
 pub(crate) use embedding::embedding;
 pub(crate) use gateway::gateway;

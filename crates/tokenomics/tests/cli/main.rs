@@ -6,6 +6,7 @@ mod chat;
 mod config_file;
 mod data_sets;
 mod embedding;
+mod evidence;
 mod gate;
 mod help;
 mod hub;

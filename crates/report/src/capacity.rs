@@ -1,0 +1,140 @@
+//! A search for the highest rate that meets the objectives.
+
+use crate::number;
+use crate::style::{Ink, Style};
+use crate::table::grid::{Cell, Grid};
+use serde_json::{Value, json};
+use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, Grade, PointSummary, Probe, Summary};
+
+/// One probe, as it is over. `invalid` says why it was no measurement.
+pub fn capacity_probe_line(probe: &Probe, attain: f64, invalid: Option<&str>) -> String {
+    let share = if probe.issued > 0.0 {
+        probe.good / probe.issued
+    } else {
+        0.0
+    };
+    let mark = if share >= attain { "✓" } else { "✗" };
+    let rate = number::significant(probe.rate);
+    match invalid {
+        Some(code) => format!("? {rate} requests/s: no measurement ({code})"),
+        None => format!(
+            "{mark} {rate} requests/s: {} met the objectives",
+            number::percent(share)
+        ),
+    }
+}
+
+/// The answer first, then what each rate gave, from the lowest; ends with a line break.
+pub fn capacity_text(
+    config: &CapacityConfig,
+    objectives: &str,
+    answer: &CapacityAnswer,
+    measured: &[Summary],
+    style: Style,
+) -> String {
+    let mut lines = vec![String::new()];
+    let ink = match answer.end {
+        CapacityEnd::Resolved | CapacityEnd::AlwaysMet => Ink::Green,
+        CapacityEnd::ProbesSpent | CapacityEnd::Interrupted => Ink::Yellow,
+        CapacityEnd::NeverMet | CapacityEnd::Invalid => Ink::Red,
+    };
+    let attain = number::percent(config.attain);
+    lines.push(format!("  {}", style.paint(ink, &headline(answer, config))));
+    lines.push(format!(
+        "  where {attain} of the requests meet {objectives}"
+    ));
+    lines.push(String::new());
+    let mut grid = Grid::titled([[
+        "asked/s", "met", "tokens/s", "TTFT p50", "p99", "TPOT p50", "e2e p50", "p99",
+    ]]);
+    for point in by_rate(measured) {
+        let ink = if point.verdict.grade == Grade::Invalid {
+            Ink::Dim
+        } else {
+            Ink::Plain
+        };
+        grid.push(row(point).map(|cell| Cell::inked(cell, ink)).into());
+    }
+    lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// `41.2 to 43.1 requests/s`.
+fn headline(answer: &CapacityAnswer, config: &CapacityConfig) -> String {
+    let shown = number::significant;
+    match (answer.end, answer.interval, answer.meets, answer.misses) {
+        (CapacityEnd::Resolved, Some(interval), ..) => format!(
+            "✓ Capacity: {} to {} requests/s (95 % interval)",
+            shown(interval.low),
+            shown(interval.high)
+        ),
+        (CapacityEnd::AlwaysMet, ..) => format!(
+            "✓ Capacity: {} requests/s or more; --rate-max goes further",
+            shown(config.highest_rate)
+        ),
+        (CapacityEnd::NeverMet, .., Some(misses)) => {
+            format!("✗ Even {} requests/s miss the objectives", shown(misses))
+        }
+        (CapacityEnd::Invalid, ..) => {
+            "✗ No capacity: three rates in a row gave no valid measurement".to_owned()
+        }
+        (_, Some(interval), ..) => format!(
+            "! Capacity: {} to {} requests/s (95 % interval), wider than asked: raise --probes or --num-prompts",
+            shown(interval.low),
+            shown(interval.high)
+        ),
+        (_, None, Some(meets), _) => format!("! Capacity: {} requests/s or more", shown(meets)),
+        (_, None, _, Some(misses)) => format!("! Capacity: below {} requests/s", shown(misses)),
+        _ => "✗ Nothing was found out".to_owned(),
+    }
+}
+
+fn by_rate(measured: &[Summary]) -> Vec<&PointSummary> {
+    let mut points: Vec<&PointSummary> = measured
+        .iter()
+        .flat_map(|summary| &summary.points)
+        .collect();
+    let rate = |point: &PointSummary| point.concurrency.asked_rate.unwrap_or(0.0);
+    points.sort_by(|a, b| rate(a).total_cmp(&rate(b)));
+    points
+}
+
+fn row(point: &PointSummary) -> [String; 8] {
+    let metric = |name: &str| {
+        let metric: Option<stats::Metric> = name.parse().ok();
+        let measured = metric.and_then(|metric| metric.of(point));
+        measured.map_or_else(
+            || number::ABSENT.to_owned(),
+            |measured| number::significant(measured.value),
+        )
+    };
+    let met = point.goodput.as_ref().map(|goodput| goodput.share);
+    let rate = point.concurrency.asked_rate;
+    [
+        rate.map_or_else(|| number::ABSENT.to_owned(), number::significant),
+        met.map_or_else(|| number::ABSENT.to_owned(), number::percent),
+        metric("output_tokens_per_second"),
+        metric("ttft.p50"),
+        metric("ttft.p99"),
+        metric("tpot.p50"),
+        metric("e2e.p50"),
+        metric("e2e.p99"),
+    ]
+}
+
+/// The answer, the probes, and every number of every probe as a result file has them.
+pub fn capacity_json(
+    config: &CapacityConfig,
+    answer: &CapacityAnswer,
+    probes: &[Probe],
+    measured: &[Summary],
+) -> String {
+    let results: Vec<Value> = measured
+        .iter()
+        .filter_map(|summary| serde_json::from_str(&crate::results_json(summary)).ok())
+        .collect();
+    let file =
+        json!({ "capacity": answer, "search": config, "probes": probes, "measured": results });
+    format!("{file:#}\n")
+}

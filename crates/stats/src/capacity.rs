@@ -1,0 +1,292 @@
+//! The highest rate at which a server meets its objectives: a bracketing search whose every probe is a
+//! noisy measurement.
+//!
+//! A probe counts how many of its requests met the objectives. It *meets* or *misses* where the Wilson
+//! interval of that share (Wilson, "Probable inference, the law of succession, and statistical
+//! inference", 1927) lies wholly on one side of the share that was asked for; otherwise it tells
+//! nothing yet. The answer's interval reaches from the highest rate that meets to the lowest that
+//! misses: what no probe decides stays inside it.
+
+use crate::Interval;
+use serde::Serialize;
+
+/// Standard deviations on either side of a probe's share: 97.5 % of a normal distribution, so that the few
+/// decisions near the answer hold together in 95 of 100 searches.
+const REACH: f64 = 2.241_403;
+
+/// Probes of one rate, whose requests are counted together, before it is left undecided.
+const REPEATS: usize = 3;
+
+/// Probes in a row that were no measurements before the search gives up.
+const INVALID_MAX: usize = 3;
+
+/// How far below the first rate the search goes.
+const DESCENT: f64 = 1024.0;
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CapacityConfig {
+    /// The first rate, in requests per second.
+    pub first_rate: f64,
+    /// The highest, in requests per second.
+    pub highest_rate: f64,
+    /// Share of the requests that are to meet the objectives, above 0 and below 1.
+    pub attain: f64,
+    /// The width that is left to an undecided gap, as a share of its rate: 0.05 for 5 %.
+    pub resolution: f64,
+    /// The search ends after so many probes.
+    pub probes_max: usize,
+}
+
+/// What one run at a rate showed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Probe {
+    /// In requests per second.
+    pub rate: f64,
+    /// Requests that met the objectives.
+    pub good: f64,
+    /// Requests, less those that only repeat what the ones before them said: the effective number.
+    pub issued: f64,
+    /// Whether the run was a measurement at all.
+    pub valid: bool,
+}
+
+/// Why a search is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapacityEnd {
+    /// No gap is wider than the resolution.
+    Resolved,
+    /// The probes were spent before.
+    ProbesSpent,
+    /// The lowest rate misses too.
+    NeverMet,
+    /// The highest rate meets too.
+    AlwaysMet,
+    /// Probes were no measurements.
+    Invalid,
+    /// Somebody stopped it.
+    Interrupted,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CapacityAnswer {
+    /// From the highest rate that meets to the lowest that misses, in requests per second; absent where
+    /// either is missing.
+    pub interval: Option<Interval>,
+    /// The highest rate that was shown to meet the objectives, in requests per second.
+    pub meets: Option<f64>,
+    /// The lowest that was shown to miss them.
+    pub misses: Option<f64>,
+    /// Why it ended.
+    pub end: CapacityEnd,
+}
+
+/// Chooses rates to measure until the answer is as narrow as asked.
+#[derive(Clone, Debug)]
+pub struct CapacitySearch {
+    config: CapacityConfig,
+    probes: Vec<Probe>,
+    interrupted: bool,
+}
+
+/// What is known of a rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Evidence {
+    rate: f64,
+    good: f64,
+    issued: f64,
+    probes: usize,
+    told: Told,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Meets,
+    Misses,
+    Nothing,
+}
+
+impl CapacitySearch {
+    /// A search that has measured nothing.
+    pub fn new(config: CapacityConfig) -> Self {
+        Self {
+            config,
+            probes: Vec::new(),
+            interrupted: false,
+        }
+    }
+
+    /// Requests that a probe needs at least for its share to be decided when all of them are good: where
+    /// `n / (n + z²)`, the Wilson interval's lower end, reaches `attain`; half as many again, so that a
+    /// few may fail.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive number of requests; `as` saturates"
+    )]
+    pub fn requests_wanted(attain: f64) -> usize {
+        let least = REACH * REACH * attain / (1.0 - attain);
+        (1.5 * least).ceil().max(32.0) as usize
+    }
+
+    /// Takes what a run showed.
+    pub fn observe(&mut self, probe: Probe) {
+        self.probes.push(probe);
+    }
+
+    /// Ends it before its time.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// All that was measured, in order.
+    pub fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
+    /// The rate to measure next, in requests per second; `None` where the search is over.
+    pub fn next_rate(&self) -> Option<f64> {
+        self.step().ok()
+    }
+
+    /// What is known so far.
+    pub fn answer(&self) -> CapacityAnswer {
+        let (meets, misses) = bracket(&self.evidence());
+        let both = meets.zip(misses).filter(|(meets, misses)| meets < misses);
+        CapacityAnswer {
+            interval: both.map(|(low, high)| Interval { low, high }),
+            meets,
+            misses,
+            end: self.step().err().unwrap_or(CapacityEnd::ProbesSpent),
+        }
+    }
+
+    /// The next rate, or why there is none.
+    fn step(&self) -> Result<f64, CapacityEnd> {
+        let config = &self.config;
+        let invalid = self.probes.iter().rev().take_while(|probe| !probe.valid);
+        let invalid = invalid.count();
+        if self.interrupted {
+            return Err(CapacityEnd::Interrupted);
+        }
+        if invalid >= INVALID_MAX {
+            return Err(CapacityEnd::Invalid);
+        }
+        let evidence = self.evidence();
+        let next = match bracket(&evidence) {
+            (None, None) => Ok(evidence.first().map_or(config.first_rate, |first| {
+                // The first rate told nothing: it is near the answer, which lies between its neighbours.
+                if first.probes < REPEATS {
+                    first.rate
+                } else {
+                    lowest(&evidence) / 2.0
+                }
+            })),
+            (Some(meets), None) if meets >= config.highest_rate => Err(CapacityEnd::AlwaysMet),
+            (Some(_), None) => Ok((2.0 * highest(&evidence)).min(config.highest_rate)),
+            (None, Some(_)) if lowest(&evidence) <= config.first_rate / DESCENT => {
+                Err(CapacityEnd::NeverMet)
+            }
+            (None, Some(_)) => Ok(lowest(&evidence) / 2.0),
+            (Some(meets), Some(misses)) => self.within(&evidence, meets, misses),
+        }?;
+        if self.probes.len() >= config.probes_max {
+            return Err(CapacityEnd::ProbesSpent);
+        }
+        Ok(next)
+    }
+
+    /// Halves the widest gap on a logarithmic scale, after what is undecided had its repeats.
+    fn within(&self, evidence: &[Evidence], meets: f64, misses: f64) -> Result<f64, CapacityEnd> {
+        let inside = evidence
+            .iter()
+            .filter(|known| known.rate > meets && known.rate < misses);
+        let inside: Vec<&Evidence> = inside.collect();
+        let wants_more = |known: &&&Evidence| known.told == Told::Nothing && known.probes < REPEATS;
+        if let Some(again) = inside.iter().find(wants_more) {
+            return Ok(again.rate);
+        }
+        let mut rates: Vec<f64> = inside.iter().map(|known| known.rate).collect();
+        rates.sort_by(f64::total_cmp);
+        // What lies between undecided rates is undecided too: only the gaps to what is decided narrow.
+        let gaps = match (rates.first(), rates.last()) {
+            (Some(&first), Some(&last)) => [(meets, first), (last, misses)],
+            _ => [(meets, misses), (misses, misses)],
+        };
+        let width = |(low, high): &(f64, f64)| (high / low).ln();
+        let widest = gaps.iter().max_by(|a, b| width(a).total_cmp(&width(b)));
+        match widest {
+            Some(gap) if width(gap) > self.config.resolution.ln_1p() => Ok((gap.0 * gap.1).sqrt()),
+            _ => Err(CapacityEnd::Resolved),
+        }
+    }
+
+    /// What all valid probes of each rate say together.
+    fn evidence(&self) -> Vec<Evidence> {
+        let mut all: Vec<Evidence> = Vec::new();
+        for probe in self.probes.iter().filter(|probe| probe.valid) {
+            let same = |known: &&mut Evidence| (known.rate / probe.rate).ln().abs() < 1e-9;
+            if let Some(known) = all.iter_mut().find(same) {
+                known.good += probe.good;
+                known.issued += probe.issued;
+                known.probes += 1;
+            } else {
+                all.push(Evidence {
+                    rate: probe.rate,
+                    good: probe.good,
+                    issued: probe.issued,
+                    probes: 1,
+                    told: Told::Nothing,
+                });
+            }
+        }
+        for known in &mut all {
+            known.told = told(known.good, known.issued, self.config.attain);
+        }
+        all
+    }
+}
+
+/// The highest rate that meets below all that miss, and the lowest that misses above all that meet.
+/// Where a rate meets above one that misses, both are left inside.
+fn bracket(evidence: &[Evidence]) -> (Option<f64>, Option<f64>) {
+    let of = |told: Told| {
+        let those = evidence.iter().filter(move |known| known.told == told);
+        those.map(|known| known.rate)
+    };
+    let lowest_miss = of(Told::Misses).min_by(f64::total_cmp);
+    let highest_meet = of(Told::Meets).max_by(f64::total_cmp);
+    let meets = of(Told::Meets).filter(|&rate| lowest_miss.is_none_or(|miss| rate < miss));
+    let misses = of(Told::Misses).filter(|&rate| highest_meet.is_none_or(|meet| rate > meet));
+    (meets.max_by(f64::total_cmp), misses.min_by(f64::total_cmp))
+}
+
+fn lowest(evidence: &[Evidence]) -> f64 {
+    let rates = evidence.iter().map(|known| known.rate);
+    rates.fold(f64::INFINITY, f64::min)
+}
+
+fn highest(evidence: &[Evidence]) -> f64 {
+    evidence.iter().map(|known| known.rate).fold(0.0, f64::max)
+}
+
+/// On which side of `attain` the Wilson interval of `good` of `issued` lies.
+fn told(good: f64, issued: f64, attain: f64) -> Told {
+    if issued <= 0.0 {
+        return Told::Nothing;
+    }
+    let share = good / issued;
+    let squared = REACH * REACH;
+    let middle = (share + squared / (2.0 * issued)) / (1.0 + squared / issued);
+    let spread = (share * (1.0 - share) / issued + squared / (4.0 * issued * issued)).sqrt();
+    let reach = REACH * spread / (1.0 + squared / issued);
+    if middle - reach >= attain {
+        Told::Meets
+    } else if middle + reach < attain {
+        Told::Misses
+    } else {
+        Told::Nothing
+    }
+}

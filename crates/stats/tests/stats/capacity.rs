@@ -1,0 +1,139 @@
+//! The search for a capacity, against servers whose knee is known.
+
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe};
+
+const ATTAIN: f64 = 0.99;
+
+fn config() -> CapacityConfig {
+    CapacityConfig {
+        first_rate: 1.0,
+        highest_rate: 10_000.0,
+        attain: ATTAIN,
+        resolution: 0.05,
+        probes_max: 40,
+    }
+}
+
+/// The share of good requests at a rate: a steep fall, which crosses the objective at the knee.
+fn share(rate: f64, knee: f64) -> f64 {
+    let at_knee = (ATTAIN / (1.0 - ATTAIN)).ln();
+    1.0 / (1.0 + (-(at_knee - 25.0 * (rate / knee).ln())).exp())
+}
+
+fn search(seed: u64, knee: f64) -> (CapacityAnswer, usize) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut search = CapacitySearch::new(config());
+    let issued = CapacitySearch::requests_wanted(ATTAIN);
+    while let Some(rate) = search.next_rate() {
+        let good = (0..issued).filter(|_| random.random::<f64>() < share(rate, knee));
+        search.observe(Probe {
+            rate,
+            good: good.count() as f64,
+            issued: issued as f64,
+            valid: true,
+        });
+    }
+    (search.answer(), search.probes().len())
+}
+
+#[test]
+fn the_interval_holds_a_known_knee_and_is_narrow() {
+    const SEARCHES: u64 = 400;
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let (mut held, mut probes, mut widths) = (0, 0, Vec::new());
+    for seed in 0..SEARCHES {
+        let knee = 3.0 * 10_f64.powf(3.0 * random.random::<f64>());
+        let (answer, asked) = search(seed, knee);
+        probes += asked;
+        let interval = answer.interval.unwrap();
+        held += u64::from(interval.low <= knee && knee <= interval.high);
+        widths.push(interval.high / interval.low - 1.0);
+    }
+    widths.sort_by(f64::total_cmp);
+    // The bar is 18 of 20.
+    assert!(held * 20 >= SEARCHES * 19, "{held} of {SEARCHES}");
+    assert!(probes as u64 <= 25 * SEARCHES, "{probes} probes");
+    assert!(
+        widths[widths.len() / 2] < 0.15,
+        "{}",
+        widths[widths.len() / 2]
+    );
+}
+
+#[test]
+fn a_server_that_never_or_always_meets_is_told() {
+    let (never, _) = search(0, 1e-9);
+    assert_eq!((never.end, never.interval), (CapacityEnd::NeverMet, None));
+    let (always, _) = search(0, 1e9);
+    assert_eq!(
+        (always.end, always.meets),
+        (CapacityEnd::AlwaysMet, Some(10_000.0))
+    );
+}
+
+#[test]
+fn what_was_no_measurement_narrows_nothing_and_ends_the_search_soon() {
+    let mut search = CapacitySearch::new(config());
+    for _ in 0..3 {
+        let rate = search.next_rate().unwrap();
+        search.observe(Probe {
+            rate,
+            good: 1e6,
+            issued: 1e6,
+            valid: false,
+        });
+    }
+    assert_eq!(search.next_rate(), None);
+    let answer = search.answer();
+    assert_eq!(
+        (answer.end, answer.meets, answer.misses),
+        (CapacityEnd::Invalid, None, None)
+    );
+}
+
+#[test]
+fn a_rate_that_meets_above_one_that_misses_leaves_both_inside() {
+    let mut search = CapacitySearch::new(config());
+    for (rate, good) in [(1.0, 1.0), (2.0, 0.0), (4.0, 1.0), (8.0, 0.0)] {
+        search.observe(Probe {
+            rate,
+            good: good * 1e4,
+            issued: 1e4,
+            valid: true,
+        });
+    }
+    let interval = search.answer().interval.unwrap();
+    assert_eq!((interval.low, interval.high), (1.0, 8.0));
+}
+
+proptest! {
+    #[test]
+    fn every_search_ends_and_asks_for_sensible_rates(
+        seed in any::<u64>(),
+        first_rate in 0.01..100.0_f64,
+        attain in 0.5..0.999_f64,
+    ) {
+        let config = CapacityConfig { first_rate, attain, ..config() };
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut search = CapacitySearch::new(config);
+        while let Some(rate) = search.next_rate() {
+            prop_assert!(rate.is_finite() && rate > 0.0 && rate <= config.highest_rate, "{rate}");
+            let issued = random.random_range(1..2_000_u32);
+            let good = random.random_range(0..=issued);
+            search.observe(Probe {
+                rate,
+                good: good.into(),
+                issued: issued.into(),
+                valid: random.random::<f64>() < 0.9,
+            });
+            prop_assert!(search.probes().len() <= config.probes_max);
+        }
+        let answer = search.answer();
+        if let Some(interval) = answer.interval {
+            prop_assert!(interval.low < interval.high);
+        }
+    }
+}

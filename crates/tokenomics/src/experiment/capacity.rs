@@ -1,0 +1,173 @@
+//! `tokenomics chat --find-capacity`: the highest arrival rate that meets the objectives.
+
+use super::chat::{Measured, Role, measure_once};
+use crate::args::{ChatArgs, OutputFormat};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, say, write_atomically};
+use stats::{CapacityConfig, CapacityEnd, CapacitySearch, Grade, PointSummary, Probe, Summary};
+use std::path::Path;
+
+/// The rate that is tried first where none is named, in requests per second.
+const FIRST_RATE: f64 = 1.0;
+
+/// Measures rate after rate until the answer is narrow.
+pub(crate) fn find_capacity(args: &ChatArgs) -> Result<Exit, Failure> {
+    let config = config(args)?;
+    let wanted = CapacitySearch::requests_wanted(config.attain);
+    let mut search = CapacitySearch::new(config);
+    let mut measured: Vec<Summary> = Vec::new();
+    let quiet = args.output_format == OutputFormat::Quiet;
+    while let Some(rate) = search.next_rate() {
+        let number = search.probes().len();
+        let requests = args.num_prompts.unwrap_or_else(|| requests(rate, wanted));
+        let Some(probe) = measure_once(probe_args(args, rate, requests, number), Role::Part)?
+        else {
+            // A dry run shows the first rate; the others follow from what is measured.
+            return Ok(Exit::Done);
+        };
+        if probe.exit == Exit::Interrupted {
+            search.interrupt();
+            break;
+        }
+        let seen = observed(rate, &probe)?;
+        if !quiet {
+            say(&report::capacity_probe_line(
+                &seen,
+                config.attain,
+                why(&probe.summary),
+            ));
+        }
+        search.observe(seen);
+        measured.push(probe.summary);
+    }
+    conclude(args, &search, &config, &measured)
+}
+
+fn config(args: &ChatArgs) -> Result<CapacityConfig, Failure> {
+    let asked = &args.capacity;
+    let first_rate = match &args.request_rate {
+        None => FIRST_RATE,
+        Some(text) => text.parse().map_err(|_| {
+            Failure::usage(format!(
+                "--find-capacity begins at one rate, got --request-rate {text}; give a number of requests per second"
+            ))
+        })?,
+    };
+    let in_order = first_rate > 0.0 && first_rate <= asked.rate_max && asked.rate_max.is_finite();
+    if !in_order {
+        return Err(Failure::usage(format!(
+            "--request-rate must be above 0 and at most --rate-max ({}), got `{first_rate}`",
+            asked.rate_max
+        )));
+    }
+    Ok(CapacityConfig {
+        first_rate,
+        highest_rate: asked.rate_max,
+        attain: asked.attain.0,
+        resolution: asked.resolution.0,
+        probes_max: asked.probes,
+    })
+}
+
+/// As many as decide, and as arrive within a few seconds: a queue takes its time to grow.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive number of requests; `as` saturates"
+)]
+fn requests(rate: f64, wanted: usize) -> usize {
+    const SECONDS: f64 = 10.0;
+    wanted.max((rate * SECONDS).ceil() as usize)
+}
+
+/// The arguments that measure one rate. Each has requests and arrivals of its own.
+fn probe_args(args: &ChatArgs, rate: f64, requests: usize, number: usize) -> ChatArgs {
+    let mut probe = args.clone();
+    probe.capacity.find_capacity = false;
+    probe.request_rate = Some(rate.to_string());
+    probe.num_prompts = Some(requests);
+    probe.num_runs = Some(1);
+    probe.seed = args.seed.wrapping_add(number as u64);
+    probe.output = None;
+    probe
+}
+
+/// What the search is told of a run. Requests that waited in one queue say less than independent ones.
+fn observed(rate: f64, measured: &Measured) -> Result<Probe, Failure> {
+    let point = measured.summary.points.first();
+    let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
+    let issued = point.reliability.issued as f64;
+    let share = point.goodput.as_ref().map_or(0.0, |goodput| goodput.share);
+    let effective = issued * independence(point);
+    Ok(Probe {
+        rate,
+        good: share * effective,
+        issued: effective,
+        valid: point.verdict.grade != Grade::Invalid,
+    })
+}
+
+/// The share of the requests that count as independent, by the latency that depends most on the one
+/// before it; at least a tenth, because a share of good requests depends less than a latency.
+fn independence(point: &PointSummary) -> f64 {
+    const LEAST: f64 = 0.1;
+    let latencies = [&point.latency.ttft, &point.latency.e2e]
+        .into_iter()
+        .flatten();
+    let shares = latencies.filter_map(|latency| {
+        let effective = latency.n_effective?;
+        (latency.n > 0).then(|| effective / latency.n as f64)
+    });
+    shares.fold(1.0, f64::min).clamp(LEAST, 1.0)
+}
+
+/// Why a run was no measurement.
+fn why(summary: &Summary) -> Option<&str> {
+    let invalid = |reason: &&stats::Reason| reason.grade == Grade::Invalid;
+    let reason = summary.verdict.reasons.iter().find(invalid);
+    reason.map(|reason| reason.code.as_str())
+}
+
+fn conclude(
+    args: &ChatArgs,
+    search: &CapacitySearch,
+    config: &CapacityConfig,
+    measured: &[Summary],
+) -> Result<Exit, Failure> {
+    let answer = search.answer();
+    let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let path = args
+        .results_file
+        .clone()
+        .unwrap_or_else(|| Path::new("results").join(format!("capacity-{moment}.json")));
+    let json = report::capacity_json(config, &answer, search.probes(), measured);
+    let file = args.output.as_deref();
+    match args.output_format {
+        OutputFormat::Quiet => {}
+        OutputFormat::Json => output::deliver(&json, file)?,
+        OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown => {
+            let objectives = args.goodput.join(" ");
+            let style = output::style_for(file);
+            let text = report::capacity_text(config, &objectives, &answer, measured, style);
+            output::deliver(&text, file)?;
+        }
+    }
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::failed(format!("cannot make {}: {error}", folder.display()))
+        })?;
+    }
+    write_atomically(&path, json.as_bytes())?;
+    if args.output_format != OutputFormat::Quiet {
+        say(&format!("Written: {}", path.display()));
+    }
+    Ok(match answer.end {
+        CapacityEnd::Invalid => Exit::Invalid,
+        CapacityEnd::Interrupted => Exit::Interrupted,
+        CapacityEnd::NeverMet => Exit::Missed,
+        CapacityEnd::Resolved | CapacityEnd::ProbesSpent | CapacityEnd::AlwaysMet => Exit::Done,
+    })
+}

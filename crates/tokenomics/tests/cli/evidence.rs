@@ -1,0 +1,153 @@
+//! Numbers with proof: certificates, precision, two servers by turns, and a capacity.
+
+use crate::shell::{Shell, provider, words};
+use mock::{MockConfig, Timing};
+use serde_json::Value;
+use std::time::Duration;
+
+fn slower(ttft_ms: u64) -> MockConfig {
+    MockConfig {
+        ttft: Timing::Constant(Duration::from_millis(ttft_ms)),
+        ..MockConfig::default()
+    }
+}
+
+#[test]
+fn a_certificate_compares_every_request_with_what_was_sent() {
+    let shell = Shell::new();
+    let ran = shell.run(&words(
+        "calibrate --streams 4 --ttft-ms 20 --gap-ms 5 --tokens 8 --output-format json",
+    ));
+    let certificate: Value = serde_json::from_str(&ran.stdout).expect(&ran.stderr);
+    assert_eq!(certificate["requests"], 32);
+    assert_eq!(certificate["lost"], 0);
+    assert_eq!(certificate["gap"]["n"], 32 * 7);
+    let truth = certificate["ttft"]["truth_p50"].as_f64().unwrap();
+    assert!((19.0..40.0).contains(&truth), "{truth}");
+    assert!(shell.files().is_empty(), "{:?}", shell.files());
+}
+
+#[test]
+fn a_certified_run_keeps_its_certificate() {
+    let (_server, url) = provider(MockConfig::default());
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {url} --max-concurrency 2 --num-prompts 8 --max-tokens 5 --certify --no-plot --records none \
+         --results-file run.json"
+    );
+    let ran = shell.run(&words(&line));
+    assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
+    let certificate = &shell.json("run.json")["certificate"];
+    assert_eq!(certificate["streams"], 2);
+    assert_eq!(certificate["lost"], 0);
+    assert!(
+        ran.stdout.contains("compared with what was sent"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn a_run_goes_on_until_it_is_precise_and_says_where_it_is_not() {
+    let (_server, url) = provider(MockConfig::default());
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {url} --max-concurrency 4 --num-prompts 16 --max-tokens 3 --until e2e.p50:90% --no-plot \
+         --results-file run.json"
+    );
+    let (_, results) = shell.measure(&line, "run.json");
+    let reached = &results["precision"][0];
+    assert_eq!(reached["precise"], true, "{reached}");
+    assert!(reached["runs"].as_u64().unwrap() < 100, "{reached}");
+    let never = format!("{line} --until ttft_from_due.p99:1% --duration 1");
+    let (ran, results) = shell.measure(&never, "run.json");
+    assert_eq!(results["precision"][1]["precise"], false);
+    assert!(ran.stdout.contains("measure longer"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_slower_of_two_servers_is_found_by_turns() {
+    let (_base, base) = provider(slower(20));
+    let (_new, new) = provider(slower(30));
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {base} --versus {new} --max-concurrency 2 --num-prompts 8 --num-runs 4 --max-tokens 3 \
+         --min-effect 20% --output-format json --results-file both.json"
+    );
+    let ran = shell.run(&words(&line));
+    // Invalid where this machine was too busy to measure.
+    assert!(
+        matches!(ran.code, Some(3 | 4)),
+        "{:?} {}",
+        ran.code,
+        ran.stderr
+    );
+    let comparison: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let ttft = &comparison["points"][0]["metrics"][0];
+    assert_eq!(
+        (&ttft["metric"], &ttft["judgement"]),
+        (&"ttft.p50".into(), &"worse".into())
+    );
+    let runs = |file: &str| shell.json(file)["metadata"]["num_runs"].clone();
+    assert_eq!(
+        (runs("both-base.json"), runs("both-new.json")),
+        (4.into(), 4.into())
+    );
+    // The files of the two sides are those of any measurement.
+    let report = shell.run(&words(
+        "compare both-base.json both-new.json --min-effect 20% --force",
+    ));
+    assert_eq!(report.code, Some(3), "{}", report.stderr);
+}
+
+#[test]
+fn a_capacity_is_searched_and_told_with_its_interval() {
+    // Each request beside makes gaps longer, so that answers miss their time from some rate on.
+    let config = MockConfig {
+        ttft: Timing::Constant(Duration::from_millis(10)),
+        itl: Timing::Constant(Duration::from_millis(2)),
+        tokens: 8,
+        slowdown: 0.5,
+        ..MockConfig::default()
+    };
+    let (_server, url) = provider(config);
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {url} --find-capacity --goodput e2e:60 --attain 80% --resolution 50% --request-rate 40 \
+         --num-prompts 60 --max-tokens 8 --results-file capacity.json"
+    );
+    let ran = shell.run(&words(&line));
+    assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
+    let file = shell.json("capacity.json");
+    assert!(file["probes"].as_array().unwrap().len() >= 3, "{file}");
+    assert!(ran.stdout.contains("apacity"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_makes_no_sense_of_evidence_is_refused_with_the_way_out() {
+    let shell = Shell::new();
+    for (line, sentence) in [
+        ("chat --until ttft.p99", "like ttft.p99:5%"),
+        ("chat --until ttfx.p99:5%", "is not a metric"),
+        ("chat --until ttft.p99:5% --num-runs 3", "--num-runs"),
+        ("chat --find-capacity", "--goodput"),
+        (
+            "chat --find-capacity --goodput e2e:60 --request-rate 1,2",
+            "begins at one rate",
+        ),
+        (
+            "chat --find-capacity --goodput e2e:60 --request-rate 20 --rate-max 10",
+            "--rate-max (10)",
+        ),
+        ("chat --versus http://localhost:1/v1", "--api-base"),
+        (
+            "chat --api-base http://localhost:1/v1 --versus http://localhost:2/v1 --num-runs 2",
+            "at least 3 blocks",
+        ),
+        ("calibrate --streams 0", "--streams"),
+    ] {
+        let ran = shell.run(&words(line));
+        assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains(sentence), "{line}: {}", ran.stderr);
+    }
+}
