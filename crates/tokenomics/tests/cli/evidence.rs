@@ -68,10 +68,10 @@ fn a_run_goes_on_until_it_is_precise_and_says_where_it_is_not() {
 #[test]
 fn the_slower_of_two_servers_is_found_by_turns() {
     let (_base, base) = provider(slower(20));
-    let (_new, new) = provider(slower(30));
+    let (_new, new) = provider(slower(80));
     let shell = Shell::new();
     let line = format!(
-        "chat --api-base {base} --versus {new} --max-concurrency 2 --num-prompts 8 --num-runs 4 --max-tokens 3 \
+        "chat --api-base {base} --versus {new} --max-concurrency 2 --num-prompts 8 --num-runs 6 --max-tokens 3 \
          --min-effect 20% --output-format json --results-file both.json"
     );
     let ran = shell.run(&words(&line));
@@ -91,7 +91,7 @@ fn the_slower_of_two_servers_is_found_by_turns() {
     let runs = |file: &str| shell.json(file)["metadata"]["num_runs"].clone();
     assert_eq!(
         (runs("both-base.json"), runs("both-new.json")),
-        (4.into(), 4.into())
+        (6.into(), 6.into())
     );
     // The files of the two sides are those of any measurement.
     let report = shell.run(&words(
