@@ -1,15 +1,24 @@
 //! Numbers with proof: certificates, precision, two servers by turns, and a capacity.
 
 use crate::shell::{Shell, provider, words};
-use mock::{MockConfig, Timing};
+use mock::{MockConfig, MockHandle, Timing};
 use serde_json::Value;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-fn slower(ttft_ms: u64) -> MockConfig {
-    MockConfig {
-        ttft: Timing::Constant(Duration::from_millis(ttft_ms)),
+/// A provider as it is asked for, and its base URL.
+fn exactly(config: MockConfig) -> (MockHandle, String) {
+    let server = mock::spawn(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config, None).unwrap();
+    let url = format!("http://{}/v1", server.addr());
+    (server, url)
+}
+
+fn with_ttft(ms: u64) -> (MockHandle, String) {
+    exactly(MockConfig {
+        ttft: Timing::Constant(Duration::from_millis(ms)),
+        itl: Timing::Constant(Duration::from_millis(2)),
         ..MockConfig::default()
-    }
+    })
 }
 
 #[test]
@@ -67,8 +76,8 @@ fn a_run_goes_on_until_it_is_precise_and_says_where_it_is_not() {
 
 #[test]
 fn the_slower_of_two_servers_is_found_by_turns() {
-    let (_base, base) = provider(slower(20));
-    let (_new, new) = provider(slower(80));
+    let (_base, base) = with_ttft(20);
+    let (_new, new) = with_ttft(40);
     let shell = Shell::new();
     let line = format!(
         "chat --api-base {base} --versus {new} --max-concurrency 2 --num-prompts 8 --num-runs 6 --max-tokens 3 \
@@ -110,7 +119,7 @@ fn a_capacity_is_searched_and_told_with_its_interval() {
         slowdown: 0.5,
         ..MockConfig::default()
     };
-    let (_server, url) = provider(config);
+    let (_server, url) = exactly(config);
     let shell = Shell::new();
     let line = format!(
         "chat --api-base {url} --find-capacity --goodput e2e:60 --attain 80% --resolution 50% --request-rate 40 \
