@@ -84,7 +84,7 @@ pub(crate) fn markdown(results: &[AssertionResult]) -> String {
 }
 
 /// `281 ms [264, 295]`.
-fn value(result: &AssertionResult) -> String {
+pub(crate) fn value(result: &AssertionResult) -> String {
     let Some(value) = result.value else {
         return ABSENT.to_owned();
     };

@@ -42,6 +42,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
         )));
     }
     print(&comparison, args)?;
+    output::to_job_page(&report::comparison_markdown(&comparison))?;
     Ok(match comparison.judgement {
         Judgement::Worse => Exit::Missed,
         Judgement::Better | Judgement::Same | Judgement::CannotTell => Exit::Done,

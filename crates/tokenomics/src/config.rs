@@ -14,7 +14,7 @@ pub(crate) use self::load::{Load, Point, TypedLoad, list};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
-use crate::args::{AssertArgs, ChatArgs, OutputFormat, RecordsFormat};
+use crate::args::{AssertArgs, ChatArgs, ExportFormat, OutputFormat, RecordsFormat};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use ::load::{Deadlines, Target, TlsOptions};
@@ -71,6 +71,8 @@ pub(crate) struct OutputConfig {
     pub(crate) file: Option<PathBuf>,
     /// What the numbers must keep.
     pub(crate) assertions: Vec<Assertion>,
+    /// Formats of others.
+    pub(crate) exports: Vec<ExportFormat>,
     /// How precise they have to become.
     pub(crate) precision: Vec<Precision>,
 }
@@ -195,6 +197,7 @@ impl ChatConfig {
             request,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
+                exports: args.exports.export,
                 precision: args.until,
                 results_file: args.results_file,
                 records: args.records,

@@ -3,7 +3,7 @@
 use crate::args::{Args, GuardArgs, OutputFormat, PlotArgs, ReportArgs};
 use crate::config::read;
 use crate::failure::{Exit, Failure};
-use crate::output::{self, ImageFormat, say};
+use crate::output::{self, ImageFormat, Paths, say};
 use crate::records::read_records;
 use clap::CommandFactory;
 use report::{EmbeddingFile, ResultFile};
@@ -74,6 +74,13 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let mut summary = stats::summarize_saved(&saved.run);
     summary.assert(&args.thresholds.assertions);
     output::print_summary(&summary, args.output_format, args.output.as_deref())?;
+    output::to_job_page(&report::step_summary(&summary))?;
+    let paths = Paths::of_records(&args.records);
+    let records = &saved.run.records;
+    let written = output::export(&args.exports.export, &paths, &summary, records)?;
+    if !written.is_empty() && args.output_format != OutputFormat::Quiet {
+        say(&format!("Written: {}", written.join(" · ")));
+    }
     Ok(match summary.verdict.grade {
         stats::Grade::Invalid => Exit::Invalid,
         _ if !summary.keeps_assertions() => Exit::Missed,

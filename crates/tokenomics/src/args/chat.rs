@@ -4,8 +4,8 @@
 )]
 
 use super::{
-    ArrivalArgs, AssertArgs, CapacityArgs, Effect, OutputFormat, SessionArgs, VariantArgs,
-    WorkloadArgs,
+    ArrivalArgs, AssertArgs, CapacityArgs, Effect, ExportArgs, OutputFormat, SessionArgs,
+    VariantArgs, WorkloadArgs,
 };
 use clap::{ArgAction, Args, ValueEnum};
 use stats::Precision;
@@ -215,6 +215,8 @@ pub(crate) struct ChatArgs {
     pub(crate) goodput: Vec<String>,
     #[command(flatten)]
     pub(crate) thresholds: AssertArgs,
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
     /// Measure a known provider right after the run, with as many streams and events, and hold what this client reports against the truth
     #[arg(long, help_heading = "Results")]
     pub(crate) certify: bool,

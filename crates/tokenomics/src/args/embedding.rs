@@ -3,7 +3,7 @@
     reason = "these comments are help texts, where backticks would show"
 )]
 
-use super::{ArrivalArgs, AssertArgs, OutputFormat, RecordsFormat, TextArgs};
+use super::{ArrivalArgs, AssertArgs, ExportArgs, OutputFormat, RecordsFormat, TextArgs};
 use clap::{ArgAction, Args, ValueEnum};
 use openai::VectorEncoding;
 use std::path::PathBuf;
@@ -140,6 +140,8 @@ pub(crate) struct EmbeddingArgs {
     pub(crate) connect_timeout: f64,
     #[command(flatten)]
     pub(crate) thresholds: AssertArgs,
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
     /// What the result file says of this run
     #[arg(long, value_name = "TEXT", help_heading = "Results")]
     pub(crate) description: Option<String>,

@@ -1,4 +1,4 @@
-use super::AssertArgs;
+use super::{AssertArgs, ExportArgs};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -30,6 +30,8 @@ pub(crate) struct ReportArgs {
     pub(crate) records: PathBuf,
     #[command(flatten)]
     pub(crate) thresholds: AssertArgs,
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
     /// What is printed to standard output
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub(crate) output_format: OutputFormat,

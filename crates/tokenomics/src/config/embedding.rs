@@ -92,6 +92,7 @@ impl EmbeddingConfig {
             deadlines: deadlines(&args)?,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
+                exports: args.exports.export,
                 precision: Vec::new(),
                 results_file: args.results_file,
                 records: args.records,

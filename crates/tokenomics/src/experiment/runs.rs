@@ -219,6 +219,7 @@ pub(crate) fn conclude(
 ) -> Result<Exit, Failure> {
     if config.prints {
         output::print_summary(summary, config.format, config.file.as_deref())?;
+        output::to_job_page(&report::step_summary(summary))?;
     }
     let written = if config.keeps {
         output::save(config, paths, recorder, summary)?

@@ -255,6 +255,7 @@ impl Bench {
         let args = &self.config.args;
         OutputConfig {
             assertions: Vec::new(),
+            exports: Vec::new(),
             precision: Vec::new(),
             results_file: args
                 .results_file

@@ -137,6 +137,7 @@ impl Side {
             keeps: true,
             file: None,
             assertions: Vec::new(),
+            exports: Vec::new(),
             precision: Vec::new(),
         };
         let paths = Paths::of_results(results);

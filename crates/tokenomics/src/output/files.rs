@@ -35,6 +35,12 @@ impl Paths {
         Paths::new(Some(path), "", "", "")
     }
 
+    /// Of a run whose records are there: beside `x.records.parquet` the others are `x`.
+    pub(crate) fn of_records(path: &Path) -> Self {
+        let stem = path.with_extension("").with_extension("");
+        Paths::of_results(&stem.with_added_extension("json"))
+    }
+
     /// The raw records, with that extension.
     pub(crate) fn records(&self, extension: &str) -> PathBuf {
         self.stem
@@ -201,6 +207,7 @@ mod tests {
             keeps: true,
             file: None,
             assertions: Vec::new(),
+            exports: Vec::new(),
             precision: Vec::new(),
         };
         assert!(paths.check(&output).is_err());

@@ -1,11 +1,13 @@
 //! The only place that writes files and prints.
 
+mod export;
 mod files;
 mod plot;
 mod print;
 mod recorder;
 mod save;
 
+pub(crate) use export::{export, to_job_page};
 pub(crate) use files::{Paths, write_atomically};
 pub(crate) use plot::{ImageFormat, plot, plot_embedding};
 pub(crate) use print::{Progress, deliver, print, print_summary, say, stdout_style, style_for};

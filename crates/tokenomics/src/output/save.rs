@@ -2,6 +2,7 @@
 
 use crate::config::OutputConfig;
 use crate::failure::Failure;
+use crate::output::export::export;
 use crate::output::files::{Paths, write_atomically};
 use crate::output::plot::plot_summary;
 use crate::output::recorder::Recorder;
@@ -21,6 +22,8 @@ pub(crate) fn save(
     } else {
         None
     };
+    written
+        .extend(recorder.with(|_, _, records| export(&config.exports, paths, summary, records))?);
     let further = plot.iter().chain(&config.file);
     written.extend(further.map(|path| path.display().to_string()));
     // What an earlier run left under these names belongs to other numbers.

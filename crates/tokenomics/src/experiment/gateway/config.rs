@@ -104,6 +104,7 @@ impl GatewayConfig {
             added: seconds("--added-seconds", args.added_seconds, 0.0)?,
             output: OutputConfig {
                 assertions: Vec::new(),
+                exports: Vec::new(),
                 precision: Vec::new(),
                 results_file: args.output_json.clone(),
                 records: args.records,
