@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, Paths, say};
 use crate::records::read_records;
 use clap::CommandFactory;
-use report::{EmbeddingFile, ResultFile};
+use report::{EmbeddingFile, ForeignResult, ResultFile};
 use std::collections::HashSet;
 use std::fs;
 use std::panic::PanicHookInfo;
@@ -67,6 +67,9 @@ fn labels(files: &[PathBuf]) -> Vec<String> {
 
 /// `tokenomics report`: records to every number again.
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    if let Some(foreign) = foreign(&args.records) {
+        return show_foreign(&foreign, args);
+    }
     let saved = read_records(&args.records)?;
     if saved.truncated && args.output_format != OutputFormat::Quiet {
         say("The last line is cut off, as a killed run leaves it; one record is lost.");
@@ -86,6 +89,40 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         _ if !summary.keeps_assertions() => Exit::Missed,
         stats::Grade::Valid | stats::Grade::Suspect => Exit::Done,
     })
+}
+
+/// The result file of another tool, where it is one.
+fn foreign(path: &Path) -> Option<ForeignResult> {
+    let is_json = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    let bytes = fs::read(path).ok().filter(|_| is_json)?;
+    ForeignResult::parse(&bytes)
+}
+
+fn show_foreign(foreign: &ForeignResult, args: &ReportArgs) -> Result<Exit, Failure> {
+    if !args.thresholds.assertions.is_empty() || !args.exports.export.is_empty() {
+        return Err(Failure::usage(format!(
+            "{} is a file of {}, which holds no records, so that nothing can be asserted of it or exported from it; \
+             measure with `tokenomics chat`",
+            args.records.display(),
+            foreign.tool
+        )));
+    }
+    let file = args.output.as_deref();
+    let text = match args.output_format {
+        OutputFormat::Text => report::foreign_text(foreign, output::style_for(file)),
+        OutputFormat::Json => report::foreign_json(foreign),
+        OutputFormat::Quiet => return Ok(Exit::Done),
+        OutputFormat::Csv | OutputFormat::Markdown => {
+            return Err(Failure::usage(format!(
+                "a file of {} can be shown as text or json",
+                foreign.tool
+            )));
+        }
+    };
+    output::deliver(&text, file)?;
+    Ok(Exit::Done)
 }
 
 /// `tokenomics guard`: starts a child, and ends it when standard input is at its end.

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are help texts, where backticks would show"
+)]
+
 use super::{AssertArgs, ExportArgs};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -25,7 +30,7 @@ Examples:
   tokenomics report my.records.parquet.parts     what a killed run left
   tokenomics report my.records.jsonl --output-format json -o again.json")]
 pub(crate) struct ReportArgs {
-    /// Records of a run: a .parquet or .jsonl file, a result file with one beside it, or the folder of parts that a killed run left
+    /// Records of a run: a .parquet or .jsonl file, a result file with one beside it, or the folder of parts that a killed run left; or a result file of vllm bench serve or AIPerf
     #[arg(value_name = "RECORDS")]
     pub(crate) records: PathBuf,
     #[command(flatten)]

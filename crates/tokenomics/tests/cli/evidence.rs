@@ -154,6 +154,8 @@ fn a_measurement_is_exported_for_others_and_shown_on_the_page_of_a_job() {
     assert!(shell.read("run.prom").ends_with("# EOF\n"));
     assert!(shell.read("run.junit.xml").contains("success&gt;99% at 2"));
     assert!(shell.read("page.md").starts_with("## "));
+    let ran = shell.run(&words("report run.2.vllm.json"));
+    assert!(ran.stdout.contains("vllm bench serve") && ran.stdout.contains("no records"));
     // The same from the records alone.
     let before = shell.read("run.2.vllm.json");
     std::fs::remove_file(shell.path("run.2.vllm.json")).unwrap();

@@ -1,0 +1,232 @@
+//! Result files of others, read as far as they go.
+
+use crate::number::{self, ABSENT};
+use crate::style::{Ink, Style};
+use crate::table::grid::{Cell, Grid};
+use crate::width::wrap;
+use crate::{escape, table};
+use serde_json::{Map, Value, json};
+
+/// What another tool's file says of a measurement. It has no records: nothing can be computed again, no
+/// number has an interval that knows how requests depend on each other, and there is no verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForeignResult {
+    /// Who wrote it.
+    pub tool: &'static str,
+    /// The model, as the file names it.
+    pub model: Option<String>,
+    /// In milliseconds, by our names.
+    latencies: Vec<(&'static str, Statistics)>,
+    /// By our names.
+    numbers: Vec<(&'static str, f64)>,
+}
+
+/// Mean, median, p90, p95 and p99, where the file has them.
+type Statistics = [Option<f64>; 5];
+
+impl ForeignResult {
+    /// Recognises a file by its keys; `None` of anything else.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let Value::Object(file) = serde_json::from_slice(bytes).ok()? else {
+            return None;
+        };
+        let has = |names: &[&str]| names.iter().all(|name| file.contains_key(*name));
+        if has(&["request_throughput", "completed", "duration"]) {
+            Some(of_vllm(&file))
+        } else if file
+            .get("request_latency")
+            .is_some_and(|block| block.get("avg").is_some())
+        {
+            Some(of_aiperf(&file))
+        } else {
+            None
+        }
+    }
+}
+
+/// `vllm bench serve`, and `SGLang`'s `bench_serving`, which has the same keys.
+fn of_vllm(file: &Map<String, Value>) -> ForeignResult {
+    let number = |name: &str| file.get(name).and_then(Value::as_f64);
+    let latency = |name: &str| -> Statistics {
+        let first = ["mean", "median", "p90", "p95", "p99"];
+        first.map(|statistic| number(&format!("{statistic}_{name}_ms")))
+    };
+    let latencies = [
+        ("ttft", "ttft"),
+        ("tpot", "tpot"),
+        ("chunk_gap", "itl"),
+        ("e2e", "e2el"),
+    ];
+    let numbers = [
+        ("complete", "completed"),
+        ("failed", "failed"),
+        ("duration_seconds", "duration"),
+        ("input_total", "total_input_tokens"),
+        ("output_total", "total_output_tokens"),
+        ("requests_per_second", "request_throughput"),
+        ("output_tokens_per_second", "output_throughput"),
+        ("goodput_per_second", "request_goodput"),
+    ];
+    let found = numbers
+        .iter()
+        .filter_map(|(ours, theirs)| Some((*ours, number(theirs)?)));
+    let measured = latencies
+        .iter()
+        .map(|(ours, theirs)| (*ours, latency(theirs)));
+    ForeignResult {
+        tool: "vllm bench serve",
+        model: file
+            .get("model_id")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        latencies: measured
+            .filter(|(_, values)| values.iter().any(Option::is_some))
+            .collect(),
+        numbers: found.collect(),
+    }
+}
+
+fn of_aiperf(file: &Map<String, Value>) -> ForeignResult {
+    let of = |metric: &str, statistic: &str| file.get(metric)?.get(statistic)?.as_f64();
+    let latencies = [
+        ("ttft", "time_to_first_token"),
+        ("ttfo", "time_to_first_output_token"),
+        ("tpot", "inter_token_latency"),
+        ("chunk_gap", "inter_chunk_latency"),
+        ("e2e", "request_latency"),
+    ];
+    let measured = latencies.iter().map(|(ours, theirs)| {
+        let statistics = ["avg", "p50", "p90", "p95", "p99"];
+        (*ours, statistics.map(|statistic| of(theirs, statistic)))
+    });
+    let numbers = [
+        ("complete", "request_count"),
+        ("failed", "error_request_count"),
+        ("duration_seconds", "benchmark_duration"),
+        ("output_total", "total_output_tokens"),
+        ("requests_per_second", "request_throughput"),
+        ("output_tokens_per_second", "output_token_throughput"),
+        ("goodput_per_second", "goodput"),
+    ];
+    let found = numbers
+        .iter()
+        .filter_map(|(ours, theirs)| Some((*ours, of(theirs, "avg")?)));
+    let model = file.get("input_config").and_then(|config| {
+        let names = config
+            .pointer("/endpoint/model_names/0")
+            .or_else(|| config.get("model"));
+        names?.as_str().map(str::to_owned)
+    });
+    ForeignResult {
+        tool: "AIPerf",
+        model,
+        latencies: measured
+            .filter(|(_, values)| values.iter().any(Option::is_some))
+            .collect(),
+        numbers: found.collect(),
+    }
+}
+
+/// What the file says, by our names; ends with a line break.
+pub fn foreign_text(file: &ForeignResult, style: Style) -> String {
+    let model = file.model.as_deref().map(escape::terminal);
+    let title = format!("{} · {}", model.unwrap_or_default(), file.tool);
+    let title = title.trim_start_matches(" · ").to_owned();
+    let mut lines = vec![
+        String::new(),
+        format!("  {}", style.paint(Ink::Bold, &title)),
+        String::new(),
+    ];
+    let mut grid = Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99"]]);
+    for (name, values) in &file.latencies {
+        let shown =
+            |value: &Option<f64>| value.map_or_else(|| ABSENT.to_owned(), number::significant);
+        let cells = std::iter::once((*name).to_owned()).chain(values.iter().map(shown));
+        grid.push(cells.map(Cell::new).collect());
+    }
+    lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
+    lines.push(String::new());
+    let mut grid = Grid::titled::<0, 0>([]);
+    for (name, value) in &file.numbers {
+        grid.push(vec![
+            Cell::new((*name).to_owned()),
+            Cell::new(number::significant(*value)),
+        ]);
+    }
+    lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
+    lines.push(String::new());
+    let told = "This file holds no records: nothing in it can be computed again, no number has an interval, and \
+                nothing says whether the measurement was valid.";
+    let told = wrap(told, table::TEXT_COLUMNS - 2);
+    lines.extend(told.into_iter().map(|line| format!("  {line}")));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The same as a file.
+pub fn foreign_json(file: &ForeignResult) -> String {
+    let latency = |(name, values): &(&'static str, Statistics)| {
+        let [mean, p50, p90, p95, p99] = values;
+        let block =
+            json!({ "unit": "ms", "mean": mean, "p50": p50, "p90": p90, "p95": p95, "p99": p99 });
+        ((*name).to_owned(), block)
+    };
+    let numbers = file
+        .numbers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)));
+    let latencies: Map<String, Value> = file.latencies.iter().map(latency).collect();
+    let numbers: Map<String, Value> = numbers.collect();
+    let all =
+        json!({ "tool": file.tool, "model": file.model, "latency": latencies, "numbers": numbers });
+    format!("{all:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ForeignResult, foreign_json, foreign_text};
+    use crate::{Style, aiperf, example, vllm};
+    use serde_json::Value;
+
+    #[test]
+    fn what_we_write_for_others_is_read_back() {
+        let summary = example::summary();
+        let ttft = summary.points[1].latency.ttft.as_ref().unwrap();
+        for text in [
+            vllm(&summary, 1, &[]).unwrap(),
+            aiperf(&summary, 1).unwrap(),
+        ] {
+            let file = ForeignResult::parse(text.as_bytes()).unwrap();
+            let json: Value = serde_json::from_str(&foreign_json(&file)).unwrap();
+            assert_eq!(
+                json["latency"]["ttft"]["p99"], ttft.p99.value,
+                "{}",
+                file.tool
+            );
+            assert_eq!(
+                json["numbers"]["complete"],
+                summary.points[1].reliability.complete as f64
+            );
+        }
+    }
+
+    #[test]
+    fn the_screen_says_what_is_missing() {
+        let text = vllm(&example::summary(), 1, &[]).unwrap();
+        let file = ForeignResult::parse(text.as_bytes()).unwrap();
+        insta::assert_snapshot!(foreign_text(&file, Style { color: false }));
+    }
+
+    #[test]
+    fn anything_else_is_not_recognised() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"request_latency": 3}"#,
+            r#"{"completed": 1}"#,
+        ] {
+            assert_eq!(ForeignResult::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}
