@@ -102,6 +102,7 @@ impl Run {
                 stamps: self.stamps,
                 instrument: Instrument::default(),
                 asked_again: None,
+                server: Vec::new(),
                 turns_cut: 0,
             }],
             records: self.records.clone(),

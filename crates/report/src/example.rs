@@ -291,6 +291,7 @@ fn timings() -> Timings {
 fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointSummary {
     PointSummary {
         conversations: None,
+        server: None,
         point: PointInfo {
             key: size.to_string(),
             pacing: Pacing::Burst { size },

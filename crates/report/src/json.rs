@@ -77,6 +77,9 @@ fn point(point: &PointSummary) -> Value {
         let classes = classes.map(|class| (class.name.clone(), self::class(class)));
         value["classes"] = Value::Object(classes.collect());
     }
+    if let Some(server) = &point.server {
+        value["server"] = json!(server);
+    }
     if let Some(held) = &point.conversations {
         let turns = held.turns.iter().map(turn);
         value["conversations"] = json!({

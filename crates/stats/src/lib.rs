@@ -30,6 +30,7 @@ mod reliability;
 mod request;
 mod run;
 mod series;
+mod server;
 mod special;
 mod steady;
 mod stream;
@@ -60,6 +61,7 @@ pub use precision::{Precision, PrecisionError, PrecisionResult};
 pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use series::Series;
+pub use server::ServerView;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput, Interval,

@@ -11,6 +11,7 @@ use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics, batch_size};
+use crate::server::ServerView;
 use crate::steady::SteadyRun;
 use crate::tokens::TokenTally;
 use crate::verdict::Evidence;
@@ -105,6 +106,7 @@ pub(crate) fn summarize_point(
             runs,
             facts.iter().map(|facts| facts.turns_cut).sum(),
         ),
+        server: ServerView::of(&facts),
         receipt: tally.receipt.finish(&facts),
         verdict: Verdict::of(Vec::new()),
         point: point.clone(),

@@ -3,7 +3,7 @@
 //! Every latency is in milliseconds, every duration of a batch in seconds, every rate per second.
 //! Absent means that it was not measured; it is never zero instead.
 
-use crate::{AssertionResult, Certificate, PrecisionResult, Verdict};
+use crate::{AssertionResult, Certificate, PrecisionResult, ServerView, Verdict};
 use serde::{Deserialize, Serialize};
 use trace::{Pacing, PointInfo};
 
@@ -63,6 +63,9 @@ pub struct PointSummary {
     /// Conversations of several turns; absent where every request stands alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversations: Option<Conversations>,
+    /// What the server said of itself; absent where it was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerView>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
     /// Whether all this can be believed.

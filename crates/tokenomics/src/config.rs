@@ -43,6 +43,8 @@ pub(crate) struct ChatConfig {
     pub(crate) slo: Option<Slo>,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
+    /// Whether the server's own numbers are looked at.
+    pub(crate) server_metrics: bool,
     /// Whether the client is held against a known provider after the run.
     pub(crate) certify: bool,
     pub(crate) description: Option<String>,
@@ -210,6 +212,7 @@ impl ChatConfig {
             load,
             dry_run: args.dry_run,
             certify: args.certify,
+            server_metrics: !args.no_server_metrics,
             description: args.description,
             model: args.model,
             target,

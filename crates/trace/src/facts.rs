@@ -70,9 +70,40 @@ pub struct RunFacts {
     /// What came of asking for the vector of one text twice, after the last run of a point of vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_again: Option<AskedAgain>,
+    /// What the server said of itself: a look before the run, one each second, and one after it; empty
+    /// where it says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server: Vec<ServerSample>,
     /// Turns of conversations that were never sent, because the turn before had no whole answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub turns_cut: u64,
+}
+
+/// A look at what a server says of itself; each absent where it does not say. Counts are since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerSample {
+    /// When it was taken.
+    pub at: Nanos,
+    /// Requests that it works on.
+    pub running: Option<f64>,
+    /// Requests that wait.
+    pub waiting: Option<f64>,
+    /// The part of its KV memory that is in use, from 0 to 1.
+    pub kv_use: Option<f64>,
+    /// Prompt tokens that were looked for in the prefix cache.
+    pub prefix_queries: Option<f64>,
+    /// Prompt tokens that were found there.
+    pub prefix_hits: Option<f64>,
+    /// Sequences that were put back to make room.
+    pub preemptions: Option<f64>,
+    /// Prompt tokens.
+    pub prompt_tokens: Option<f64>,
+    /// Generated tokens.
+    pub generation_tokens: Option<f64>,
+    /// Sum of the times to first token, in seconds.
+    pub ttft_seconds: Option<f64>,
+    /// How many those are.
+    pub ttft_count: Option<f64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -11,7 +11,8 @@ mod record;
 
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
-    AskedAgain, ClassInfo, Instrument, PointInfo, RunFacts, RunHeader, SavedRun, Slo, StampSource,
+    AskedAgain, ClassInfo, Instrument, PointInfo, RunFacts, RunHeader, SavedRun, ServerSample, Slo,
+    StampSource,
 };
 pub use nanos::Nanos;
 pub use plan::{FollowUp, Pacing, Plan, PlannedRequest, PlannedTokens, Stop};

@@ -30,12 +30,41 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
         ("in flight", in_flight(point)),
         ("goodput", goodput(point)),
         ("failures", failures(point)),
+        ("server", server(point)),
         ("client", client(point)),
     ]
     .into_iter()
     .filter_map(|(name, fact)| Some((name, fact?)))
     .flat_map(|(name, fact)| fact_lines(name, &fact, style))
     .collect()
+}
+
+/// What the server said of itself.
+fn server(point: &PointSummary) -> Option<String> {
+    let server = point.server.as_ref()?;
+    let parts = [
+        server
+            .running_mean
+            .map(|running| format!("{} running on average", significant(running))),
+        server
+            .waiting_max
+            .map(|waiting| format!("{} waiting at most", significant(waiting))),
+        server
+            .kv_use_max
+            .map(|part| format!("KV memory {} full", percent(part))),
+        server
+            .prefix_hit_rate
+            .map(|rate| format!("{} of prompt tokens from its prefix cache", percent(rate))),
+        server
+            .preemptions
+            .filter(|count| *count > 0.0)
+            .map(|count| format!("{} sequences put back", significant(count))),
+        server
+            .ttft_mean_ms
+            .map(|ttft| format!("mean TTFT {} ms by its own clock", significant(ttft))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn fact_lines(name: &str, fact: &str, style: Style) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Is what came back what was asked for?
 
+use crate::TokenSource;
+
 use super::{Evidence, Finding, Grade, percent, suspect};
 
 /// An answer that ends early frees its place early: with one in a hundred the work is still that
@@ -10,9 +12,14 @@ const EARLY_STOPS_MAX: f64 = 0.01;
 /// last. A few may have waited for a busy client; one in ten is a buffer on the way.
 const ONE_BURST_MAX: f64 = 0.1;
 
+/// A server may count the token that ends a sequence, which nobody receives: one in a hundred or so.
+const BEYOND_MAX: f64 = 0.05;
+/// Too few to tell.
+const TOKENS_MIN: f64 = 200.0;
+
 impl Evidence<'_> {
     pub(super) fn judge_answers(&self) -> Vec<(Grade, &'static str, String)> {
-        [self.early_stops(), self.one_burst()]
+        [self.early_stops(), self.one_burst(), self.server_shared()]
             .into_iter()
             .flatten()
             .collect()
@@ -34,6 +41,31 @@ impl Evidence<'_> {
                 answers.complete,
                 percent(share),
                 percent(EARLY_STOPS_MAX)
+            ),
+        )
+    }
+
+    /// Only where everything came back: what was cut off is generated and not received.
+    fn server_shared(&self) -> Finding {
+        let reliability = &self.summary.reliability;
+        let generated = self.summary.server.as_ref()?.generation_tokens?;
+        let received = self.summary.tokens.output_total? as f64;
+        let by_server = self.summary.tokens.output_source == TokenSource::Usage;
+        let all_came = reliability.complete == reliability.issued;
+        if !by_server || !all_came || generated < TOKENS_MIN {
+            return None;
+        }
+        let beyond = generated / received - 1.0;
+        if beyond <= BEYOND_MAX {
+            return None;
+        }
+        suspect(
+            "server_shared",
+            format!(
+                "The server says that it generated {generated:.0} tokens during the runs, and {received:.0} were \
+                 received ({} more, limit {}): somebody else used it. Measure a server that nobody else uses.",
+                percent(beyond),
+                percent(BEYOND_MAX)
             ),
         )
     }

@@ -117,6 +117,7 @@ impl Setting {
             stamps: StampSource::Kernel,
             instrument: Instrument::default(),
             asked_again: None,
+            server: Vec::new(),
             turns_cut: 0,
         };
         Self {

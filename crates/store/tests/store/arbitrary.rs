@@ -57,6 +57,10 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             ..Instrument::default()
         },
         asked_again: trace::AskedAgain::of(&[0.5, 0.25], &[0.5, 0.75]),
+        server: vec![trace::ServerSample {
+            running: Some(2.0),
+            ..trace::ServerSample::default()
+        }],
         turns_cut: 2,
     }
 }

@@ -217,6 +217,9 @@ pub(crate) struct ChatArgs {
     pub(crate) thresholds: AssertArgs,
     #[command(flatten)]
     pub(crate) exports: ExportArgs,
+    /// Do not look at the server's /metrics once a second
+    #[arg(long, help_heading = "Results")]
+    pub(crate) no_server_metrics: bool,
     /// Measure a known provider right after the run, with as many streams and events, and hold what this client reports against the truth
     #[arg(long, help_heading = "Results")]
     pub(crate) certify: bool,

@@ -17,7 +17,7 @@ use crate::experiment::versus::versus;
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
 use crate::output::{self, Paths, Progress, Recorder, Sink, say};
-use load::{Client, ClientOptions, Clock, PromptMaker, TcpConnector, Template};
+use load::{Client, ClientOptions, Clock, PromptMaker, Target, TcpConnector, Template};
 use openai::{RequestOptions, RequestTemplate};
 use stats::Summary;
 use trace::{Record, RunHeader, SCHEMA_VERSION};
@@ -146,7 +146,7 @@ async fn measure(
     };
     let recorder = Recorder::new(header, sink)?;
     let built_in = server.built_in.take();
-    let url = server.target.url();
+    let (url, target) = (server.target.url(), server.target.clone());
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
     let end = run_all(
@@ -156,7 +156,7 @@ async fn measure(
         &recorder,
         &progress,
         interruption,
-        &between(config),
+        &between(config, &target),
     )
     .await?;
     drop((client, built_in));
@@ -176,7 +176,7 @@ async fn measure(
     })
 }
 
-fn between(config: &ChatConfig) -> Between<'_> {
+fn between<'a>(config: &'a ChatConfig, target: &'a Target) -> Between<'a> {
     let until = |budget| Until {
         precision: &config.output.precision,
         budget,
@@ -184,6 +184,7 @@ fn between(config: &ChatConfig) -> Between<'_> {
     Between {
         again: None,
         until: config.load.budget.map(until),
+        server: config.server_metrics.then_some((target, &config.tls)),
     }
 }
 

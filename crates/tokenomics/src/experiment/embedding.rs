@@ -115,6 +115,7 @@ async fn measure(
         &Between {
             again: Some(&again),
             until: None,
+            server: None,
         },
     )
     .await?;

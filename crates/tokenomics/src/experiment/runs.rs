@@ -7,7 +7,7 @@ use crate::experiment::interruption::Interruption;
 use crate::experiment::plans::PlannedRun;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Progress, Recorder, say};
-use load::{Client, TcpConnector, Watch};
+use load::{Client, Scraper, Target, TcpConnector, TlsOptions, Watch};
 use stats::{Grade, PointSummary, Precision, Summary};
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -42,6 +42,8 @@ pub(crate) struct Between<'a> {
     pub(crate) again: Option<&'a AskAgain>,
     /// What ends the runs of a point early: that it is precise, or has had its time.
     pub(crate) until: Option<Until<'a>>,
+    /// The server whose own numbers are looked at during measured runs.
+    pub(crate) server: Option<(&'a Target, &'a TlsOptions)>,
 }
 
 /// How precise a point has to become, and the time that it has.
@@ -79,6 +81,7 @@ pub(crate) async fn run_all(
     interruption: Interruption,
     between: &Between<'_>,
 ) -> Result<End, Failure> {
+    let mut server = between.server;
     let mut next_id = 0;
     let mut runs = planned.into_iter().peekable();
     while let Some(PlannedRun { run, plan }) = runs.next() {
@@ -94,6 +97,12 @@ pub(crate) async fn run_all(
             return Ok(End::Lost(Failure::failed(kept)));
         }
         interruption.measuring.store(true, Ordering::Relaxed);
+        let (target, measured) = (server.take(), !run.warmup);
+        let scraper = target
+            .filter(|_| measured)
+            .and_then(|(target, tls)| Scraper::start(target, tls));
+        // One that says nothing is not asked again.
+        server = target.filter(|_| scraper.is_some() || !measured);
         let watch = Watch::start();
         let span = client
             .run(&plan, run, next_id, interruption.stop.clone())
@@ -119,6 +128,7 @@ pub(crate) async fn run_all(
             stamps: client.stamp_source(),
             instrument,
             asked_again,
+            server: scraper.map(Scraper::finish).unwrap_or_default(),
             turns_cut: span.turns_cut,
         });
         progress.end_run();

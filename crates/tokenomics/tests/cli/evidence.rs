@@ -165,6 +165,57 @@ fn a_measurement_is_exported_for_others_and_shown_on_the_page_of_a_job() {
 }
 
 #[test]
+fn what_the_server_says_of_itself_stands_beside_the_numbers_and_in_the_records() {
+    let (_server, url) = provider(MockConfig::default());
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {url} --max-concurrency 2 --num-prompts 60 --max-tokens 5 --no-plot --results-file run.json"
+    );
+    let (ran, results) = shell.measure(&line, "run.json");
+    let server = &results["results"]["2"]["server"];
+    assert_eq!(server["generation_tokens"], 300.0, "{server}");
+    assert!(server["samples"].as_u64().unwrap() >= 2, "{server}");
+    assert!(ran.stdout.contains("waiting at most"), "{}", ran.stdout);
+    let again = shell.run(&words("report run.records.parquet --output-format json"));
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(again["results"]["2"]["server"], *server);
+    let unasked = format!("{line} --no-server-metrics");
+    let (_, results) = shell.measure(&unasked, "run.json");
+    assert!(results["results"]["2"]["server"].is_null());
+}
+
+#[test]
+fn a_server_that_somebody_else_uses_is_named_in_the_verdict() {
+    let (_server, url) = provider(MockConfig::default());
+    let shell = Shell::new();
+    let other = Shell::new();
+    let asks = |rest: &str| {
+        format!(
+            "chat --api-base {url} --max-tokens 30 --no-plot --records none {rest} --results-file run.json"
+        )
+    };
+    let (ours, theirs) = (
+        asks("--max-concurrency 2 --num-prompts 40"),
+        asks("--max-concurrency 8 --num-prompts 400 --warmup-runs 0"),
+    );
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| other.run(&words(&theirs)));
+        std::thread::sleep(Duration::from_millis(300));
+        let ran = shell.run(&words(&ours));
+        assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
+        beside.join().unwrap();
+    });
+    let reasons = shell.json("run.json")["verdict"]["reasons"].clone();
+    let codes: Vec<&str> = reasons
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|reason| reason["code"].as_str())
+        .collect();
+    assert!(codes.contains(&"server_shared"), "{reasons}");
+}
+
+#[test]
 fn what_makes_no_sense_of_evidence_is_refused_with_the_way_out() {
     let shell = Shell::new();
     for (line, sentence) in [

@@ -197,6 +197,7 @@ impl Bench<'_> {
             stamps: client.stamp_source(),
             instrument: watch.finish(span.pacer_late),
             asked_again: None,
+            server: Vec::new(),
             turns_cut: 0,
         };
         self.next_id += plan.requests.len() as u64;
@@ -265,6 +266,7 @@ impl Bench<'_> {
                 stamps: self.sides.client(arm.side(), kind).stamp_source(),
                 instrument: instrument.clone(),
                 asked_again: None,
+                server: Vec::new(),
                 turns_cut: 0,
             });
         }

@@ -77,6 +77,7 @@ impl<M: Model> Driver<M> {
                 stamps: StampSource::User,
                 instrument: own(&watch.finish(Vec::new())),
                 asked_again: None,
+                server: Vec::new(),
                 turns_cut: 0,
             },
             records: run.records,

@@ -1,0 +1,196 @@
+//! What the server says of itself while it is measured: its `/metrics`, once a second.
+
+use crate::{Clock, HeaderMap, Target, TcpConnector, TlsOptions, get, leave_time_to_receiving};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use trace::ServerSample;
+
+/// From one look to the next.
+const PERIOD: Duration = Duration::from_secs(1);
+/// What a look may take.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// Looks at `/metrics` on a thread and connections of its own, from its start to its end.
+pub struct Scraper {
+    /// Closing it ends the thread.
+    stop: Sender<()>,
+    thread: JoinHandle<Vec<ServerSample>>,
+}
+
+impl Scraper {
+    /// Takes a first look, and goes on; `None` where the server says nothing that is known here. The key is
+    /// not sent.
+    pub fn start(target: &Target, tls: &TlsOptions) -> Option<Self> {
+        let (stop, stopped) = channel();
+        let (said, first) = channel();
+        let (target, tls) = (target.clone(), tls.clone());
+        let thread = std::thread::Builder::new()
+            .name("server-metrics".to_owned())
+            .spawn(move || scrape(&target, &tls, &said, &stopped))
+            .ok()?;
+        let knows = first.recv_timeout(2 * WITHIN).unwrap_or(false);
+        knows.then_some(Self { stop, thread })
+    }
+
+    /// Takes a last look; all that was seen, in order.
+    pub fn finish(self) -> Vec<ServerSample> {
+        let Self { stop, thread } = self;
+        drop(stop);
+        thread.join().unwrap_or_default()
+    }
+}
+
+fn scrape(
+    target: &Target,
+    tls: &TlsOptions,
+    said: &Sender<bool>,
+    stopped: &Receiver<()>,
+) -> Vec<ServerSample> {
+    leave_time_to_receiving();
+    let mut samples = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let (Ok(runtime), Ok(headers)) = (runtime, crate::request_headers(target, false, None, &[]))
+    else {
+        return samples;
+    };
+    let Ok(connector) = TcpConnector::probe(target, tls, WITHIN) else {
+        return samples;
+    };
+    let path = format!("{}/metrics", target.base_path.trim_end_matches("/v1"));
+    let look = |headers: HeaderMap| {
+        let asking = get(&connector, &path, headers, WITHIN);
+        let answer = tokio::task::LocalSet::new()
+            .block_on(&runtime, asking)
+            .ok()?;
+        let text = String::from_utf8(answer.body).ok()?;
+        (answer.status == 200).then(|| parse(&text)).flatten()
+    };
+    loop {
+        let Some(mut sample) = look(headers.clone()) else {
+            let _nobody = said.send(false);
+            return samples;
+        };
+        sample.at = Clock::Monotonic.now();
+        samples.push(sample);
+        if samples.len() == 1 && said.send(true).is_err() {
+            return samples;
+        }
+        if let Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(PERIOD) {
+            break;
+        }
+    }
+    if let Some(mut sample) = look(headers) {
+        sample.at = Clock::Monotonic.now();
+        samples.push(sample);
+    }
+    samples
+}
+
+/// Where a number of a sample goes.
+type Field = fn(&mut ServerSample) -> &mut Option<f64>;
+
+/// The names of vLLM, of our engine, which speaks like it, and of `SGLang`.
+const NAMES: [(&str, Field); 20] = [
+    ("vllm:num_requests_running", |sample| &mut sample.running),
+    ("sglang:num_running_reqs", |sample| &mut sample.running),
+    ("vllm:num_requests_waiting", |sample| &mut sample.waiting),
+    ("sglang:num_queue_reqs", |sample| &mut sample.waiting),
+    ("vllm:kv_cache_usage_perc", |sample| &mut sample.kv_use),
+    ("vllm:gpu_cache_usage_perc", |sample| &mut sample.kv_use),
+    ("sglang:token_usage", |sample| &mut sample.kv_use),
+    ("vllm:prefix_cache_queries", |sample| {
+        &mut sample.prefix_queries
+    }),
+    ("vllm:gpu_prefix_cache_queries", |sample| {
+        &mut sample.prefix_queries
+    }),
+    ("vllm:prefix_cache_hits", |sample| &mut sample.prefix_hits),
+    ("vllm:gpu_prefix_cache_hits", |sample| {
+        &mut sample.prefix_hits
+    }),
+    ("sglang:cached_tokens", |sample| &mut sample.prefix_hits),
+    ("vllm:num_preemptions", |sample| &mut sample.preemptions),
+    ("vllm:prompt_tokens", |sample| &mut sample.prompt_tokens),
+    ("sglang:prompt_tokens", |sample| &mut sample.prompt_tokens),
+    ("vllm:generation_tokens", |sample| {
+        &mut sample.generation_tokens
+    }),
+    ("sglang:generation_tokens", |sample| {
+        &mut sample.generation_tokens
+    }),
+    ("vllm:time_to_first_token_seconds_sum", |sample| {
+        &mut sample.ttft_seconds
+    }),
+    ("vllm:time_to_first_token_seconds_count", |sample| {
+        &mut sample.ttft_count
+    }),
+    ("sglang:time_to_first_token_seconds_sum", |sample| {
+        &mut sample.ttft_seconds
+    }),
+];
+
+/// The known numbers of Prometheus' text format, each the sum over what labels tell apart; `None` where
+/// there is none.
+fn parse(text: &str) -> Option<ServerSample> {
+    let mut sample = ServerSample::default();
+    let mut known = false;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let end = line.find(['{', ' ', '\t']).unwrap_or(line.len());
+        let (name, rest) = line.split_at(end);
+        let name = name.strip_suffix("_total").unwrap_or(name);
+        let Some((_, field)) = NAMES.iter().find(|(known, _)| *known == name) else {
+            continue;
+        };
+        // Labels may hold spaces and braces in quotes; the value stands after the last of them.
+        let value = rest.rsplit_once('}').map_or(rest, |(_, value)| value);
+        let value = value
+            .split_whitespace()
+            .next()
+            .and_then(|value| value.parse::<f64>().ok());
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            *field(&mut sample).get_or_insert(0.0) += value;
+            known = true;
+        }
+    }
+    known.then_some(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn the_numbers_of_the_known_servers_are_found_whatever_their_labels() {
+        let text = "# HELP vllm:num_requests_running x\n# TYPE vllm:num_requests_running gauge\n\
+            vllm:num_requests_running{model_name=\"a b} c\"} 3.0\n\
+            vllm:prefix_cache_hits_total{model_name=\"m\"} 40\n\
+            vllm:generation_tokens_total{engine=\"0\"} 10\nvllm:generation_tokens_total{engine=\"1\"} 5 1700000000\n\
+            vllm:time_to_first_token_seconds_sum 1.5\nvllm:time_to_first_token_seconds_bucket{le=\"1\"} 7\n\
+            other 9\nvllm:num_requests_waiting NaN\n";
+        let sample = parse(text).unwrap();
+        assert_eq!(sample.running, Some(3.0));
+        assert_eq!(sample.prefix_hits, Some(40.0));
+        assert_eq!(sample.generation_tokens, Some(15.0));
+        assert_eq!(sample.ttft_seconds, Some(1.5));
+        assert_eq!(sample.waiting, None);
+        let sglang =
+            parse("sglang:num_running_reqs{x=\"y\"} 2\nsglang:token_usage 0.25\n").unwrap();
+        assert_eq!((sglang.running, sglang.kv_use), (Some(2.0), Some(0.25)));
+    }
+
+    #[test]
+    fn what_says_nothing_known_is_none() {
+        for text in [
+            "",
+            "<html>",
+            "up 1\n",
+            "vllm:num_requests_running\n",
+            "vllm:num_requests_running x",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}
