@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use trace::{Instrument, Nanos};
+use trace::{Instrument, Nanos, WatchedSecond};
 
 /// How often the canary wakes.
 const CANARY_PERIOD: Nanos = Nanos::from_millis(5);
@@ -17,7 +17,7 @@ const CANARY_PERIOD: Nanos = Nanos::from_millis(5);
 /// receiving thread, whose processor time it reads.
 pub struct Watch {
     stop: Arc<AtomicBool>,
-    canary: Option<JoinHandle<Vec<u64>>>,
+    canary: Option<JoinHandle<Sung>>,
     before: Sample,
 }
 
@@ -36,9 +36,11 @@ impl Watch {
     pub fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let receiver = nix::unistd::gettid();
+        let schedstat = format!("/proc/self/task/{receiver}/schedstat");
         let canary = std::thread::Builder::new()
             .name("canary".into())
-            .spawn(move || sing(&stopped))
+            .spawn(move || sing(&stopped, &schedstat))
             .ok();
         Watch {
             stop,
@@ -51,7 +53,7 @@ impl Watch {
     pub fn finish(mut self, mut pacer_late: Vec<u64>) -> Instrument {
         let after = Sample::take();
         self.stop.store(true, Ordering::Relaxed);
-        let mut late = self
+        let Sung { mut late, seconds } = self
             .canary
             .take()
             .and_then(|canary| canary.join().ok())
@@ -72,6 +74,7 @@ impl Watch {
             steal: between(after.steal, before.steal),
             throttled: between(after.throttled, before.throttled),
             file_descriptor_limit: file_descriptor_limit(),
+            seconds,
         }
     }
 }
@@ -82,11 +85,57 @@ impl Drop for Watch {
     }
 }
 
-/// Wakes regularly, does nothing, and notes how late it was.
-fn sing(stopped: &AtomicBool) -> Vec<u64> {
+/// What the canary noted.
+#[derive(Default)]
+struct Sung {
+    /// How late each waking was, in nanoseconds.
+    late: Vec<u64>,
+    seconds: Vec<WatchedSecond>,
+}
+
+/// What grows from second to second; absent where the system does not say.
+struct Counts {
+    run_queue_wait: Option<Nanos>,
+    steal: Option<Nanos>,
+    throttled: Option<Nanos>,
+}
+
+impl Counts {
+    fn take(schedstat: &str) -> Self {
+        Self {
+            run_queue_wait: field(&contents(schedstat), 1).map(Nanos),
+            steal: steal(&contents("/proc/stat")),
+            throttled: throttled(&contents("/sys/fs/cgroup/cpu.stat")),
+        }
+    }
+
+    /// A second that began with `before` and ends with these.
+    fn second(&self, before: &Self, number: usize, late: &[u64]) -> WatchedSecond {
+        let grown = |now: Option<Nanos>, before: Option<Nanos>| Some(now? - before?);
+        WatchedSecond {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            canary_late_max: late.iter().max().copied().map(Nanos),
+            receiver_run_queue_wait: grown(self.run_queue_wait, before.run_queue_wait),
+            steal: grown(self.steal, before.steal),
+            throttled: grown(self.throttled, before.throttled),
+            open_files: fs::read_dir("/proc/self/fd")
+                .ok()
+                .map(|files| files.count() as u64),
+        }
+    }
+}
+
+/// Wakes regularly, does nothing but note how late it was, and once a second what the system says.
+fn sing(stopped: &AtomicBool, schedstat: &str) -> Sung {
+    const SECOND: Nanos = Nanos::from_millis(1_000);
     let _ = nix::sys::prctl::set_timerslack(1);
-    let mut late = Vec::new();
+    let Sung {
+        mut late,
+        mut seconds,
+    } = Sung::default();
     let mut due = Clock::Monotonic.now();
+    let (mut begun, mut first) = (due, 0);
+    let mut before = Counts::take(schedstat);
     while !stopped.load(Ordering::Relaxed) {
         due = due + CANARY_PERIOD;
         let wake = Duration::from_nanos(due.0);
@@ -98,8 +147,15 @@ fn sing(stopped: &AtomicBool) -> Vec<u64> {
         late.push((now - due).0);
         // After a long absence it does not make up for the wakings it missed.
         due = due.max(now - CANARY_PERIOD);
+        if now >= begun + SECOND {
+            let counts = Counts::take(schedstat);
+            seconds.push(counts.second(&before, seconds.len(), &late[first..]));
+            (begun, first, before) = (begun + SECOND, late.len(), counts);
+            // What this took is no lateness of the next waking.
+            due = due.max(Clock::Monotonic.now());
+        }
     }
-    late
+    Sung { late, seconds }
 }
 
 /// The value at rank ⌈q·n⌉ of a sorted sample: a bound for a warning, not a percentile to report.

@@ -371,6 +371,7 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
             coalesced_share: Some(0.002),
             coalesced_width: None,
             client_cpu_share: Some(0.11),
+            disturbed: None,
         },
         verdict: Verdict {
             grade: Grade::Valid,

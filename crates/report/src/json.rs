@@ -217,6 +217,7 @@ fn receipt(receipt: &Receipt) -> Value {
         "coalesced_share": receipt.coalesced_share,
         "coalesced_width": receipt.coalesced_width,
         "client_cpu_share": receipt.client_cpu_share,
+        "disturbed": receipt.disturbed,
     })
 }
 

@@ -15,6 +15,7 @@ mod continuous;
 mod conversations;
 mod dependence;
 mod distribution;
+mod disturbed;
 mod drift;
 mod goodput;
 mod latency;
@@ -54,6 +55,7 @@ pub use compare::{
     CompareOptions, ComparedMetric, ComparedPoint, Comparison, Judgement, compare, obstacles,
 };
 pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
+pub use disturbed::{Disturbed, DisturbedSecond};
 pub use goodput::meets;
 pub use metric::{Better, Measured, Metric, Unit, UnknownMetric};
 pub use paired::{BLOCKS_MIN, Block, compare_blocks};

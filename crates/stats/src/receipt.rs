@@ -1,6 +1,6 @@
 //! How the arrival stamps fared: the client's own lag, and reads that held several tokens.
 
-use crate::{Distribution, Receipt};
+use crate::{Distribution, Disturbed, Receipt};
 use trace::{Event, Nanos, Record, RunFacts, StampSource};
 
 /// What complete responses tell about their receipt.
@@ -68,6 +68,7 @@ impl ReceiptTally {
             coalesced_share: share(self.coalesced, self.token_events),
             coalesced_width: (self.wide_reads > 0).then(|| self.width_ms / self.wide_reads as f64),
             client_cpu_share: share_of_wall(facts, |facts| facts.instrument.cpu),
+            disturbed: Disturbed::of(facts),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Every latency is in milliseconds, every duration of a batch in seconds, every rate per second.
 //! Absent means that it was not measured; it is never zero instead.
 
-use crate::{AssertionResult, Certificate, PrecisionResult, ServerView, Verdict};
+use crate::{AssertionResult, Certificate, Disturbed, PrecisionResult, ServerView, Verdict};
 use serde::{Deserialize, Serialize};
 use trace::{Pacing, PointInfo};
 
@@ -420,6 +420,9 @@ pub struct Receipt {
     pub coalesced_width: Option<f64>,
     /// CPU time of this process ÷ wall time: 1.0 is one core.
     pub client_cpu_share: Option<f64>,
+    /// Seconds in which the machine kept the client from its work; absent of runs shorter than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<Disturbed>,
 }
 
 impl PointSummary {

@@ -201,6 +201,26 @@ pub struct Instrument {
     pub throttled: Option<Nanos>,
     /// How many files this process may have open at once.
     pub file_descriptor_limit: Option<u64>,
+    /// The same second by second, of runs that last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seconds: Vec<WatchedSecond>,
+}
+
+/// How the client fared in one second of a run. Absent means not measured on this platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WatchedSecond {
+    /// Since the watch began, from 0.
+    pub number: u32,
+    /// How late the timer thread woke at worst.
+    pub canary_late_max: Option<Nanos>,
+    /// Time the receiving thread was runnable and not running.
+    pub receiver_run_queue_wait: Option<Nanos>,
+    /// CPU time that the hypervisor took from the machine, over all processors.
+    pub steal: Option<Nanos>,
+    /// Time this process's control group was throttled.
+    pub throttled: Option<Nanos>,
+    /// Files and sockets that were open at its end.
+    pub open_files: Option<u64>,
 }
 
 /// A run as it is stored: enough to recompute every number.

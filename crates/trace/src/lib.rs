@@ -12,7 +12,7 @@ mod record;
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
     AskedAgain, ClassInfo, Instrument, PointInfo, RunFacts, RunHeader, SavedRun, ServerSample, Slo,
-    StampSource,
+    StampSource, WatchedSecond,
 };
 pub use nanos::Nanos;
 pub use plan::{FollowUp, Pacing, Plan, PlannedRequest, PlannedTokens, Stop};

@@ -224,6 +224,34 @@ fn failures(point: &PointSummary) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
+/// `; 2 of 60 seconds disturbed (0:17, 0:18, run and second)`.
+fn disturbed(point: &PointSummary) -> String {
+    const SHOWN: usize = 8;
+    let Some(disturbed) = point
+        .receipt
+        .disturbed
+        .as_ref()
+        .filter(|some| !some.seconds.is_empty())
+    else {
+        return String::new();
+    };
+    let shown = disturbed.seconds.iter().take(SHOWN);
+    let shown: Vec<String> = shown
+        .map(|at| format!("{}:{}", at.run, at.second))
+        .collect();
+    let more = if disturbed.seconds.len() > SHOWN {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        "; {} of {} seconds disturbed (by run and second {}{more})",
+        disturbed.seconds.len(),
+        disturbed.of,
+        shown.join(", ")
+    )
+}
+
 fn client(point: &PointSummary) -> Option<String> {
     let receipt = &point.receipt;
     let lag = receipt.client_lag.as_ref()?;
@@ -243,7 +271,8 @@ fn client(point: &PointSummary) -> Option<String> {
         format!("; {} of token events shared a read{width}", percent(share))
     });
     Some(format!(
-        "lag p99 {} ms{stamps}{coalesced}",
-        number::significant(lag.p99.value)
+        "lag p99 {} ms{stamps}{coalesced}{}",
+        number::significant(lag.p99.value),
+        disturbed(point)
     ))
 }

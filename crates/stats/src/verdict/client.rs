@@ -35,6 +35,10 @@ const THROTTLED_SHARE_MAX: f64 = 0.01;
 const SATURATION_SPAN_MIN: Nanos = Nanos::from_millis(100);
 const RECEIVER_CPU_SHARE_MAX: f64 = 0.95;
 
+/// One second in fifty is in no p95; with more of them a p99 is made in disturbed seconds.
+const DISTURBED_SHARE_MAX: f64 = 0.02;
+const DISTURBED_OF_MIN: u64 = 10;
+
 impl Evidence<'_> {
     pub(super) fn judge_client(&self) -> Vec<(Grade, &'static str, String)> {
         [
@@ -46,6 +50,7 @@ impl Evidence<'_> {
             self.stolen(),
             self.throttled(),
             self.saturated(),
+            self.disturbed(),
             self.facts_missing(),
         ]
         .into_iter()
@@ -70,6 +75,26 @@ impl Evidence<'_> {
                 "{} requests found no file descriptor or local port left{limit}; raise `ulimit \
                  -n` or widen net.ipv4.ip_local_port_range, or lower the concurrency.",
                 self.exhausted
+            ),
+        )
+    }
+
+    /// Of long runs only: the rules for whole runs see to short ones.
+    fn disturbed(&self) -> Finding {
+        let disturbed = self.summary.receipt.disturbed.as_ref()?;
+        if disturbed.of < DISTURBED_OF_MIN || disturbed.share() <= DISTURBED_SHARE_MAX {
+            return None;
+        }
+        suspect(
+            "disturbed_seconds",
+            format!(
+                "In {} of {} seconds ({}, limit {}) this machine kept the client from its work: timers woke late, the \
+                 receiving thread waited, or processor time was taken away. What came in them is in the tails; give \
+                 the client a processor of its own.",
+                disturbed.seconds.len(),
+                disturbed.of,
+                percent(disturbed.share()),
+                percent(DISTURBED_SHARE_MAX)
             ),
         )
     }

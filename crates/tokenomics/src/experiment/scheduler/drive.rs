@@ -218,6 +218,7 @@ fn own(instrument: &Instrument) -> Instrument {
         canary_late_p99: None,
         canary_late_max: None,
         receiver_cpu: None,
+        seconds: Vec::new(),
         ..instrument.clone()
     }
 }

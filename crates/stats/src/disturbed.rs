@@ -1,0 +1,109 @@
+//! Seconds of a run in which the machine kept the client from its work.
+
+use serde::{Deserialize, Serialize};
+use trace::{Nanos, RunFacts, WatchedSecond};
+
+/// A timer thread that wakes this late was off the processor for several slices of the scheduler.
+const CANARY_MAX: Nanos = Nanos::from_millis(10);
+/// A tenth of the second.
+const WAIT_MAX: Nanos = Nanos::from_millis(100);
+/// Five ticks in which the kernel counts it.
+const STEAL_MAX: Nanos = Nanos::from_millis(50);
+/// A hundredth of the second, as for a whole run.
+const THROTTLED_MAX: Nanos = Nanos::from_millis(10);
+
+/// The disturbed seconds of a point's measured runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Disturbed {
+    /// Seconds that were watched.
+    pub of: u64,
+    /// Those that were disturbed, in order.
+    pub seconds: Vec<DisturbedSecond>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisturbedSecond {
+    /// Of the point, from 0.
+    pub run: u32,
+    /// Of the run, from 0.
+    pub second: u32,
+}
+
+impl Disturbed {
+    /// `None` where no second was watched.
+    pub(crate) fn of(facts: &[&RunFacts]) -> Option<Self> {
+        let watched = facts
+            .iter()
+            .map(|facts| facts.instrument.seconds.len() as u64);
+        let of = watched.sum::<u64>();
+        let seconds = facts.iter().flat_map(|facts| {
+            let seconds = facts
+                .instrument
+                .seconds
+                .iter()
+                .filter(|second| is_disturbed(second));
+            seconds.map(|second| DisturbedSecond {
+                run: facts.run.run,
+                second: second.number,
+            })
+        });
+        (of > 0).then(|| Self {
+            of,
+            seconds: seconds.collect(),
+        })
+    }
+
+    /// Disturbed ÷ watched.
+    pub fn share(&self) -> f64 {
+        self.seconds.len() as f64 / self.of as f64
+    }
+}
+
+/// Whether anything in it was beyond what an idle machine does.
+fn is_disturbed(second: &WatchedSecond) -> bool {
+    let beyond = |time: Option<Nanos>, limit: Nanos| time.is_some_and(|time| time > limit);
+    beyond(second.canary_late_max, CANARY_MAX)
+        || beyond(second.receiver_run_queue_wait, WAIT_MAX)
+        || beyond(second.steal, STEAL_MAX)
+        || beyond(second.throttled, THROTTLED_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_disturbed;
+    use trace::{Nanos, WatchedSecond};
+
+    #[test]
+    fn each_sign_alone_disturbs_a_second_and_little_of_all_does_not() {
+        let quiet = WatchedSecond {
+            canary_late_max: Some(Nanos::from_millis(1)),
+            receiver_run_queue_wait: Some(Nanos::from_millis(20)),
+            steal: Some(Nanos::from_millis(10)),
+            throttled: Some(Nanos::ZERO),
+            ..WatchedSecond::default()
+        };
+        assert!(!is_disturbed(&quiet) && !is_disturbed(&WatchedSecond::default()));
+        let much = Some(Nanos::from_millis(200));
+        for second in [
+            WatchedSecond {
+                canary_late_max: much,
+                ..quiet
+            },
+            WatchedSecond {
+                receiver_run_queue_wait: much,
+                ..quiet
+            },
+            WatchedSecond {
+                steal: much,
+                ..quiet
+            },
+            WatchedSecond {
+                throttled: much,
+                ..quiet
+            },
+        ] {
+            assert!(is_disturbed(&second), "{second:?}");
+        }
+    }
+}
