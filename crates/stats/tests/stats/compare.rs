@@ -5,7 +5,9 @@ use crate::builder::{Setting, burst, closed, closed_loop, ms, stream, token};
 use crate::simulated::autoregressive;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use stats::{CompareOptions, Comparison, Judgement, Summary, compare, obstacles};
+use stats::{
+    Block, CompareOptions, Comparison, Judgement, Summary, compare, compare_blocks, obstacles,
+};
 use trace::{Nanos, Pacing, Record, RunFacts, RunId};
 
 const MIN_EFFECT: f64 = 0.03;
@@ -102,6 +104,53 @@ fn a_server_slower_by_a_twentieth_is_found_with_the_requests_that_are_asked_for(
         (server(n, 1.05, 9 * seed + 3), server(n, 1.0, 9 * seed + 4))
     });
     assert!(better >= 18, "{better} of 20 with {n} requests");
+}
+
+/// Ten blocks by turns on a machine whose speed changes by a tenth from block to block.
+fn by_turns(slower: f64, seed: u64) -> Comparison {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let machine: Vec<f64> = autoregressive(10, 0.5, &mut rng).collect();
+    let blocks: Vec<Block> = (0..10)
+        .zip(machine)
+        .map(|(number, state)| {
+            let machine = (0.1 * state).exp();
+            let seed = 1_000 * seed + 2 * number;
+            Block {
+                base: server(100, machine, seed),
+                new: server(100, machine * slower, seed + 1),
+            }
+        })
+        .collect();
+    let options = CompareOptions {
+        metrics: None,
+        min_effect: MIN_EFFECT,
+    };
+    let first = &blocks[0];
+    compare_blocks(&first.base, &first.new, &blocks, &options)
+}
+
+#[test]
+fn blocks_by_turns_see_through_what_the_machine_does_to_both() {
+    let worse = |slower: f64| -> usize {
+        let came = |seed: &u64| by_turns(slower, *seed).judgement == Judgement::Worse;
+        (0..100).filter(came).count()
+    };
+    let (same, slower) = (worse(1.0), worse(1.05));
+    assert!(same <= 5, "{same} of 100 of one server");
+    assert!(slower >= 95, "{slower} of 100 of a slower one");
+}
+
+#[test]
+fn the_interval_of_blocks_holds_the_true_ratio() {
+    let held = (0..200).filter(|seed| {
+        let compared = by_turns(1.05, 500 + seed);
+        let ttft = &compared.points[0].metrics[0];
+        ttft.interval
+            .is_some_and(|interval| interval.low <= 1.05 && 1.05 <= interval.high)
+    });
+    // Five of them hold together in 95 of 100 comparisons, so each in 99.
+    let held = held.count();
+    assert!(held >= 194, "{held} of 200");
 }
 
 /// Batches in runs of their own: eight answers each, with what a whole batch shares.
