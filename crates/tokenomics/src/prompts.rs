@@ -180,9 +180,10 @@ impl Asked {
 fn tell(path: &Path, table: &Rows) {
     if table.left_out > 0 {
         say(&format!(
-            "{} rows of {} hold no question with its answer and are left out.",
+            "Left out of {}: {} of {} rows, which have no question with its answer.",
+            path.display(),
             table.left_out,
-            path.display()
+            table.left_out + table.rows.len()
         ));
     }
 }

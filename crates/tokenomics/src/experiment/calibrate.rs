@@ -11,7 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use stats::{Certificate, CertificateGrade, InstrumentError, PointSummary, TruthPair};
 use std::collections::HashMap;
+use std::fs::DirBuilder;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use trace::{Event, Record};
@@ -157,8 +159,12 @@ impl Provider {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::failed(format!("cannot start the known provider: {error}"))
         };
-        let truth = format!("tokenomics-{}-{}.jsonl", std::process::id(), shape.streams);
-        let truth = std::env::temp_dir().join(truth);
+        // A folder of our own, which nobody else may have made or may look into.
+        let name = format!("tokenomics-{}-{}", std::process::id(), shape.streams);
+        let folder = std::env::temp_dir().join(name);
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(|error| failed(&format!("cannot make {}: {error}", folder.display())))?;
+        let truth = folder.join("truth.jsonl");
         let child = Command::new(own()?)
             .arg("mock")
             .arg("--port=0")
@@ -238,7 +244,9 @@ impl Drop for Provider {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             self.end();
         }
-        let _gone = std::fs::remove_file(Path::new(&self.truth));
+        let folder = self.truth.parent().unwrap_or(Path::new("."));
+        let _gone = std::fs::remove_file(&self.truth);
+        let _gone = std::fs::remove_dir(folder);
     }
 }
 

@@ -4,6 +4,7 @@ use super::chat::{Measured, Role, measure_once};
 use crate::args::{ChatArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, say, write_atomically};
+use report::Style;
 use stats::{CapacityConfig, CapacityEnd, CapacitySearch, Grade, PointSummary, Probe, Summary};
 use std::path::Path;
 
@@ -12,6 +13,14 @@ const FIRST_RATE: f64 = 1.0;
 
 /// Measures rate after rate until the answer is narrow.
 pub(crate) fn find_capacity(args: &ChatArgs) -> Result<Exit, Failure> {
+    if matches!(
+        args.output_format,
+        OutputFormat::Csv | OutputFormat::Markdown
+    ) {
+        return Err(Failure::usage(
+            "--find-capacity prints text or json; leave out --output-format, or give one of them",
+        ));
+    }
     let config = config(args)?;
     let wanted = CapacitySearch::requests_wanted(config.attain);
     let mut search = CapacitySearch::new(config);
@@ -141,17 +150,17 @@ fn conclude(
         .clone()
         .unwrap_or_else(|| Path::new("results").join(format!("capacity-{moment}.json")));
     let json = report::capacity_json(config, &answer, search.probes(), measured);
+    let objectives = args.goodput.join(" ");
+    let shown = |style| report::capacity_text(config, &objectives, &answer, measured, style);
     let file = args.output.as_deref();
     match args.output_format {
         OutputFormat::Quiet => {}
         OutputFormat::Json => output::deliver(&json, file)?,
         OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown => {
-            let objectives = args.goodput.join(" ");
-            let style = output::style_for(file);
-            let text = report::capacity_text(config, &objectives, &answer, measured, style);
-            output::deliver(&text, file)?;
+            output::deliver(&shown(output::style_for(file)), file)?;
         }
     }
+    output::to_job_page(&format!("```text{}```", shown(Style { color: false })))?;
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

@@ -64,6 +64,8 @@ pub(crate) fn measure_once(args: ChatArgs, role: Role) -> Result<Option<Measured
     let mut config = ChatConfig::resolve(args, &|name| std::env::var(name).ok())?;
     config.output.prints = role == Role::Whole;
     config.output.keeps = role != Role::Part;
+    // Who is a part is certified with the whole, or not at all.
+    config.certify &= role != Role::Part;
     let planned = plans(&config)?;
     if config.dry_run {
         return dry_run(&config, &planned).map(|_| None);

@@ -90,6 +90,7 @@ fn conclude(args: &ChatArgs, other: &str, base: &Side, new: &Side) -> Result<Exi
         say(&format!("warning: {}.", obstacles.join("; ")));
     }
     print(args, &comparison)?;
+    output::to_job_page(&report::comparison_markdown(&comparison))?;
     write_atomically(&stem, report::comparison_json(&comparison).as_bytes())?;
     if !quiet {
         let api_base = args.api_base.as_deref().unwrap_or_default();

@@ -83,7 +83,7 @@ fn conversations_of_share_gpt_give_their_first_question_and_those_without_an_ans
     assert_eq!(told, ["Hello?", "Hello?"]);
     let ran = shell.run(&words("chat --dataset-path chats.json --dry-run"));
     assert!(
-        ran.stderr.contains("1 rows of chats.json hold no question"),
+        ran.stderr.contains("Left out of chats.json: 1 of 2 rows"),
         "{}",
         ran.stderr
     );
