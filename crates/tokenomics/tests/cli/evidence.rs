@@ -24,7 +24,7 @@ fn with_ttft(ms: u64) -> (MockHandle, String) {
 #[test]
 fn a_certificate_compares_every_request_with_what_was_sent() {
     let shell = Shell::new();
-    let ran = shell.run(&words(
+    let ran = shell.run_alone(&words(
         "calibrate --streams 4 --ttft-ms 20 --gap-ms 5 --tokens 8 --output-format json",
     ));
     let certificate: Value = serde_json::from_str(&ran.stdout).expect(&ran.stderr);
@@ -44,7 +44,7 @@ fn a_certified_run_keeps_its_certificate() {
         "chat --api-base {url} --max-concurrency 2 --num-prompts 8 --max-tokens 5 --certify --no-plot --records none \
          --results-file run.json"
     );
-    let ran = shell.run(&words(&line));
+    let ran = shell.run_alone(&words(&line));
     assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
     let certificate = &shell.json("run.json")["certificate"];
     assert_eq!(certificate["streams"], 2);
@@ -83,7 +83,7 @@ fn the_slower_of_two_servers_is_found_by_turns() {
         "chat --api-base {base} --versus {new} --max-concurrency 2 --num-prompts 8 --num-runs 6 --max-tokens 3 \
          --min-effect 20% --output-format json --results-file both.json"
     );
-    let ran = shell.run(&words(&line));
+    let ran = shell.run_alone(&words(&line));
     // Invalid where this machine was too busy to measure.
     assert!(
         matches!(ran.code, Some(3 | 4)),
@@ -125,7 +125,7 @@ fn a_capacity_is_searched_and_told_with_its_interval() {
         "chat --api-base {url} --find-capacity --goodput e2e:60 --attain 80% --resolution 50% --request-rate 40 \
          --num-prompts 60 --max-tokens 8 --results-file capacity.json"
     );
-    let ran = shell.run(&words(&line));
+    let ran = shell.run_alone(&words(&line));
     assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
     let file = shell.json("capacity.json");
     assert!(file["probes"].as_array().unwrap().len() >= 3, "{file}");
@@ -201,7 +201,7 @@ fn a_server_that_somebody_else_uses_is_named_in_the_verdict() {
     std::thread::scope(|scope| {
         let beside = scope.spawn(|| other.run(&words(&theirs)));
         std::thread::sleep(Duration::from_millis(300));
-        let ran = shell.run(&words(&ours));
+        let ran = shell.run_alone(&words(&ours));
         assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
         beside.join().unwrap();
     });

@@ -103,6 +103,12 @@ impl Shell {
         }
     }
 
+    /// Runs a command that measures, while no other one does.
+    pub(crate) fn run_alone(&self, arguments: &[&str]) -> Ran {
+        let _alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run(arguments)
+    }
+
     /// Runs a command that measures and leaves `results`, whose verdict the exit code must tell: 0
     /// where the measurement can be used, and 4 where this machine was too busy for one.
     pub(crate) fn measure(&self, line: &str, results: &str) -> (Ran, Value) {
@@ -111,9 +117,7 @@ impl Shell {
 
     /// The same of arguments that have blanks in them.
     pub(crate) fn measure_with(&self, arguments: &[&str], results: &str) -> (Ran, Value) {
-        let alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
-        let ran = self.run(arguments);
-        drop(alone);
+        let ran = self.run_alone(arguments);
         assert!(
             matches!(ran.code, Some(0 | 4)),
             "{:?}: {}",

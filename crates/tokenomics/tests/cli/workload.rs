@@ -42,7 +42,7 @@ impl Samples {
         let command = command.replace("http://localhost:8000/v1", &self.server);
         let arguments = unquoted(&command);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.shell.run(&arguments)
+        self.shell.run_alone(&arguments)
     }
 }
 
