@@ -118,6 +118,7 @@ impl Counts {
             receiver_run_queue_wait: grown(self.run_queue_wait, before.run_queue_wait),
             steal: grown(self.steal, before.steal),
             throttled: grown(self.throttled, before.throttled),
+            tcp_sockets: tcp_sockets(&contents("/proc/net/sockstat")),
             open_files: fs::read_dir("/proc/self/fd")
                 .ok()
                 .map(|files| files.count() as u64),
@@ -196,6 +197,12 @@ fn steal(stat: &str) -> Option<Nanos> {
     Some(Nanos(field(total, 8)? * 10_000_000))
 }
 
+/// Of `TCP: inuse 5 orphan 0 tw 12 alloc 7 mem 1`: those in use, and those that wait.
+fn tcp_sockets(sockstat: &str) -> Option<u64> {
+    let line = sockstat.lines().find(|line| line.starts_with("TCP: "))?;
+    Some(field(line, 2)? + field(line, 6)?)
+}
+
 fn throttled(cpu_stat: &str) -> Option<Nanos> {
     let line = cpu_stat
         .lines()
@@ -212,13 +219,21 @@ fn file_descriptor_limit() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Nanos, ranked, steal, throttled};
+    use super::{Nanos, ranked, steal, tcp_sockets, throttled};
 
     #[test]
     fn stolen_time_is_the_eighth_figure_of_the_total() {
         let stat = "cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 0 0 0 0 0 0 0 1 0 0\n";
         assert_eq!(steal(stat), Some(Nanos(80_000_000)));
         assert_eq!(steal(""), None);
+    }
+
+    #[test]
+    fn sockets_that_wait_to_be_forgotten_count() {
+        let sockstat =
+            "sockets: used 10\nTCP: inuse 5 orphan 0 tw 12 alloc 7 mem 1\nUDP: inuse 0 mem 0\n";
+        assert_eq!(tcp_sockets(sockstat), Some(17));
+        assert_eq!(tcp_sockets(""), None);
     }
 
     #[test]

@@ -160,6 +160,23 @@ mod tests {
     }
 
     #[test]
+    fn disturbed_seconds_are_told_above_the_panels() {
+        let (label, mut file) = ours();
+        assert!(
+            !svg(&[(label.clone(), file.clone())])
+                .unwrap()
+                .contains("disturbed")
+        );
+        file.points[1].disturbed = Some((3, 60));
+        let figure = svg(&[(label, file.clone())]).unwrap();
+        let told = format!(
+            "in 3 of 60 s at {} this machine disturbed the client",
+            file.points[1].key
+        );
+        assert!(figure.contains(&told), "{told}");
+    }
+
+    #[test]
     fn a_file_of_the_first_kind_has_two_panels_and_no_verdict() {
         let figure = svg(&[first_kind()]).unwrap();
         assert!(figure.contains("height=\"700\""));

@@ -28,6 +28,9 @@ pub struct ResultPoint {
     pub position: f64,
     /// The verdict on the point; absent in files that hold none.
     pub grade: Option<Grade>,
+    /// Seconds in which the machine kept the client from its work, and all that were watched: the
+    /// length of `receipt.disturbed.seconds`, and `receipt.disturbed.of`.
+    pub disturbed: Option<(u64, u64)>,
     /// `throughput.batch_tokens_per_second`.
     pub batch_tokens_per_second: Option<MeanAndStd>,
     /// `throughput.request_tokens_per_second`.
@@ -143,12 +146,19 @@ fn point(key: &str, place: &Place) -> Result<(Axis, ResultPoint), ReportError> {
         key: key.to_owned(),
         position,
         grade: grade(&place.key("verdict"))?,
+        disturbed: disturbed(&place.key("receipt").key("disturbed")),
         batch_tokens_per_second: throughput.key("batch_tokens_per_second").mean_and_std()?,
         request_tokens_per_second: throughput.key("request_tokens_per_second").mean_and_std()?,
         ttft: latency.key("ttft").percentiles()?,
         tpot: latency.key("tpot").percentiles()?,
     };
     Ok((axis, point))
+}
+
+fn disturbed(place: &Place) -> Option<(u64, u64)> {
+    let value = place.value?;
+    let seconds = value.get("seconds")?.as_array()?.len() as u64;
+    Some((seconds, value.get("of")?.as_u64()?))
 }
 
 /// Of an arrival process that is more than a rate, and named in words.

@@ -221,6 +221,8 @@ pub struct WatchedSecond {
     pub throttled: Option<Nanos>,
     /// Files and sockets that were open at its end.
     pub open_files: Option<u64>,
+    /// TCP sockets of the whole machine at its end, with those that wait to be forgotten: each takes a port.
+    pub tcp_sockets: Option<u64>,
 }
 
 /// A run as it is stored: enough to recompute every number.

@@ -27,6 +27,8 @@ impl Header {
     pub(super) fn of_files(files: &[(String, ResultFile)], panels: &[Panel]) -> Self {
         let grades = [Grade::Invalid, Grade::Suspect].into_iter();
         let warnings = grades.filter_map(|grade| Some((grade, warning(files, grade)?)));
+        let disturbed = disturbed(files).map(|words| (Grade::Suspect, words));
+        let warnings = warnings.chain(disturbed);
         let labels = files.iter().map(|(label, _)| label.clone());
         Self {
             title: title(files),
@@ -121,6 +123,21 @@ fn title(files: &[(String, ResultFile)]) -> String {
 pub(super) fn named(parts: &[&Option<String>]) -> String {
     let parts = parts.iter().filter_map(|part| part.as_deref());
     parts.collect::<Vec<_>>().join(" – ")
+}
+
+/// `in 3 of 60 s at 64, 2 of 60 s at 128 this machine disturbed the client`; `None` where no second was.
+fn disturbed(files: &[(String, ResultFile)]) -> Option<String> {
+    let points = files.iter().flat_map(|(_, file)| &file.points);
+    let parts = points.filter_map(|point| {
+        let (seconds, of) = point.disturbed.filter(|(seconds, _)| *seconds > 0)?;
+        Some(format!(
+            "{seconds} of {of} s at {}",
+            escape::terminal(&point.key)
+        ))
+    });
+    let parts: Vec<String> = parts.collect();
+    let listed = parts.join(", ");
+    (!parts.is_empty()).then(|| format!("in {listed} this machine disturbed the client"))
 }
 
 /// Which of the files have that verdict.
