@@ -102,6 +102,20 @@ fn every_command_of_the_section_on_workloads_has_a_plan() {
 }
 
 #[test]
+fn every_chat_of_the_sections_on_questions_and_gates_has_a_plan() {
+    let samples = Samples::new();
+    let questions = commands("Questions with an answer").into_iter();
+    let all = questions.chain(commands("Gate a pull request"));
+    let chats: Vec<String> = all.filter(|command| command.starts_with("chat ")).collect();
+    assert!(chats.len() > 3, "{chats:?}");
+    for command in chats {
+        let ran = samples.run(&format!("{command} --dry-run"));
+        assert_eq!(ran.code, Some(0), "{command}: {}", ran.stderr);
+        assert!(ran.stdout.contains("Measure:"), "{command}: {}", ran.stdout);
+    }
+}
+
+#[test]
 fn every_command_of_the_section_on_workloads_measures() {
     if std::env::var_os("RUN_SLOW_TESTS").is_none() {
         return;
