@@ -98,6 +98,7 @@ struct Counts {
     run_queue_wait: Option<Nanos>,
     steal: Option<Nanos>,
     throttled: Option<Nanos>,
+    queue_drops: Option<u64>,
 }
 
 impl Counts {
@@ -106,6 +107,7 @@ impl Counts {
             run_queue_wait: field(&contents(schedstat), 1).map(Nanos),
             steal: steal(&contents("/proc/stat")),
             throttled: throttled(&contents("/sys/fs/cgroup/cpu.stat")),
+            queue_drops: queue_drops(&contents("/proc/net/netstat")),
         }
     }
 
@@ -122,6 +124,10 @@ impl Counts {
             open_files: fs::read_dir("/proc/self/fd")
                 .ok()
                 .map(|files| files.count() as u64),
+            queue_drops: self
+                .queue_drops
+                .zip(before.queue_drops)
+                .map(|(now, before)| now.saturating_sub(before)),
         }
     }
 }
@@ -203,6 +209,20 @@ fn tcp_sockets(sockstat: &str) -> Option<u64> {
     Some(field(line, 2)? + field(line, 6)?)
 }
 
+/// What was dropped since the machine started because the queue of a listening socket, or of one that
+/// receives, was full. Names stand in one line, values in the next.
+fn queue_drops(netstat: &str) -> Option<u64> {
+    const NAMES: [&str; 3] = ["ListenOverflows", "TCPBacklogDrop", "TCPRcvQDrop"];
+    let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt: "));
+    let names = lines.next()?.split_whitespace();
+    let pairs = names.zip(lines.next()?.split_whitespace());
+    let drops: Vec<u64> = pairs
+        .filter(|(name, _)| NAMES.contains(name))
+        .filter_map(|(_, value)| value.parse().ok())
+        .collect();
+    (!drops.is_empty()).then(|| drops.iter().sum())
+}
+
 fn throttled(cpu_stat: &str) -> Option<Nanos> {
     let line = cpu_stat
         .lines()
@@ -219,7 +239,7 @@ fn file_descriptor_limit() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Nanos, ranked, steal, tcp_sockets, throttled};
+    use super::{Nanos, queue_drops, ranked, steal, tcp_sockets, throttled};
 
     #[test]
     fn stolen_time_is_the_eighth_figure_of_the_total() {
@@ -234,6 +254,15 @@ mod tests {
             "sockets: used 10\nTCP: inuse 5 orphan 0 tw 12 alloc 7 mem 1\nUDP: inuse 0 mem 0\n";
         assert_eq!(tcp_sockets(sockstat), Some(17));
         assert_eq!(tcp_sockets(""), None);
+    }
+
+    #[test]
+    fn what_full_queues_drop_is_found_by_name() {
+        let netstat = "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPBacklogDrop\n\
+            TcpExt: 1 20 300 4000\nIpExt: InNoRoutes\nIpExt: 9\n";
+        assert_eq!(queue_drops(netstat), Some(4020));
+        assert_eq!(queue_drops("TcpExt: SyncookiesSent\nTcpExt: 1\n"), None);
+        assert_eq!(queue_drops(""), None);
     }
 
     #[test]

@@ -67,6 +67,8 @@ fn is_disturbed(second: &WatchedSecond) -> bool {
         || beyond(second.receiver_run_queue_wait, WAIT_MAX)
         || beyond(second.steal, STEAL_MAX)
         || beyond(second.throttled, THROTTLED_MAX)
+        // What was dropped is sent again 200 ms or a second later: one is enough for a tail.
+        || second.queue_drops.is_some_and(|drops| drops > 0)
 }
 
 #[cfg(test)]
@@ -81,6 +83,7 @@ mod tests {
             receiver_run_queue_wait: Some(Nanos::from_millis(20)),
             steal: Some(Nanos::from_millis(10)),
             throttled: Some(Nanos::ZERO),
+            queue_drops: Some(0),
             ..WatchedSecond::default()
         };
         assert!(!is_disturbed(&quiet) && !is_disturbed(&WatchedSecond::default()));
@@ -100,6 +103,10 @@ mod tests {
             },
             WatchedSecond {
                 throttled: much,
+                ..quiet
+            },
+            WatchedSecond {
+                queue_drops: Some(1),
                 ..quiet
             },
         ] {

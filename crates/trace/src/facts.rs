@@ -223,6 +223,8 @@ pub struct WatchedSecond {
     pub open_files: Option<u64>,
     /// TCP sockets of the whole machine at its end, with those that wait to be forgotten: each takes a port.
     pub tcp_sockets: Option<u64>,
+    /// Connections and segments that the machine dropped in it because a socket's queue was full.
+    pub queue_drops: Option<u64>,
 }
 
 /// A run as it is stored: enough to recompute every number.
