@@ -93,7 +93,7 @@ fn scrape(
 type Field = fn(&mut ServerSample) -> &mut Option<f64>;
 
 /// The names of vLLM, of our engine, which speaks like it, and of `SGLang`.
-const NAMES: [(&str, Field); 20] = [
+const NAMES: [(&str, Field); 21] = [
     ("vllm:num_requests_running", |sample| &mut sample.running),
     ("sglang:num_running_reqs", |sample| &mut sample.running),
     ("vllm:num_requests_waiting", |sample| &mut sample.waiting),
@@ -129,6 +129,9 @@ const NAMES: [(&str, Field); 20] = [
     }),
     ("sglang:time_to_first_token_seconds_sum", |sample| {
         &mut sample.ttft_seconds
+    }),
+    ("sglang:time_to_first_token_seconds_count", |sample| {
+        &mut sample.ttft_count
     }),
 ];
 
@@ -176,9 +179,13 @@ mod tests {
         assert_eq!(sample.generation_tokens, Some(15.0));
         assert_eq!(sample.ttft_seconds, Some(1.5));
         assert_eq!(sample.waiting, None);
-        let sglang =
-            parse("sglang:num_running_reqs{x=\"y\"} 2\nsglang:token_usage 0.25\n").unwrap();
+        let sglang = parse(
+            "sglang:num_running_reqs{x=\"y\"} 2\nsglang:token_usage 0.25\n\
+             sglang:time_to_first_token_seconds_sum 3.0\nsglang:time_to_first_token_seconds_count 4\n",
+        )
+        .unwrap();
         assert_eq!((sglang.running, sglang.kv_use), (Some(2.0), Some(0.25)));
+        assert_eq!(sglang.ttft_seconds.zip(sglang.ttft_count), Some((3.0, 4.0)));
     }
 
     #[test]

@@ -26,9 +26,7 @@ struct Sample {
     now: Nanos,
     process_cpu: Nanos,
     thread_cpu: Nanos,
-    run_queue_wait: Option<Nanos>,
-    steal: Option<Nanos>,
-    throttled: Option<Nanos>,
+    counts: Counts,
 }
 
 impl Watch {
@@ -61,7 +59,6 @@ impl Watch {
         late.sort_unstable();
         pacer_late.sort_unstable();
         let before = &self.before;
-        let between = |after: Option<Nanos>, before: Option<Nanos>| Some(after? - before?);
         Instrument {
             watched: Some(after.now - before.now),
             canary_late_p50: ranked(&late, 0.5),
@@ -70,9 +67,12 @@ impl Watch {
             pacer_late_p99: ranked(&pacer_late, 0.99),
             cpu: Some(after.process_cpu - before.process_cpu),
             receiver_cpu: Some(after.thread_cpu - before.thread_cpu),
-            receiver_run_queue_wait: between(after.run_queue_wait, before.run_queue_wait),
-            steal: between(after.steal, before.steal),
-            throttled: between(after.throttled, before.throttled),
+            receiver_run_queue_wait: grown(
+                after.counts.run_queue_wait,
+                before.counts.run_queue_wait,
+            ),
+            steal: grown(after.counts.steal, before.counts.steal),
+            throttled: grown(after.counts.throttled, before.counts.throttled),
             file_descriptor_limit: file_descriptor_limit(),
             seconds,
         }
@@ -113,7 +113,6 @@ impl Counts {
 
     /// A second that began with `before` and ends with these.
     fn second(&self, before: &Self, number: usize, late: &[u64]) -> WatchedSecond {
-        let grown = |now: Option<Nanos>, before: Option<Nanos>| Some(now? - before?);
         WatchedSecond {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             canary_late_max: late.iter().max().copied().map(Nanos),
@@ -130,6 +129,11 @@ impl Counts {
                 .map(|(now, before)| now.saturating_sub(before)),
         }
     }
+}
+
+/// Between two looks, where both saw it.
+fn grown(now: Option<Nanos>, before: Option<Nanos>) -> Option<Nanos> {
+    Some(now? - before?)
 }
 
 /// Wakes regularly, does nothing but note how late it was, and once a second what the system says.
@@ -182,9 +186,7 @@ impl Sample {
             now: Clock::Monotonic.now(),
             process_cpu: read(ClockId::CLOCK_PROCESS_CPUTIME_ID),
             thread_cpu: read(ClockId::CLOCK_THREAD_CPUTIME_ID),
-            run_queue_wait: field(&contents("/proc/thread-self/schedstat"), 1).map(Nanos),
-            steal: steal(&contents("/proc/stat")),
-            throttled: throttled(&contents("/sys/fs/cgroup/cpu.stat")),
+            counts: Counts::take("/proc/thread-self/schedstat"),
         }
     }
 }

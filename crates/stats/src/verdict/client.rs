@@ -12,11 +12,6 @@ const LAG_SHARE_MAX: f64 = 0.1;
 /// waking a thread costs on a small virtual machine, the lag harms nothing.
 const KERNEL_LAG_MS_MIN: f64 = 0.1;
 
-/// Many streams that speak in the same moment are read one after the other, and the last of them late by a part
-/// of the gap, on an idle machine too. The kernel's stamps keep that out of the latencies; beyond this part
-/// the client did not get its processor.
-const KERNEL_LAG_SHARE_MAX: f64 = 0.25;
-
 /// An idle timer thread wakes within 0.1 ms; one that is this late at p99 was kept off the
 /// processor for a whole slice of the scheduler.
 const CANARY_MS_MAX: f64 = 2.0;
@@ -149,7 +144,7 @@ impl Evidence<'_> {
         let receipt = &self.summary.receipt;
         let lag = receipt.client_lag.as_ref()?.p99.value;
         let gap = self.gaps.read_gap_ms?;
-        let limit = (KERNEL_LAG_SHARE_MAX * gap).max(KERNEL_LAG_MS_MIN);
+        let limit = (LAG_SHARE_MAX * gap).max(KERNEL_LAG_MS_MIN);
         if receipt.stamps != Some(StampSource::Kernel) || lag <= limit {
             return None;
         }
@@ -157,7 +152,7 @@ impl Evidence<'_> {
             "client_lag",
             format!(
                 "The client was starved of its processor: 1 % of reads came {lag:.2} ms after their \
-                 bytes or later (limit {limit:.2} ms, a quarter of the median gap). The kernel's \
+                 bytes or later (limit {limit:.2} ms, a tenth of the median gap). The kernel's \
                  stamps keep this out of the latencies, but follow-up requests left late; give the \
                  client a processor of its own."
             ),

@@ -321,9 +321,9 @@ fn rare_lag_matters_to_user_space_stamps_by_the_first_token_and_to_the_kernels_b
         Grade::Invalid,
         "client_starved",
     );
-    is_valid(&rarely_late(micros(2_490), StampSource::Kernel));
+    is_valid(&rarely_late(micros(990), StampSource::Kernel));
     gives(
-        &rarely_late(micros(2_510), StampSource::Kernel),
+        &rarely_late(micros(1_010), StampSource::Kernel),
         Grade::Suspect,
         "client_lag",
     );
