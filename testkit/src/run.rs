@@ -40,6 +40,8 @@ pub struct Setup {
     pub stop_after: Option<Duration>,
     /// Makes the prompts that plans only name.
     pub prompts: Option<PromptMaker>,
+    /// Of so many requests the answer's text is kept.
+    pub answers_kept: u32,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ impl Setup {
             prepared: 0,
             stop_after: None,
             prompts: None,
+            answers_kept: 0,
         }
     }
 }
@@ -104,6 +107,7 @@ impl Run {
                 asked_again: None,
                 server: Vec::new(),
                 turns_cut: 0,
+                recounted: None,
             }],
             records: self.records.clone(),
         }
@@ -191,6 +195,7 @@ pub fn client_options(setup: &Setup) -> ClientOptions {
         headers: setup.headers.clone(),
         template,
         prompts: setup.prompts.clone(),
+        answers_kept: setup.answers_kept,
         deadlines: setup.deadlines,
         clock: setup.clock,
         invocation: INVOCATION,

@@ -7,11 +7,12 @@ use crate::deadline::Deadlines;
 use crate::exchange::{self, exchange};
 use crate::gate::Gate;
 use crate::headers::request_head;
+use crate::heard::{Heard, HeardAnswer};
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
 use crate::session::{Conversation, Turns};
 use crate::speaker::Speaker;
-use crate::template::{Outgoing, Template};
+use crate::template::{Outgoing, Reading, Template};
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
 use std::cell::{Cell, RefCell};
@@ -39,6 +40,9 @@ pub struct ClientOptions {
     pub template: Template,
     /// Makes the prompts that plans only name; without it they must hold them.
     pub prompts: Option<PromptMaker>,
+    /// Of so many requests of each measured run the answer's text is kept, where they ask for one choice and
+    /// stand alone: see [`RunSpan::answers`].
+    pub answers_kept: u32,
     /// Tells the requests of this invocation from those of others: see [`trace::request_id`].
     pub invocation: u64,
     /// How long each part of a request may take.
@@ -51,6 +55,7 @@ pub struct ClientOptions {
 pub struct Client<C: Connector> {
     shared: Rc<Shared<C>>,
     speaker: Arc<Speaker>,
+    answers_kept: u32,
     _decoding: DecodingThread,
 }
 
@@ -84,6 +89,8 @@ pub struct RunSpan {
     /// The server took no connections any more, and a closed loop, which would only have knocked
     /// ever faster, was ended.
     pub lost: bool,
+    /// What the first answers said, as far as it can be counted again.
+    pub answers: Vec<HeardAnswer>,
     /// How late the pacer gave each word of an open loop, in nanoseconds, in no order.
     pub pacer_late: Vec<u64>,
 }
@@ -138,8 +145,8 @@ impl<C: Connector + 'static> Client<C> {
             why: "its path cannot be sent",
         })?;
         let head = request_head("POST", uri.path(), &options.headers);
-        let (outbox, decoding) =
-            Outbox::open(options.clock, options.template.reading(), on_record)?;
+        let reading = options.template.reading();
+        let (outbox, decoding) = Outbox::open(options.clock, reading, on_record)?;
         let shared = Shared {
             connector,
             clock: options.clock,
@@ -157,6 +164,10 @@ impl<C: Connector + 'static> Client<C> {
                 template: options.template,
                 prompts: options.prompts,
             }),
+            answers_kept: match reading {
+                Reading::Generation { choices: 1 } => options.answers_kept,
+                _ => 0,
+            },
             _decoding: decoding,
         })
     }
@@ -227,6 +238,7 @@ impl<C: Connector + 'static> Client<C> {
         let mut gate = Gate::open(clock, start, plan)?;
         let mut in_flight = InFlight::default();
         let turns = Rc::new(Turns::default());
+        let mut heard = Heard::of(if run.warmup { 0 } else { self.answers_kept });
         let deadline = plan.stop.deadline().map(|after| start + after);
         let mut released = 0_u64;
         let mut ids = first_id..;
@@ -254,7 +266,7 @@ impl<C: Connector + 'static> Client<C> {
             if !admitted || lost {
                 break;
             }
-            let outgoing = Outgoing {
+            let mut outgoing = Outgoing {
                 bytes,
                 run,
                 id,
@@ -267,6 +279,7 @@ impl<C: Connector + 'static> Client<C> {
             };
             let shared = Rc::clone(&self.shared);
             if planned.turns.is_empty() {
+                outgoing.listener = heard.listener();
                 in_flight.spawn(exchange(shared, outgoing));
             } else {
                 let conversation = Conversation {
@@ -307,6 +320,7 @@ impl<C: Connector + 'static> Client<C> {
             next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
             lost,
+            answers: heard.finish(),
             pacer_late: gate.close(),
         })
     }

@@ -187,7 +187,7 @@ impl Decoder {
     }
 }
 
-/// What a turn came to, of its record and its body.
+/// What a request came to, of its record and its body.
 fn said_in(record: &Record, body: &[u8]) -> Said {
     let answer = record.outcome.is_complete().then(|| {
         if record.stream {
@@ -198,8 +198,19 @@ fn said_in(record: &Record, body: &[u8]) -> Said {
     });
     Said {
         answer,
+        text_tokens: text_tokens(record),
         done: record.done,
     }
+}
+
+/// The server's count of generated tokens, where all of them are of the text.
+fn text_tokens(record: &Record) -> Option<u64> {
+    let usage = record.usage?;
+    let has_other =
+        |event: &Event| matches!(event.kind, EventKind::Reasoning | EventKind::ToolCall);
+    let only_text =
+        usage.reasoning_tokens.unwrap_or(0) == 0 && !record.events.iter().any(has_other);
+    usage.completion_tokens.filter(|_| only_text)
 }
 
 type Settled = (Outcome, Option<String>);

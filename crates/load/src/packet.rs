@@ -88,18 +88,20 @@ pub(crate) struct Ending {
     pub(crate) pieces: Pieces,
     pub(crate) body_bytes: u64,
     pub(crate) cause: EndCause,
-    /// Who waits for what it says, to go on with the conversation.
+    /// Who waits for what it says.
     pub(crate) listener: Option<Listener>,
 }
 
 /// Gets what an answer said.
 pub(crate) type Listener = oneshot::Sender<Said>;
 
-/// What a turn of a conversation came to.
+/// What a request came to, for who listens.
 #[derive(Debug)]
 pub(crate) struct Said {
     /// `None` where the response was not whole.
     pub(crate) answer: Option<Answer>,
+    /// Its tokens by the server's count; `None` where some of them are not of the text.
+    pub(crate) text_tokens: Option<u64>,
     /// The end of the response.
     pub(crate) done: Nanos,
 }

@@ -60,6 +60,7 @@ impl Watch {
         pacer_late.sort_unstable();
         let before = &self.before;
         Instrument {
+            began: Some(before.now),
             watched: Some(after.now - before.now),
             canary_late_p50: ranked(&late, 0.5),
             canary_late_p99: ranked(&late, 0.99),

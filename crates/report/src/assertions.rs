@@ -2,13 +2,13 @@
 
 use crate::escape;
 use crate::number::{self, ABSENT};
-use crate::style::{Ink, Style};
+use crate::style::Ink;
 use crate::table::grid::{Cell, Grid};
 use stats::{AssertionResult, PrecisionResult, Unit};
 use std::fmt::Write;
 
-/// A line per threshold and point for the terminal; none where nothing was asserted.
-pub(crate) fn lines(results: &[AssertionResult], style: Style) -> Vec<String> {
+/// A row per threshold and point; none where nothing was asserted.
+pub(crate) fn grid(results: &[AssertionResult]) -> Grid {
     let mut grid = Grid::titled::<0, 0>([]);
     for result in results {
         let (mark, ink) = if result.passed {
@@ -26,11 +26,11 @@ pub(crate) fn lines(results: &[AssertionResult], style: Style) -> Vec<String> {
             Cell::inked(remark(result), Ink::Dim),
         ]);
     }
-    grid.lines(style).collect()
+    grid
 }
 
-/// A line per metric that was measured until it was precise, and point; none where none was.
-pub(crate) fn precision_lines(results: &[PrecisionResult], style: Style) -> Vec<String> {
+/// A row per metric that was measured until it was precise, and point; none where none was.
+pub(crate) fn precision_grid(results: &[PrecisionResult]) -> Grid {
     let mut grid = Grid::titled::<0, 0>([]);
     for result in results {
         let (mark, ink) = if result.precise {
@@ -58,7 +58,7 @@ pub(crate) fn precision_lines(results: &[PrecisionResult], style: Style) -> Vec<
             Cell::inked(remark, Ink::Dim),
         ]);
     }
-    grid.lines(style).collect()
+    grid
 }
 
 /// The same as a table for a pull request; empty where nothing was asserted.

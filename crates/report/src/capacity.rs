@@ -1,7 +1,7 @@
 //! A search for the highest rate that meets the objectives.
 
 use crate::number;
-use crate::style::{Ink, Style};
+use crate::style::{Ink, Style, grade_ink, mark};
 use crate::table::grid::{Cell, Grid};
 use serde_json::{Value, json};
 use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, Grade, PointSummary, Probe, Summary};
@@ -33,13 +33,10 @@ pub fn capacity_text(
     style: Style,
 ) -> String {
     let mut lines = vec![String::new()];
-    let ink = match answer.end {
-        CapacityEnd::Resolved | CapacityEnd::AlwaysMet => Ink::Green,
-        CapacityEnd::ProbesSpent | CapacityEnd::Interrupted => Ink::Yellow,
-        CapacityEnd::NeverMet | CapacityEnd::Invalid => Ink::Red,
-    };
     let attain = number::percent(config.attain);
-    lines.push(format!("  {}", style.paint(ink, &headline(answer, config))));
+    let (grade, words) = headline(answer, config);
+    let headline = format!("{} {words}", mark(grade));
+    lines.push(format!("  {}", style.paint(grade_ink(grade), &headline)));
     lines.push(format!(
         "  where {attain} of the requests meet {objectives}"
     ));
@@ -60,33 +57,50 @@ pub fn capacity_text(
     lines.join("\n")
 }
 
-/// `41.2 to 43.1 requests/s`.
-fn headline(answer: &CapacityAnswer, config: &CapacityConfig) -> String {
+/// Whether that is an answer, and the answer: `Capacity: 41.2 to 43.1 requests/s`.
+pub(crate) fn headline(answer: &CapacityAnswer, config: &CapacityConfig) -> (Grade, String) {
     let shown = number::significant;
     match (answer.end, answer.interval, answer.meets, answer.misses) {
-        (CapacityEnd::Resolved, Some(interval), ..) => format!(
-            "✓ Capacity: {} to {} requests/s (95 % interval)",
-            shown(interval.low),
-            shown(interval.high)
+        (CapacityEnd::Resolved, Some(interval), ..) => (
+            Grade::Valid,
+            format!(
+                "Capacity: {} to {} requests/s (95 % interval)",
+                shown(interval.low),
+                shown(interval.high)
+            ),
         ),
-        (CapacityEnd::AlwaysMet, ..) => format!(
-            "✓ Capacity: {} requests/s or more; --rate-max goes further",
-            shown(config.highest_rate)
+        (CapacityEnd::AlwaysMet, ..) => (
+            Grade::Valid,
+            format!(
+                "Capacity: {} requests/s or more; --rate-max goes further",
+                shown(config.highest_rate)
+            ),
         ),
-        (CapacityEnd::NeverMet, .., Some(misses)) => {
-            format!("✗ Even {} requests/s miss the objectives", shown(misses))
-        }
-        (CapacityEnd::Invalid, ..) => {
-            "✗ No capacity: three rates in a row gave no valid measurement".to_owned()
-        }
-        (_, Some(interval), ..) => format!(
-            "! Capacity: {} to {} requests/s (95 % interval), wider than asked: raise --probes or --num-prompts",
-            shown(interval.low),
-            shown(interval.high)
+        (CapacityEnd::NeverMet, .., Some(misses)) => (
+            Grade::Invalid,
+            format!("Even {} requests/s miss the objectives", shown(misses)),
         ),
-        (_, None, Some(meets), _) => format!("! Capacity: {} requests/s or more", shown(meets)),
-        (_, None, _, Some(misses)) => format!("! Capacity: below {} requests/s", shown(misses)),
-        _ => "✗ Nothing was found out".to_owned(),
+        (CapacityEnd::Invalid, ..) => (
+            Grade::Invalid,
+            "No capacity: three rates in a row gave no valid measurement".to_owned(),
+        ),
+        (_, Some(interval), ..) => (
+            Grade::Suspect,
+            format!(
+                "Capacity: {} to {} requests/s (95 % interval), wider than asked: raise --probes or --num-prompts",
+                shown(interval.low),
+                shown(interval.high)
+            ),
+        ),
+        (_, None, Some(meets), _) => (
+            Grade::Suspect,
+            format!("Capacity: {} requests/s or more", shown(meets)),
+        ),
+        (_, None, _, Some(misses)) => (
+            Grade::Suspect,
+            format!("Capacity: below {} requests/s", shown(misses)),
+        ),
+        _ => (Grade::Invalid, "Nothing was found out".to_owned()),
     }
 }
 

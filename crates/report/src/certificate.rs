@@ -24,19 +24,42 @@ pub fn certificate_json(certificate: &Certificate) -> String {
 
 /// A heading, and a row per metric.
 pub(crate) fn certificate_lines(certificate: &Certificate, style: Style) -> Vec<String> {
-    let (ink, mark, word) = match certificate.grade {
-        CertificateGrade::Good => (Ink::Green, "✓", "good"),
-        CertificateGrade::Poor => (Ink::Yellow, "!", "poor"),
-        CertificateGrade::Useless => (Ink::Red, "✗", "useless"),
-    };
-    let head = style.paint(ink, &format!("{mark} instrument {word}"));
-    let at = format!(
+    let (ink, words) = grade(certificate);
+    let head = style.paint(ink, words);
+    let mut lines = vec![format!("  {head}   {}", load(certificate)), String::new()];
+    let grid = grid(certificate);
+    lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
+    if let Some(error) = certificate.rate_error {
+        lines.push(format!(
+            "  tokens per second are off by {:+.2} %",
+            error * 100.0
+        ));
+    }
+    lines
+}
+
+/// The instrument's grade in words.
+pub(crate) const fn grade(certificate: &Certificate) -> (Ink, &'static str) {
+    match certificate.grade {
+        CertificateGrade::Good => (Ink::Green, "✓ instrument good"),
+        CertificateGrade::Poor => (Ink::Yellow, "! instrument poor"),
+        CertificateGrade::Useless => (Ink::Red, "✗ instrument useless"),
+    }
+}
+
+/// At what load, and what was compared.
+pub(crate) fn load(certificate: &Certificate) -> String {
+    format!(
         "{} streams · {} events/s · {} requests compared with what was sent, {} lost",
         certificate.streams,
         number::significant(certificate.events_per_second),
         certificate.requests,
         certificate.lost
-    );
+    )
+}
+
+/// A row per metric.
+pub(crate) fn grid(certificate: &Certificate) -> Grid {
     let mut grid = Grid::titled([[
         "error in ms",
         "truth p50",
@@ -55,15 +78,7 @@ pub(crate) fn certificate_lines(certificate: &Certificate, style: Style) -> Vec<
             grid.push(row(name, error).map(Cell::new).into());
         }
     }
-    let mut lines = vec![format!("  {head}   {at}"), String::new()];
-    lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
-    if let Some(error) = certificate.rate_error {
-        lines.push(format!(
-            "  tokens per second are off by {:+.2} %",
-            error * 100.0
-        ));
-    }
-    lines
+    grid
 }
 
 fn row(name: &str, error: &InstrumentError) -> [String; 6] {
@@ -79,7 +94,7 @@ fn row(name: &str, error: &InstrumentError) -> [String; 6] {
 }
 
 /// What cannot be told apart.
-fn resolution(certificate: &Certificate) -> String {
+pub(crate) fn resolution(certificate: &Certificate) -> String {
     let of = |error: &Option<InstrumentError>| {
         error.as_ref().map_or_else(
             || crate::number::ABSENT.to_owned(),

@@ -1,5 +1,5 @@
 /// What each number of a result file is, by the name it has there.
-pub(crate) const DEFINITIONS: [(&str, &str); 41] = [
+pub(crate) const DEFINITIONS: [(&str, &str); 42] = [
     (
         "token_event",
         "a streamed event with non-empty generated text; role-only, empty and usage events are none",
@@ -11,6 +11,10 @@ pub(crate) const DEFINITIONS: [(&str, &str); 41] = [
     (
         "output_per_request",
         "generated tokens of a complete request, reasoning included; `output_source` says who counted",
+    ),
+    (
+        "recounted",
+        "answers whose text was counted again: their tokens by the server's usage, and by the tokenizer",
     ),
     (
         "cached_total",

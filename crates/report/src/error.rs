@@ -55,6 +55,12 @@ pub enum ReportError {
         /// How many files were given.
         files: usize,
     },
+    /// The page's template refused.
+    #[error("the page could not be made: {problem}")]
+    Page {
+        /// Its words.
+        problem: String,
+    },
     /// The drawing libraries refused.
     #[error("the figure could not be drawn: {problem}")]
     Figure {
@@ -64,6 +70,12 @@ pub enum ReportError {
 }
 
 impl ReportError {
+    pub(crate) fn page(problem: impl Display) -> Self {
+        Self::Page {
+            problem: problem.to_string(),
+        }
+    }
+
     pub(crate) fn figure(problem: impl Display) -> Self {
         Self::Figure {
             problem: problem.to_string(),

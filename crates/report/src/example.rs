@@ -154,6 +154,7 @@ pub(crate) fn nothing_succeeded() -> Summary {
             output_total: None,
             cached_total: None,
             output_source: TokenSource::None,
+            recounted: None,
         },
         timings: Timings {
             batch_total_seconds: None,
@@ -311,6 +312,7 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
             output_total: Some(144_720),
             cached_total: None,
             output_source: TokenSource::Usage,
+            recounted: None,
         },
         timings: timings(),
         throughput: Throughput {

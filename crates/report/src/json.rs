@@ -151,14 +151,18 @@ fn pooled_throughput(throughput: &Throughput, pooling: &Pooling) -> Value {
 }
 
 fn tokens(tokens: &Tokens) -> Value {
-    json!({
+    let mut value = json!({
         "input_per_request": always(tokens.input_per_request),
         "output_per_request": always(tokens.output_per_request),
         "input_total": tokens.input_total,
         "output_total": tokens.output_total,
         "cached_total": tokens.cached_total,
         "output_source": tokens.output_source,
-    })
+    });
+    if let Some(recounted) = tokens.recounted {
+        value["recounted"] = json!(recounted);
+    }
+    value
 }
 
 fn timings(timings: &Timings) -> Value {

@@ -1,4 +1,4 @@
-//! Summary to table, JSON, CSV, Markdown, SVG and PNG.
+//! Summary to table, JSON, CSV, Markdown, SVG, PNG and HTML.
 //!
 //! Values in, bytes out: nothing here opens a file, prints, or looks at the terminal. Text that came
 //! from a server passes through [`escape`] on its way to each of them.
@@ -6,6 +6,7 @@
 mod assertions;
 mod axis;
 mod capacity;
+mod capacity_file;
 mod certificate;
 mod comparison;
 mod continuous;
@@ -17,6 +18,7 @@ pub mod escape;
 mod export;
 pub mod figure;
 mod foreign;
+mod html;
 mod json;
 mod latency;
 mod markdown;
@@ -41,6 +43,8 @@ pub use self::result_file::{MeanAndStd, MedianAndP99, ResultFile, ResultPoint};
 pub use self::style::Style;
 pub use self::table::{point_line, text};
 pub use capacity::{capacity_json, capacity_probe_line, capacity_text};
+pub use capacity_file::CapacityFile;
 pub use certificate::{certificate_json, certificate_text};
 pub use export::{Direction, aiperf, github_benchmark, junit, openmetrics, step_summary, vllm};
 pub use foreign::{ForeignResult, foreign_json, foreign_text};
+pub use html::html;

@@ -1,6 +1,6 @@
 //! Numbers for people: three or four significant digits, thousands apart.
 
-use stats::MeanStd;
+use stats::{Interval, MeanStd};
 
 /// What stands where nothing was measured.
 pub(crate) const ABSENT: &str = "–";
@@ -34,6 +34,11 @@ pub(crate) fn estimated(shown: String, is_estimated: bool) -> String {
     } else {
         shown
     }
+}
+
+/// `[264, 295]`.
+pub(crate) fn interval(Interval { low, high }: Interval) -> String {
+    format!("[{}, {}]", significant(low), significant(high))
 }
 
 /// A share as a percentage: `97.3 %`.

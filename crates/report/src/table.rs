@@ -1,12 +1,12 @@
 //! What the screen shows of a summary, and of each point as it finishes.
 
-mod classes;
-mod conversations;
-mod detail;
-mod facts;
+pub(crate) mod classes;
+pub(crate) mod conversations;
+pub(crate) mod detail;
+pub(crate) mod facts;
 pub(crate) mod grid;
 mod line;
-mod overview;
+pub(crate) mod overview;
 pub(crate) mod pooled;
 
 pub use self::line::point_line;
@@ -31,15 +31,15 @@ pub fn text(summary: &Summary, style: Style) -> String {
             String::new(),
         ]);
     }
-    let assertions = assertions::lines(&summary.assertions, style);
-    let precision = assertions::precision_lines(&summary.precision, style);
+    let assertions = assertions::grid(&summary.assertions);
+    let precision = assertions::precision_grid(&summary.precision);
     for told in [assertions, precision] {
         if !told.is_empty() {
-            lines.extend(told);
+            lines.extend(told.lines(style));
             lines.push(String::new());
         }
     }
-    lines.extend(overview::lines(&summary.points, style));
+    lines.extend(overview::grid(&summary.points).lines(style));
     for point in &summary.points {
         lines.extend([String::new(), String::new()]);
         lines.extend(block(point, style));
@@ -78,14 +78,11 @@ fn block(point: &PointSummary, style: Style) -> Vec<String> {
         ),
     );
     let mut lines = vec![heading, String::new()];
-    let detail = detail::lines(point, style);
-    if !detail.is_empty() {
-        lines.extend(detail);
-        lines.push(String::new());
-    }
-    let classes = classes::lines(point, style);
-    if !classes.is_empty() {
-        lines.extend(classes);
+    for grid in [detail::grid(point), classes::grid(point)]
+        .into_iter()
+        .flatten()
+    {
+        lines.extend(grid.lines(style));
         lines.push(String::new());
     }
     let conversations = conversations::lines(point, style);
@@ -125,6 +122,18 @@ pub(crate) fn verdict(
 }
 
 fn footnotes(summary: &Summary, style: Style) -> Vec<String> {
+    let notes = notes(summary);
+    if notes.is_empty() {
+        return notes;
+    }
+    let notes = notes
+        .iter()
+        .map(|note| format!("  {}", style.paint(Ink::Dim, note)));
+    std::iter::once(String::new()).chain(notes).collect()
+}
+
+/// What the marks in the tables mean, of those that there are.
+pub(crate) fn notes(summary: &Summary) -> Vec<String> {
     let mut notes = Vec::new();
     if summary.points.iter().any(detail::has_uncertain) {
         notes.push(
@@ -138,13 +147,7 @@ fn footnotes(summary: &Summary, style: Style) -> Vec<String> {
     if summary.points.iter().any(is_estimated) {
         notes.push("≈  rests on output tokens estimated from token events".to_owned());
     }
-    if notes.is_empty() {
-        return notes;
-    }
-    let notes = notes
-        .iter()
-        .map(|note| format!("  {}", style.paint(Ink::Dim, note)));
-    std::iter::once(String::new()).chain(notes).collect()
+    notes
 }
 
 fn title(metadata: &Map<String, Value>) -> Option<String> {
@@ -158,7 +161,7 @@ fn title(metadata: &Map<String, Value>) -> Option<String> {
 }
 
 /// `batch size 64`, `rate 2.5 req/s`.
-fn load(point: &PointSummary) -> String {
+pub(crate) fn load(point: &PointSummary) -> String {
     let is_number = point.point.key.parse::<f64>().is_ok();
     if point.pooling.is_some() || !is_number {
         return escape::terminal(&point.point.key);
@@ -176,7 +179,7 @@ fn load(point: &PointSummary) -> String {
     )
 }
 
-fn complete_of_issued(point: &PointSummary) -> String {
+pub(crate) fn complete_of_issued(point: &PointSummary) -> String {
     format!(
         "{}/{}",
         point.reliability.complete, point.reliability.issued
@@ -199,7 +202,7 @@ fn tokens_per_second(point: &PointSummary, rate: Option<MeanStd>) -> String {
 fn quantile(quantile: Quantile, is_estimated: bool) -> grid::Cell {
     let value = number::estimated(number::significant(quantile.value), is_estimated);
     match quantile.interval {
-        Some(_) => grid::Cell::new(value),
+        Some(interval) => grid::Cell::new(value).noted(number::interval(interval)),
         None => grid::Cell::inked(format!("~{value}"), Ink::Dim),
     }
 }

@@ -11,7 +11,7 @@ const BURST_TOKENS_MIN: u64 = 5;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct AnswerTally {
     /// Whether every answer was to be as long as its limit.
-    full_length_asked: bool,
+    pub(crate) full_length_asked: bool,
     /// Complete responses.
     pub(crate) complete: u64,
     /// Of those, ended by the model where they were to go on to their limit.

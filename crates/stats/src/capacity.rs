@@ -8,7 +8,8 @@
 //! misses: what no probe decides stays inside it.
 
 use crate::Interval;
-use serde::Serialize;
+use crate::share::wilson;
+use serde::{Deserialize, Serialize};
 
 /// Standard deviations on either side of a probe's share: 97.5 % of a normal distribution, so that the few
 /// decisions near the answer hold together in 95 of 100 searches.
@@ -24,7 +25,7 @@ const INVALID_MAX: usize = 3;
 const DESCENT: f64 = 1024.0;
 
 /// What is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapacityConfig {
     /// The first rate, in requests per second.
     pub first_rate: f64,
@@ -39,7 +40,7 @@ pub struct CapacityConfig {
 }
 
 /// What one run at a rate showed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// In requests per second.
     pub rate: f64,
@@ -52,7 +53,7 @@ pub struct Probe {
 }
 
 /// Why a search is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CapacityEnd {
     /// No gap is wider than the resolution.
@@ -70,7 +71,7 @@ pub enum CapacityEnd {
 }
 
 /// What a search found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapacityAnswer {
     /// From the highest rate that meets to the lowest that misses, in requests per second; absent where
     /// either is missing.
@@ -274,19 +275,9 @@ fn highest(evidence: &[Evidence]) -> f64 {
 
 /// On which side of `attain` the Wilson interval of `good` of `issued` lies.
 fn told(good: f64, issued: f64, attain: f64) -> Told {
-    if issued <= 0.0 {
-        return Told::Nothing;
-    }
-    let share = good / issued;
-    let squared = REACH * REACH;
-    let middle = (share + squared / (2.0 * issued)) / (1.0 + squared / issued);
-    let spread = (share * (1.0 - share) / issued + squared / (4.0 * issued * issued)).sqrt();
-    let reach = REACH * spread / (1.0 + squared / issued);
-    if middle - reach >= attain {
-        Told::Meets
-    } else if middle + reach < attain {
-        Told::Misses
-    } else {
-        Told::Nothing
+    match wilson(good / issued, issued, REACH) {
+        Some(share) if share.low >= attain => Told::Meets,
+        Some(share) if share.high < attain => Told::Misses,
+        _ => Told::Nothing,
     }
 }

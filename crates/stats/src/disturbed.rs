@@ -61,7 +61,7 @@ impl Disturbed {
 }
 
 /// Whether anything in it was beyond what an idle machine does.
-fn is_disturbed(second: &WatchedSecond) -> bool {
+pub(crate) fn is_disturbed(second: &WatchedSecond) -> bool {
     let beyond = |time: Option<Nanos>, limit: Nanos| time.is_some_and(|time| time > limit);
     beyond(second.canary_late_max, CANARY_MAX)
         || beyond(second.receiver_run_queue_wait, WAIT_MAX)

@@ -32,11 +32,13 @@ mod request;
 mod run;
 mod series;
 mod server;
+mod share;
 mod special;
 mod steady;
 mod stream;
 mod summarize;
 mod summary;
+mod timeline;
 mod tokens;
 mod trend;
 mod verdict;
@@ -64,10 +66,12 @@ pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use series::Series;
 pub use server::ServerView;
+pub use share::share_interval;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput, Interval,
     Latency, MeanStd, PointSummary, Pooling, PromptLengths, Quantile, Receipt, Reliability,
     SteadyState, Summary, Throughput, Timings, TokenSource, Tokens, TurnSummary,
 };
+pub use timeline::{ServerLook, Timeline, TimelineBin, TimelineRun};
 pub use verdict::{Grade, Reason, Verdict};

@@ -2,6 +2,7 @@
 //!
 //! Thresholds, comparisons and stopping rules speak of numbers by these names and by no others.
 
+use crate::share::share_interval;
 use crate::special::student_t_95;
 use crate::{Distribution, Interval, MeanStd, PointSummary};
 use serde::{Deserialize, Serialize};
@@ -347,27 +348,16 @@ fn over_runs(rate: MeanStd) -> Measured {
     }
 }
 
-/// Wilson's score interval of a share of `n` requests: "Probable inference, the law of succession,
-/// and statistical inference" (1927).
 fn share(share: f64, n: u64) -> Measured {
-    const Z: f64 = crate::special::NORMAL_95;
-    let n = n as f64;
-    let middle = share + Z * Z / (2.0 * n);
-    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + Z * Z / n;
-    let interval = Interval {
-        low: ((middle - half) / scale).clamp(0.0, share),
-        high: ((middle + half) / scale).clamp(share, 1.0),
-    };
     Measured {
         value: share,
-        interval: (n > 0.0).then_some(interval),
+        interval: share_interval(share, n as f64),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LATENCIES, Metric, OTHERS, STATISTICS, over_runs, share};
+    use super::{LATENCIES, Metric, OTHERS, STATISTICS, over_runs};
     use crate::MeanStd;
 
     #[test]
@@ -390,15 +380,6 @@ mod tests {
         assert!(refused("ttft").contains("such as ttft.p99"));
         assert!(refused("ttft.p98").contains(".p95, .p99"));
         assert!(refused("speed").contains("output_tokens_per_second"));
-    }
-
-    #[test]
-    fn the_interval_of_a_share_is_wilsons() {
-        let all = share(1.0, 100).interval.unwrap();
-        assert!((all.low - 0.963_006_5).abs() < 1e-6 && all.high >= 1.0);
-        let part = share(0.9, 50).interval.unwrap();
-        assert!((part.low - 0.786_397).abs() < 1e-6, "{part:?}");
-        assert!((part.high - 0.956_524).abs() < 1e-6, "{part:?}");
     }
 
     #[test]

@@ -13,11 +13,11 @@ use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics, batch_size};
 use crate::server::ServerView;
 use crate::steady::SteadyRun;
-use crate::tokens::TokenTally;
+use crate::tokens::{TokenTally, recounted};
 use crate::verdict::Evidence;
 use crate::{
     Concurrency, Goodput, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState,
-    Throughput, Timings, Verdict, bootstrap_median,
+    Throughput, Timings, Tokens, Verdict, bootstrap_median,
 };
 use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts, RunHeader};
 
@@ -86,7 +86,10 @@ pub(crate) fn summarize_point(
     let mut summary = PointSummary {
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
         reliability: tally.outcomes.finish(planned),
-        tokens: tally.tokens.finish(),
+        tokens: Tokens {
+            recounted: recounted(&facts),
+            ..tally.tokens.finish()
+        },
         timings: timings(&measured),
         throughput: throughput(&measured, &tally.request_rates, &tally.decode_rates),
         latency,

@@ -5,7 +5,7 @@
 
 use crate::{AssertionResult, Certificate, Disturbed, PrecisionResult, ServerView, Verdict};
 use serde::{Deserialize, Serialize};
-use trace::{Pacing, PointInfo};
+use trace::{Pacing, PointInfo, Recounted};
 
 /// All points of an invocation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -246,6 +246,9 @@ pub struct Tokens {
     pub cached_total: Option<u64>,
     /// Where `output` came from.
     pub output_source: TokenSource,
+    /// Answers whose text was counted again with the model's tokenizer; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recounted: Option<Recounted>,
 }
 
 /// Vectors, or scores, and the tokens they were made of. An answer is one of either: one for each text.

@@ -1,6 +1,7 @@
 //! Tokens per request, and where the counts came from.
 
 use crate::{MeanStd, RequestMetrics, TokenSource, Tokens};
+use trace::{Recounted, RunFacts};
 
 /// Token counts of complete requests.
 #[derive(Default)]
@@ -47,6 +48,17 @@ impl TokenTally {
             },
             input_per_request: MeanStd::of(&self.input),
             output_per_request: MeanStd::of(&self.output),
+            recounted: None,
         }
     }
+}
+
+/// What was counted again in all runs together.
+pub(crate) fn recounted(facts: &[&RunFacts]) -> Option<Recounted> {
+    let known = facts.iter().filter_map(|facts| facts.recounted);
+    known.reduce(|all, run| Recounted {
+        answers: all.answers + run.answers,
+        by_server: all.by_server.saturating_add(run.by_server),
+        by_tokenizer: all.by_tokenizer.saturating_add(run.by_tokenizer),
+    })
 }

@@ -16,6 +16,7 @@ mod launching;
 mod mocking;
 mod model;
 mod output;
+mod plotting;
 mod prompts;
 mod records;
 mod serving;
@@ -51,7 +52,7 @@ fn run() -> Result<Exit, Failure> {
         Verb::Scheduler(args) => experiment::scheduler(*args),
         Verb::Serve(args) => serving::serve(&args),
         Verb::Mock(args) => mocking::mock(&args, phases),
-        Verb::Plot(args) => verb::plot(&args),
+        Verb::Plot(args) => plotting::plot(&args),
         Verb::Report(args) => verb::report(&args),
         Verb::Compare(args) => comparing::compare(&args),
         Verb::Calibrate(args) => experiment::calibrate(&args),

@@ -25,6 +25,20 @@ pub(crate) fn read_records(path: &Path) -> Result<SavedFile, Failure> {
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
+/// Whether these are records of ours: Parquet, or lines of which the first is the header.
+pub(crate) fn is_records(bytes: &[u8]) -> bool {
+    let first = bytes
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let is_header = |line: &[u8]| line.windows(16).any(|part| part == b"\"schema_version\"");
+    match store::Format::detect(bytes) {
+        Some(store::Format::Parquet) => true,
+        Some(store::Format::Jsonl) => is_header(first),
+        None => false,
+    }
+}
+
 /// The records that were written with a result file.
 fn beside(results: &Path) -> Result<PathBuf, Failure> {
     let paths = Paths::of_results(results);

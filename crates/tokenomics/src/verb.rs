@@ -1,69 +1,15 @@
 //! The verbs that measure nothing.
 
-use crate::args::{Args, GuardArgs, OutputFormat, PlotArgs, ReportArgs};
-use crate::config::read;
+use crate::args::{Args, GuardArgs, ReportArgs, ReportFormat};
 use crate::failure::{Exit, Failure};
-use crate::output::{self, ImageFormat, Paths, say};
+use crate::output::{self, Paths, say};
 use crate::records::read_records;
 use clap::CommandFactory;
-use report::{EmbeddingFile, ForeignResult, ResultFile};
-use std::collections::HashSet;
+use report::ForeignResult;
 use std::fs;
 use std::panic::PanicHookInfo;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-/// `tokenomics plot`: result files to an image.
-pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
-    let format = ImageFormat::of(&args.image)?;
-    if let [path] = &args.files[..] {
-        let bytes = read("the result file", path)?;
-        if EmbeddingFile::is_one(&bytes) {
-            let file = EmbeddingFile::parse(&bytes)
-                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-            output::plot_embedding(&file, format, &args.image)?;
-            say(&format!("Written: {}", args.image.display()));
-            return Ok(Exit::Done);
-        }
-    }
-    let labels = labels(&args.files);
-    let mut files = Vec::new();
-    for (path, label) in args.files.iter().zip(labels) {
-        let bytes = read("the result file", path)?;
-        let file = ResultFile::parse(&bytes)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        files.push((label, file));
-    }
-    if files
-        .windows(2)
-        .any(|pair| pair[0].1.axis != pair[1].1.axis)
-    {
-        return Err(Failure::usage(
-            "these files have different loads (batch sizes, concurrency, rates), which share no \
-             axis; plot each kind for itself",
-        ));
-    }
-    output::plot(&files, format, &args.image)?;
-    say(&format!("Written: {}", args.image.display()));
-    Ok(Exit::Done)
-}
-
-/// The files' names; their paths, where two have the same name.
-fn labels(files: &[PathBuf]) -> Vec<String> {
-    let name = |path: &PathBuf| {
-        let stem = path.file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    };
-    let names: HashSet<String> = files.iter().map(name).collect();
-    if names.len() == files.len() {
-        files.iter().map(name).collect()
-    } else {
-        files
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect()
-    }
-}
 
 /// `tokenomics report`: records to every number again.
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
@@ -71,17 +17,24 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         return show_foreign(&foreign, args);
     }
     let saved = read_records(&args.records)?;
-    if saved.truncated && args.output_format != OutputFormat::Quiet {
+    if saved.truncated && args.output_format != ReportFormat::Quiet {
         say("The last line is cut off, as a killed run leaves it; one record is lost.");
     }
     let mut summary = stats::summarize_saved(&saved.run);
     summary.assert(&args.thresholds.assertions);
-    output::print_summary(&summary, args.output_format, args.output.as_deref())?;
+    let file = args.output.as_deref();
+    if let Some(format) = args.output_format.printed() {
+        output::print_summary(&summary, format, file)?;
+    } else {
+        let timeline = stats::Timeline::of(&saved.run);
+        let page = report::html(&summary, timeline.as_ref()).map_err(Failure::failed)?;
+        output::deliver(&page, file)?;
+    }
     output::to_job_page(&report::step_summary(&summary))?;
     let paths = Paths::of_records(&args.records);
     let records = &saved.run.records;
     let written = output::export(&args.exports.export, &paths, &summary, records)?;
-    if !written.is_empty() && args.output_format != OutputFormat::Quiet {
+    if !written.is_empty() && args.output_format != ReportFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }
     Ok(match summary.verdict.grade {
@@ -111,10 +64,10 @@ fn show_foreign(foreign: &ForeignResult, args: &ReportArgs) -> Result<Exit, Fail
     }
     let file = args.output.as_deref();
     let text = match args.output_format {
-        OutputFormat::Text => report::foreign_text(foreign, output::style_for(file)),
-        OutputFormat::Json => report::foreign_json(foreign),
-        OutputFormat::Quiet => return Ok(Exit::Done),
-        OutputFormat::Csv | OutputFormat::Markdown => {
+        ReportFormat::Text => report::foreign_text(foreign, output::style_for(file)),
+        ReportFormat::Json => report::foreign_json(foreign),
+        ReportFormat::Quiet => return Ok(Exit::Done),
+        ReportFormat::Csv | ReportFormat::Markdown | ReportFormat::Html => {
             return Err(Failure::usage(format!(
                 "a file of {} can be shown as text or json",
                 foreign.tool

@@ -77,6 +77,20 @@ pub struct RunFacts {
     /// Turns of conversations that were never sent, because the turn before had no whole answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub turns_cut: u64,
+    /// Generated text whose tokens were counted again; absent where no tokenizer was at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recounted: Option<Recounted>,
+}
+
+/// Answers whose tokens were counted by the server and by the model's tokenizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recounted {
+    /// How many answers.
+    pub answers: u64,
+    /// Tokens of all of them, by the server.
+    pub by_server: u64,
+    /// Tokens of their text.
+    pub by_tokenizer: u64,
 }
 
 /// A look at what a server says of itself; each absent where it does not say. Counts are since its start.
@@ -179,6 +193,9 @@ pub enum StampSource {
 /// How the client fared during a run. Absent means not measured on this platform.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Instrument {
+    /// When the watch began, a little before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Nanos>,
     /// How long the following was watched: a little longer than the run.
     pub watched: Option<Nanos>,
     /// How late a timer thread that does nothing else woke: median, in nanoseconds.

@@ -11,8 +11,8 @@ mod record;
 
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
-    AskedAgain, ClassInfo, Instrument, PointInfo, RunFacts, RunHeader, SavedRun, ServerSample, Slo,
-    StampSource, WatchedSecond,
+    AskedAgain, ClassInfo, Instrument, PointInfo, Recounted, RunFacts, RunHeader, SavedRun,
+    ServerSample, Slo, StampSource, WatchedSecond,
 };
 pub use nanos::Nanos;
 pub use plan::{FollowUp, Pacing, Plan, PlannedRequest, PlannedTokens, Stop};

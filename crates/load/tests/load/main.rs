@@ -4,6 +4,7 @@ mod bytes;
 mod deadlines;
 mod ending;
 mod exact;
+mod heard;
 mod pacing;
 mod pooled;
 mod prompts;

@@ -6,7 +6,7 @@ use super::header::Header;
 use super::labels::Rect;
 use super::palette::{self, size};
 use super::panel::{self, Kind, Mark, Panel};
-use super::{HEIGHTS, MARGIN, WIDTH, chart, header, raster, slots};
+use super::{HEIGHTS, MARGIN, WIDTH, chart, header, slots};
 use crate::number::significant;
 use crate::{EmbeddingFile, EmbeddingPoint, MeanAndStd, ReportError, escape};
 use plotters::style::RGBColor;
@@ -40,14 +40,6 @@ pub fn embedding_svg(file: &EmbeddingFile) -> Result<String, ReportError> {
     map(&canvas, file, &panels[0].positions, slots[3], axis)?;
     canvas.finish()?;
     Ok(out)
-}
-
-/// The same figure as a PNG.
-///
-/// # Errors
-/// As [`embedding_svg`].
-pub fn embedding_png(file: &EmbeddingFile) -> Result<Vec<u8>, ReportError> {
-    raster::png(&embedding_svg(file)?)
 }
 
 fn heading(file: &EmbeddingFile, panels: &[Panel]) -> Header {
@@ -226,8 +218,9 @@ fn shade(share: f64) -> RGBColor {
 
 #[cfg(test)]
 mod tests {
-    use super::{embedding_png, embedding_svg};
+    use super::embedding_svg;
     use crate::EmbeddingFile;
+    use crate::figure::png;
 
     const FILE: &str = r#"{
         "metadata": {"model": "m", "description": "four GPUs"},
@@ -257,7 +250,7 @@ mod tests {
         ] {
             assert!(figure.contains(text), "{text}");
         }
-        assert_eq!(embedding_png(&file).unwrap()[..8], *b"\x89PNG\r\n\x1a\n");
+        assert_eq!(png(&figure).unwrap()[..8], *b"\x89PNG\r\n\x1a\n");
     }
 
     #[test]

@@ -13,6 +13,13 @@ pub(super) const INVALID: RGBColor = RGBColor(178, 24, 24);
 /// A measurement that is suspect.
 pub(super) const SUSPECT: RGBColor = RGBColor(153, 92, 0);
 
+/// Behind a second in which the machine disturbed the client.
+pub(super) const DISTURBED: RGBColor = RGBColor(252, 222, 178);
+/// Behind a warm-up run.
+pub(super) const WARMUP: RGBColor = RGBColor(238, 238, 238);
+/// Behind the interval of an answer.
+pub(super) const ANSWER: RGBColor = RGBColor(205, 229, 244);
+
 /// Sizes of text in pixels.
 pub(super) mod size {
     pub(in crate::figure) const TITLE: f64 = 36.0;

@@ -3,8 +3,11 @@ use epaint_default_fonts::UBUNTU_LIGHT;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
-/// Rasterises a figure on white, with the compiled-in font only.
-pub(super) fn png(svg: &str) -> Result<Vec<u8>, ReportError> {
+/// A figure of this module as PNG: on white, with the compiled-in font only.
+///
+/// # Errors
+/// It is no SVG, or too large for the memory.
+pub fn png(svg: &str) -> Result<Vec<u8>, ReportError> {
     let mut options = Options::default();
     options.fontdb_mut().load_font_data(UBUNTU_LIGHT.to_vec());
     let tree = Tree::from_str(svg, &options).map_err(ReportError::figure)?;

@@ -76,20 +76,103 @@ impl YScale {
 
     /// Values of the grid lines with their labels, from zero up.
     pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
-        let is_whole = |decimals: &(usize, f64)| {
-            let scaled = self.step * decimals.1;
-            (scaled - scaled.round()).abs() < 1e-6 * scaled
-        };
-        let powers = std::iter::successors(Some(1.0), |power| Some(power * 10.0));
-        let decimals = (0..20)
-            .zip(powers)
-            .find(is_whole)
-            .map_or(20, |(decimals, _)| decimals);
+        let decimals = decimals_of(self.step);
         (0..)
             .map(|index| f64::from(index) * self.step)
             .take_while(|value| *value <= self.top)
             .map(move |value| (value, with_decimals(value, decimals)))
     }
+}
+
+/// A round step is at least a ninth of a linear axis.
+const TICKS_MAX: u32 = 10;
+
+/// From one number to another, each place by its value.
+pub(super) struct LinearScale {
+    from: f64,
+    to: f64,
+}
+
+impl LinearScale {
+    /// Where both are one number, or none, the scale is one wide.
+    pub(super) fn new(from: f64, to: f64) -> Self {
+        let to = if to > from && (to - from).is_finite() {
+            to
+        } else {
+            from + 1.0
+        };
+        Self { from, to }
+    }
+
+    /// The share of the axis left of `value`.
+    pub(super) fn share(&self, value: f64) -> f64 {
+        ((value - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
+    }
+
+    /// Round places with their labels.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let step = round_step((self.to - self.from) / 9.0);
+        let decimals = decimals_of(step);
+        let first = (self.from / step).ceil();
+        (0..TICKS_MAX)
+            .map(|index| (first + f64::from(index)) * step)
+            .take_while(|value| *value <= self.to + step * 1e-9)
+            .map(|value| (value, with_decimals(value, decimals)))
+            .collect()
+    }
+}
+
+/// Each place by the logarithm of its value.
+pub(super) struct LogScale {
+    low: f64,
+    high: f64,
+}
+
+impl LogScale {
+    /// For positive values, with a little room to both sides.
+    pub(super) fn new(low: f64, high: f64) -> Self {
+        Self {
+            low: low / 1.3,
+            high: high * 1.3,
+        }
+    }
+
+    /// The share of the axis below `value`.
+    pub(super) fn share(&self, value: f64) -> f64 {
+        ((value / self.low).ln() / (self.high / self.low).ln()).clamp(0.0, 1.0)
+    }
+
+    /// 1, 2 and 5 times the powers of ten; the powers alone where there are many.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "powers of ten of an f64 are few"
+    )]
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let decades = (self.low.log10().floor() as i32)..=(self.high.log10().ceil() as i32);
+        let factors: &[f64] = if self.high / self.low > 1e4 {
+            &[1.0]
+        } else {
+            &[1.0, 2.0, 5.0]
+        };
+        let all = decades.flat_map(|decade| {
+            let power = 10_f64.powi(decade);
+            factors.iter().map(move |factor| factor * power)
+        });
+        all.filter(|value| (self.low..=self.high).contains(value))
+            .map(|value| (value, with_decimals(value, decimals_of(value))))
+            .collect()
+    }
+}
+
+/// So many that no digit of `step` is lost.
+fn decimals_of(step: f64) -> usize {
+    let powers = std::iter::successors(Some(1.0), |power| Some(power * 10.0));
+    let is_whole = |decimals: &(usize, f64)| {
+        let scaled = step * decimals.1;
+        (scaled - scaled.round()).abs() < 1e-6 * scaled
+    };
+    let found = (0..20).zip(powers).find(is_whole);
+    found.map_or(20, |(decimals, _)| decimals)
 }
 
 /// The smallest of 1, 2, 2.5, 5 × 10ⁿ that is not under `step`.

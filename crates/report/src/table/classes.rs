@@ -1,21 +1,20 @@
 //! The classes of mixed traffic, a row each.
 
-use super::grid::{Cell, Grid};
+use super::grid::{Cell, Grid, NEXT};
 use super::quantile;
-use crate::style::Style;
 use crate::{escape, number};
 use stats::{ClassSummary, Distribution, PointSummary, Quantile, TokenSource};
 
 /// Nothing where all requests are of one kind.
-pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
+pub(crate) fn grid(point: &PointSummary) -> Option<Grid> {
     if point.classes.is_empty() {
-        return Vec::new();
+        return None;
     }
     let has_goodput = point.classes.iter().any(|class| class.goodput.is_some());
     let good = if has_goodput { ["in", "goal"] } else { [""; 2] };
     let mut grid = Grid::titled([
         [
-            "", "", "", "tokens", "", "TTFT ms", "TPOT ms", "", "e2e ms", good[0],
+            "", "", "", "tokens", NEXT, "TTFT ms", "TPOT ms", NEXT, "e2e ms", good[0],
         ],
         [
             "class", "share", "complete", "in", "p50", "p99", "p50", "p50", "p99", good[1],
@@ -24,7 +23,7 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     for class in &point.classes {
         grid.push(row(class, has_goodput));
     }
-    grid.lines(style).collect()
+    Some(grid)
 }
 
 fn row(class: &ClassSummary, has_goodput: bool) -> Vec<Cell> {

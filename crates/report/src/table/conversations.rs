@@ -1,6 +1,6 @@
 //! Conversations, a row for each turn.
 
-use super::grid::{Cell, Grid};
+use super::grid::{Cell, Grid, NEXT};
 use super::quantile;
 use crate::number;
 use crate::style::{Ink, Style};
@@ -9,21 +9,30 @@ use stats::{Conversations, Distribution, PointSummary, Quantile, TokenSource, Tu
 /// Turns that have a row; the file has all of them.
 const ROWS_MAX: usize = 12;
 
+/// A row for each turn, at most so many; nothing where every request stands alone.
+pub(crate) fn grid(point: &PointSummary, rows_max: usize) -> Option<Grid> {
+    let conversations = point.conversations.as_ref()?;
+    let mut grid = Grid::titled([
+        [
+            "", "", "tokens", "from", NEXT, "TTFT ms", "TPOT ms", "e2e ms",
+        ],
+        [
+            "turn", "complete", "in", "cache", "p50", "p99", "p50", "p50",
+        ],
+    ]);
+    for turn in conversations.turns.iter().take(rows_max) {
+        grid.push(row(turn));
+    }
+    Some(grid)
+}
+
 /// Nothing where every request stands alone.
 pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     let Some(conversations) = &point.conversations else {
         return Vec::new();
     };
-    let mut grid = Grid::titled([
-        ["", "", "tokens", "from", "TTFT ms", "", "TPOT ms", "e2e ms"],
-        [
-            "turn", "complete", "in", "cache", "p50", "p99", "p50", "p50",
-        ],
-    ]);
-    for turn in conversations.turns.iter().take(ROWS_MAX) {
-        grid.push(row(turn));
-    }
-    let mut lines: Vec<String> = grid.lines(style).collect();
+    let grid = grid(point, ROWS_MAX);
+    let mut lines: Vec<String> = grid.iter().flat_map(|grid| grid.lines(style)).collect();
     let unshown = conversations.turns.len().saturating_sub(ROWS_MAX);
     if unshown > 0 {
         let more = format!(
@@ -63,7 +72,7 @@ fn row(turn: &TurnSummary) -> Vec<Cell> {
 }
 
 /// `20, 3.00 turns and 4.12 s each at the median; 2 turns never sent`.
-fn words(conversations: &Conversations) -> String {
+pub(crate) fn words(conversations: &Conversations) -> String {
     let turns = number::significant(conversations.turns_per_conversation.mean);
     let seconds = conversations
         .seconds

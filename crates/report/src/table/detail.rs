@@ -1,6 +1,6 @@
 use super::grid::{Cell, Grid};
 use super::quantile;
-use crate::style::{Ink, Style};
+use crate::style::Ink;
 use crate::{latency, number};
 use stats::{Distribution, PointSummary};
 use trace::Pacing;
@@ -12,10 +12,10 @@ const TPOT: &str = "TPOT";
 const MATERIAL_SHARE: f64 = 0.9;
 
 /// The latencies of a point, a row each; nothing where none was measured.
-pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
+pub(crate) fn grid(point: &PointSummary) -> Option<Grid> {
     let rows = rows(point);
     if rows.is_empty() {
-        return Vec::new();
+        return None;
     }
     let depends = rows.iter().any(|(_, sample)| depends(sample));
     let mut grid = if depends {
@@ -35,7 +35,7 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
         }
         grid.push(row);
     }
-    grid.lines(style).collect()
+    Some(grid)
 }
 
 /// Whether the effective size of a sample of the point is shown.

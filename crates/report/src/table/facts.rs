@@ -3,7 +3,7 @@ use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
 use crate::width::{clip, wrap};
-use stats::{Interval, PointSummary, SteadyState, TokenSource};
+use stats::{PointSummary, SteadyState, TokenSource};
 use trace::StampSource;
 
 /// Columns of the names in front.
@@ -12,11 +12,20 @@ const NAME_COLUMNS: usize = 14;
 const EXAMPLE_COLUMNS: usize = 120;
 /// The steady state is shown from this relative difference on.
 const STEADY_DIFFERENCE: f64 = 0.02;
+/// A warm-up is shown from this part of the window on: requests that began together may be cut apart.
+const WARMUP_SHARE: f64 = 0.001;
 /// Coalesced reads are shown from this share on.
 const COALESCED_SHARE: f64 = 0.01;
 
 /// What is said of a point beside its latencies, a fact per line, its name in front.
 pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
+    facts(point)
+        .flat_map(|(name, fact)| fact_lines(name, &fact, style))
+        .collect()
+}
+
+/// Names and facts. Nothing in them moves a cursor.
+pub(crate) fn facts(point: &PointSummary) -> impl Iterator<Item = (&'static str, String)> {
     [
         ("tokens", tokens(point)),
         ("prompt length", prompt_lengths(point)),
@@ -35,8 +44,6 @@ pub(super) fn lines(point: &PointSummary, style: Style) -> Vec<String> {
     ]
     .into_iter()
     .filter_map(|(name, fact)| Some((name, fact?)))
-    .flat_map(|(name, fact)| fact_lines(name, &fact, style))
-    .collect()
 }
 
 /// What the server said of itself.
@@ -104,7 +111,17 @@ fn tokens(point: &PointSummary) -> Option<String> {
     let cached = cached.map_or_else(String::new, |total| {
         format!("; {} from its cache", plural(total, "prompt token"))
     });
-    Some(format!("{} per request{source}{cached}", both.join(", ")))
+    let again = tokens.recounted.map_or_else(String::new, |counted| {
+        let times = counted.by_server as f64 / counted.by_tokenizer.max(1) as f64;
+        format!(
+            "; ×{times:.2} of what the tokenizer counts in the text of {}",
+            plural(counted.answers, "answer")
+        )
+    });
+    Some(format!(
+        "{} per request{source}{again}{cached}",
+        both.join(", ")
+    ))
 }
 
 fn prompt_lengths(point: &PointSummary) -> Option<String> {
@@ -138,7 +155,8 @@ fn throughput(point: &PointSummary) -> Option<String> {
 
 fn steady_state(point: &PointSummary) -> Option<String> {
     let steady = point.steady_state.as_ref()?;
-    let warmup = steady.warmup_seconds.map(|seconds| {
+    let material = |seconds: &f64| *seconds >= WARMUP_SHARE * steady.seconds;
+    let warmup = steady.warmup_seconds.filter(material).map(|seconds| {
         format!(
             "the first {} s were still warming up, by MSER-5",
             significant(seconds)
@@ -160,8 +178,8 @@ fn steady_rate(point: &PointSummary, steady: &SteadyState) -> Option<String> {
     if !differs && interval.is_none() {
         return None;
     }
-    let interval = interval.map_or_else(String::new, |Interval { low, high }| {
-        format!(" [{}, {}]", significant(low), significant(high))
+    let interval = interval.map_or_else(String::new, |interval| {
+        format!(" {}", number::interval(interval))
     });
     Some(format!(
         "{} tokens/s{interval} over {} s, {} of the run",

@@ -2,38 +2,83 @@ use crate::Style;
 use crate::style::Ink;
 use crate::width::columns;
 
+/// Instead of a column's title: that of the next column is its title too.
+pub(crate) const NEXT: &str = "→";
+
 /// Cells that line up: the first column to the left, all others to the right, two blanks between.
 pub(crate) struct Grid {
+    /// Of the first rows, so many hold the titles of the columns.
+    titles: usize,
     rows: Vec<Vec<Cell>>,
 }
 
 /// One cell and how it stands out.
 pub(crate) struct Cell {
     text: String,
+    /// What a page has room for and a terminal has not.
+    note: String,
     ink: Ink,
+    is_next: bool,
 }
 
 impl Cell {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ink: Ink::Plain,
-        }
+        Self::inked(text, Ink::Plain)
     }
 
     pub(crate) fn inked(text: impl Into<String>, ink: Ink) -> Self {
         Self {
             text: text.into(),
+            note: String::new(),
             ink,
+            is_next: false,
         }
+    }
+
+    /// The same with a note.
+    pub(crate) fn noted(self, note: String) -> Self {
+        Self { note, ..self }
+    }
+
+    /// Whether it stands under the title of the next column.
+    pub(crate) fn belongs_to_next(&self) -> bool {
+        self.is_next
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn note(&self) -> &str {
+        &self.note
+    }
+
+    pub(crate) const fn ink(&self) -> Ink {
+        self.ink
     }
 }
 
 impl Grid {
     /// A grid under rows of dim column titles.
     pub(crate) fn titled<const N: usize, const M: usize>(titles: [[&str; M]; N]) -> Self {
-        let rows = titles.map(|row| row.map(|title| Cell::inked(title, Ink::Dim)).into());
-        Self { rows: rows.into() }
+        let title = |title: &str| Cell {
+            is_next: title == NEXT,
+            ..Cell::inked(if title == NEXT { "" } else { title }, Ink::Dim)
+        };
+        let rows = titles.map(|row| row.map(title).into());
+        Self {
+            titles: N,
+            rows: rows.into(),
+        }
+    }
+
+    /// The rows of titles, and the others.
+    pub(crate) fn parts(&self) -> (&[Vec<Cell>], &[Vec<Cell>]) {
+        self.rows.split_at(self.titles)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     pub(crate) fn push(&mut self, row: Vec<Cell>) {

@@ -1,13 +1,13 @@
-use super::grid::{Cell, Grid};
+use super::grid::{Cell, Grid, NEXT};
 use super::{complete_of_issued, pooled, quantile, tokens_per_second};
-use crate::style::{Style, grade_ink, mark};
+use crate::style::{grade_ink, mark};
 use crate::{Axis, escape, number};
 use stats::{Distribution, PointSummary, Quantile};
 
 /// A row per point. Points of one invocation share their kind of load, which heads the first column.
-pub(super) fn lines(points: &[PointSummary], style: Style) -> Vec<String> {
+pub(crate) fn grid(points: &[PointSummary]) -> Grid {
     if points.iter().any(|point| point.pooling.is_some()) {
-        return pooled::overview(points, style);
+        return pooled::overview(points);
     }
     let (first, second) = match points.first().map(|point| Axis::of(&point.point.pacing)) {
         Some(Axis::BatchSize) => ("batch", "size"),
@@ -15,7 +15,9 @@ pub(super) fn lines(points: &[PointSummary], style: Style) -> Vec<String> {
         Some(Axis::Concurrency) | None => ("in", "flight"),
     };
     let mut grid = Grid::titled([
-        [first, "", "", "", "", "TTFT ms", "TPOT ms", "", "e2e ms"],
+        [
+            first, "", "", "", NEXT, "TTFT ms", "TPOT ms", NEXT, "e2e ms",
+        ],
         [
             second, "complete", "tokens/s", "req/s", "p50", "p99", "p50", "p50", "p99",
         ],
@@ -23,7 +25,7 @@ pub(super) fn lines(points: &[PointSummary], style: Style) -> Vec<String> {
     for point in points {
         grid.push(row(point));
     }
-    grid.lines(style).collect()
+    grid
 }
 
 fn row(point: &PointSummary) -> Vec<Cell> {

@@ -8,7 +8,7 @@ use crate::style::{Style, grade_ink, mark};
 use stats::{Distribution, MeanStd, PointSummary, Pooling, Quantile, TokenSource};
 
 /// A row per point.
-pub(super) fn overview(points: &[PointSummary], style: Style) -> Vec<String> {
+pub(super) fn overview(points: &[PointSummary]) -> Grid {
     let mut grid = Grid::titled([
         ["", "", "embeddings", "tokens", "e2e ms", ""],
         ["point", "complete", "per s", "per s", "p50", "p99"],
@@ -28,7 +28,7 @@ pub(super) fn overview(points: &[PointSummary], style: Style) -> Vec<String> {
             Cell::inked(mark(point.verdict.grade), grade_ink(point.verdict.grade)),
         ]);
     }
-    grid.lines(style).collect()
+    grid
 }
 
 /// The line of a point that has just finished; latencies are medians.

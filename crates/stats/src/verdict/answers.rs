@@ -17,12 +17,22 @@ const BEYOND_MAX: f64 = 0.05;
 /// Too few to tell.
 const TOKENS_MIN: f64 = 200.0;
 
+/// A text can be cut into tokens otherwise than it was generated in, by a few of a hundred, and special tokens leave
+/// no text. A server that counts pieces, or words, is farther off. Beside this part each answer may have a
+/// token that is in no text, at its end or before its first word.
+const RECOUNT_ERROR_MAX: f64 = 0.1;
+
 impl Evidence<'_> {
     pub(super) fn judge_answers(&self) -> Vec<(Grade, &'static str, String)> {
-        [self.early_stops(), self.one_burst(), self.server_shared()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            self.early_stops(),
+            self.one_burst(),
+            self.server_shared(),
+            self.output_counts(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn early_stops(&self) -> Finding {
@@ -52,7 +62,7 @@ impl Evidence<'_> {
         let received = self.summary.tokens.output_total? as f64;
         let by_server = self.summary.tokens.output_source == TokenSource::Usage;
         let all_came = reliability.complete == reliability.issued;
-        if !by_server || !all_came || generated < TOKENS_MIN {
+        if !by_server || !all_came || generated < TOKENS_MIN || received <= 0.0 {
             return None;
         }
         let beyond = generated / received - 1.0;
@@ -66,6 +76,27 @@ impl Evidence<'_> {
                  received ({} more, limit {}): somebody else used it. Measure a server that nobody else uses.",
                 percent(beyond),
                 percent(BEYOND_MAX)
+            ),
+        )
+    }
+
+    fn output_counts(&self) -> Finding {
+        let counted = self.summary.tokens.recounted?;
+        let (server, text) = (counted.by_server as f64, counted.by_tokenizer as f64);
+        let off = server - text;
+        let limit = RECOUNT_ERROR_MAX * text + counted.answers as f64;
+        // A model that is not to end goes on after its end token, often with more that are no text.
+        let unseen = off > 0.0 && self.answers.full_length_asked;
+        if server.max(text) < TOKENS_MIN || off.abs() <= limit || unseen {
+            return None;
+        }
+        suspect(
+            "output_counts_differ",
+            format!(
+                "The server counted {server:.0} generated tokens in {} answers whose text has {text:.0} by the \
+                 tokenizer ({off:+.0}, limit ±{limit:.0}): tokens per second and tpot are off by as much. The server \
+                 counts something else than tokens, or the tokenizer is not its own: name that with --tokenizer.",
+                counted.answers
             ),
         )
     }

@@ -119,6 +119,7 @@ impl Setting {
             asked_again: None,
             server: Vec::new(),
             turns_cut: 0,
+            recounted: None,
         };
         Self {
             header,

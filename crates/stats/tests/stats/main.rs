@@ -10,4 +10,5 @@ mod request;
 mod simulated;
 mod summary;
 mod throughput;
+mod timeline;
 mod verdict;

@@ -5,7 +5,8 @@ use crate::builder::{
 };
 use stats::{Grade, TokenSource};
 use trace::{
-    Arrival, AskedAgain, Nanos, Outcome, Pacing, PlannedTokens, Record, StampSource, Usage, Vectors,
+    Arrival, AskedAgain, Nanos, Outcome, Pacing, PlannedTokens, Record, Recounted, StampSource,
+    Usage, Vectors,
 };
 
 fn micros(micros: u64) -> Nanos {
@@ -224,6 +225,60 @@ fn answers_that_end_early_though_they_were_to_go_on() {
     is_valid(&stopped(2, true));
     gives(&stopped(3, true), Grade::Suspect, "early_stops");
     is_valid(&stopped(200, false));
+}
+
+#[test]
+fn answers_that_the_server_counts_otherwise_than_the_models_tokenizer() {
+    let counted = |answers, by_server, by_tokenizer| {
+        closed_loop(4, 20).facts(|facts| {
+            facts.recounted = Some(Recounted {
+                answers,
+                by_server,
+                by_tokenizer,
+            });
+        })
+    };
+    is_valid(&counted(32, 640, 640));
+    // An end token each, and a tenth of texts that are cut otherwise than they were generated.
+    is_valid(&counted(32, 640 + 32 + 64, 640));
+    gives(
+        &counted(32, 640 + 32 + 65, 640),
+        Grade::Suspect,
+        "output_counts_differ",
+    );
+    // A server that counts the pieces in which it sends.
+    gives(
+        &counted(32, 320, 640),
+        Grade::Suspect,
+        "output_counts_differ",
+    );
+    is_valid(&counted(2, 20, 199));
+    // What follows an end token may be no text, so that more tokens than it has are no fault.
+    let going_on = |by_server| {
+        let mut setting = counted(32, by_server, 640);
+        let ignore_eos = serde_json::Value::Bool(true);
+        setting
+            .header
+            .metadata
+            .insert("ignore_eos".to_owned(), ignore_eos);
+        setting.each(|record| record.finish_reason = Some("length".to_owned()))
+    };
+    is_valid(&going_on(1280));
+    gives(&going_on(320), Grade::Suspect, "output_counts_differ");
+    let twice = counted(32, 640, 640);
+    let mut second = twice.facts[0].clone();
+    second.run.run = 1;
+    let mut records = twice.records.clone();
+    for record in &mut records {
+        record.run.run = 1;
+    }
+    let both = Setting {
+        facts: [twice.facts, vec![second]].concat(),
+        records: [twice.records, records].concat(),
+        ..twice
+    };
+    let tokens = both.summarize().points.remove(0).tokens;
+    assert_eq!(tokens.recounted.unwrap().by_server, 1280);
 }
 
 #[test]

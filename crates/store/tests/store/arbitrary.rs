@@ -62,6 +62,10 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             ..trace::ServerSample::default()
         }],
         turns_cut: 2,
+        recounted: Some(trace::Recounted {
+            by_server: 7,
+            ..trace::Recounted::default()
+        }),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) use gate::{AssertArgs, CompareArgs, Effect};
 pub(crate) use gateway::{GatewayArgs, GuardArgs};
 pub(crate) use launch::{LaunchArgs, LaunchLine};
 pub(crate) use mock::{MockArgs, RoleChunkArg};
-pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs};
+pub(crate) use report::{OutputFormat, PlotArgs, ReportArgs, ReportFormat};
 pub(crate) use scenario::{ScenarioPhase, with_scenario};
 pub(crate) use scheduler::{ModeArg, SchedulerArgs};
 pub(crate) use sessions::SessionArgs;
@@ -70,9 +70,9 @@ pub(crate) enum Verb {
     Serve(Box<ServeArgs>),
     /// Run the mock provider: an OpenAI-compatible server with exact timing
     Mock(Box<MockArgs>),
-    /// Draw result files as PNG or SVG
+    /// Draw what was measured as PNG or SVG: points beside each other, or over time
     Plot(PlotArgs),
-    /// Recompute every number from saved records
+    /// Recompute every number from saved records; one offline HTML page
     Report(ReportArgs),
     /// Compare two measurements of one workload: better, worse, the same, or can't tell
     Compare(CompareArgs),

@@ -7,14 +7,16 @@ use super::{AssertArgs, ExportArgs};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Draw result files as PNG or SVG
+/// Draw what was measured as PNG or SVG
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tokenomics plot my.json my.png
-  tokenomics plot before.json after.json both.svg")]
+  tokenomics plot my.json my.png                     the points beside each other
+  tokenomics plot before.json after.json both.svg
+  tokenomics plot my.records.parquet over-time.png   tokens, requests and latency over time
+  tokenomics plot capacity.json capacity.png         a search for a capacity, and its curve")]
 pub(crate) struct PlotArgs {
-    /// Result files, overlaid where there are several
+    /// Result files, overlaid where there are several; or one file of records, or of a search for a capacity
     #[arg(num_args = 1.., required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The image to write: .png or .svg
@@ -28,6 +30,7 @@ pub(crate) struct PlotArgs {
 Examples:
   tokenomics report my.records.parquet
   tokenomics report my.records.parquet.parts     what a killed run left
+  tokenomics report my.records.parquet --output-format html -o my.html
   tokenomics report my.records.jsonl --output-format json -o again.json")]
 pub(crate) struct ReportArgs {
     /// Records of a run: a .parquet or .jsonl file, a result file with one beside it, or the folder of parts that a killed run left; or a result file of vllm bench serve or AIPerf
@@ -38,8 +41,8 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) exports: ExportArgs,
     /// What is printed to standard output
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
-    pub(crate) output_format: OutputFormat,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ReportFormat::Text)]
+    pub(crate) output_format: ReportFormat,
     /// Write that to a file instead
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -57,4 +60,35 @@ pub(crate) enum OutputFormat {
     Markdown,
     /// Nothing
     Quiet,
+}
+
+/// What `report` can make of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Tables for a person
+    Text,
+    /// The result file
+    Json,
+    /// A row per point
+    Csv,
+    /// A table for a pull request
+    Markdown,
+    /// A page with tables and figures that needs nothing else
+    Html,
+    /// Nothing
+    Quiet,
+}
+
+impl ReportFormat {
+    /// The same as a measurement prints it; `None` of a page, for which records are needed.
+    pub(crate) const fn printed(self) -> Option<OutputFormat> {
+        Some(match self {
+            Self::Text => OutputFormat::Text,
+            Self::Json => OutputFormat::Json,
+            Self::Csv => OutputFormat::Csv,
+            Self::Markdown => OutputFormat::Markdown,
+            Self::Quiet => OutputFormat::Quiet,
+            Self::Html => return None,
+        })
+    }
 }

@@ -6,6 +6,7 @@ use super::{RequestConfig, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
+use crate::records::is_records;
 use crate::tokenizer::ClientTokenizer;
 use crate::{model, prompts};
 use bytes::Bytes;
@@ -239,7 +240,7 @@ fn tokenizer(
 fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failure> {
     let in_file = |error| Failure::usage(format!("--trace {}: {error}", path.display()));
     let bytes = read("--trace", path)?;
-    let trace = if is_saved(&bytes) {
+    let trace = if is_records(&bytes) {
         of_saved(bytes.into())
             .map_err(|why| Failure::usage(format!("--trace {}: {why}", path.display())))?
     } else {
@@ -276,20 +277,6 @@ fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failur
         .and_then(|trace| trace.scale(args.trace_scale))
         .and_then(|trace| trace.speed(args.trace_speed))
         .map_err(in_file)
-}
-
-/// Whether these are records of ours: Parquet, or lines of which the first is the header.
-fn is_saved(bytes: &[u8]) -> bool {
-    let first = bytes
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let is_header = |line: &[u8]| line.windows(16).any(|part| part == b"\"schema_version\"");
-    match store::Format::detect(bytes) {
-        Some(store::Format::Parquet) => true,
-        Some(store::Format::Jsonl) => is_header(first),
-        None => false,
-    }
 }
 
 /// The first measured run of what was saved.

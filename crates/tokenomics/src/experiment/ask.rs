@@ -41,6 +41,7 @@ impl Asking<'_> {
             invocation: self.invocation,
             template: Template::Generation(template),
             prompts: None,
+            answers_kept: 0,
             deadlines: self.deadlines,
             clock: Clock::Monotonic,
         };

@@ -3,10 +3,10 @@
 use super::chat::{Measured, Role, measure_once};
 use crate::args::{ChatArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
-use crate::output::{self, say, write_atomically};
-use report::Style;
+use crate::output::{self, ImageFormat, say, write_atomically};
+use report::{CapacityFile, ReportError, Style};
 use stats::{CapacityConfig, CapacityEnd, CapacitySearch, Grade, PointSummary, Probe, Summary};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The rate that is tried first where none is named, in requests per second.
 const FIRST_RATE: f64 = 1.0;
@@ -137,6 +137,19 @@ fn why(summary: &Summary) -> Option<&str> {
     reason.map(|reason| reason.code.as_str())
 }
 
+/// The figure beside the file; nothing where no rate was measured.
+fn draw(json: &str, path: &Path) -> Result<Option<PathBuf>, Failure> {
+    let image = path.with_extension("png");
+    let file = CapacityFile::parse(json.as_bytes()).map_err(Failure::failed)?;
+    match report::figure::capacity_svg(&file) {
+        Err(ReportError::NothingToDraw { .. }) => Ok(None),
+        drawn => {
+            output::write_figure(drawn, ImageFormat::Png, &image)?;
+            Ok(Some(image))
+        }
+    }
+}
+
 fn conclude(
     args: &ChatArgs,
     search: &CapacitySearch,
@@ -170,8 +183,15 @@ fn conclude(
         })?;
     }
     write_atomically(&path, json.as_bytes())?;
+    let figure = if args.no_plot {
+        None
+    } else {
+        draw(&json, &path)?
+    };
     if args.output_format != OutputFormat::Quiet {
-        say(&format!("Written: {}", path.display()));
+        let written = std::iter::once(&path).chain(&figure);
+        let written: Vec<String> = written.map(|path| path.display().to_string()).collect();
+        say(&format!("Written: {}", written.join(" · ")));
     }
     Ok(match answer.end {
         CapacityEnd::Invalid => Exit::Invalid,

@@ -9,6 +9,7 @@ use crate::experiment::continuous::fixed_vs_continuous;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, chat_hash, plans};
+use crate::experiment::recount::ANSWERS;
 use crate::experiment::runs::{
     Between, End, Until, conclude, connections, point_name, run_all, summary,
 };
@@ -187,6 +188,7 @@ fn between<'a>(config: &'a ChatConfig, target: &'a Target) -> Between<'a> {
         again: None,
         until: config.load.budget.map(until),
         server: config.server_metrics.then_some((target, &config.tls)),
+        tokenizer: config.traffic.traffic.tokenizer().map(|known| &**known),
     }
 }
 
@@ -227,6 +229,10 @@ fn client(
         invocation,
         template: Template::Generation(template),
         prompts: Some(maker(config)),
+        answers_kept: match config.traffic.traffic.tokenizer() {
+            Some(_) => ANSWERS,
+            None => 0,
+        },
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };

@@ -116,6 +116,7 @@ async fn measure(
             again: Some(&again),
             until: None,
             server: None,
+            tokenizer: None,
         },
     )
     .await?;
@@ -161,6 +162,7 @@ fn client(
         invocation,
         template: Template::Pooling(template),
         prompts: None,
+        answers_kept: 0,
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
     };

@@ -11,6 +11,7 @@ mod gateway;
 mod interruption;
 mod metadata;
 mod plans;
+mod recount;
 mod runs;
 mod scheduler;
 mod server;

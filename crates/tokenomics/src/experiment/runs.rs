@@ -5,6 +5,7 @@ use crate::config::{OutputConfig, Point};
 use crate::experiment::again::AskAgain;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::plans::PlannedRun;
+use crate::experiment::recount::recount;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Progress, Recorder, say};
 use load::{Client, Scraper, Target, TcpConnector, TlsOptions, Watch};
@@ -12,6 +13,7 @@ use stats::{Grade, PointSummary, Precision, Summary};
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 use trace::{AskedAgain, Nanos, Pacing, Plan, PointInfo, RunFacts, RunId};
+use workload::PromptTokenizer;
 
 /// The most connections that a point wants at once.
 pub(crate) fn connections(points: &[Point]) -> u64 {
@@ -44,6 +46,8 @@ pub(crate) struct Between<'a> {
     pub(crate) until: Option<Until<'a>>,
     /// The server whose own numbers are looked at during measured runs.
     pub(crate) server: Option<(&'a Target, &'a TlsOptions)>,
+    /// The model's tokenizer, by which answers are counted again.
+    pub(crate) tokenizer: Option<&'a dyn PromptTokenizer>,
 }
 
 /// How precise a point has to become, and the time that it has.
@@ -130,6 +134,9 @@ pub(crate) async fn run_all(
             asked_again,
             server: scraper.map(Scraper::finish).unwrap_or_default(),
             turns_cut: span.turns_cut,
+            recounted: between
+                .tokenizer
+                .and_then(|tokenizer| recount(tokenizer, &span.answers)),
         });
         progress.end_run();
         let precise = |until: Until<'_>| undisturbed && until.is_over(recorder, run.point);

@@ -28,30 +28,18 @@ impl ImageFormat {
     }
 }
 
-/// Draws labelled result files.
-pub(crate) fn plot(
-    files: &[(String, ResultFile)],
+/// Writes a figure in the format that the image's extension asks for.
+pub(crate) fn write_figure(
+    svg: Result<String, ReportError>,
     format: ImageFormat,
     image: &Path,
 ) -> Result<(), Failure> {
+    let svg = svg.map_err(Failure::failed)?;
     let bytes = match format {
-        ImageFormat::Png => figure::png(files),
-        ImageFormat::Svg => figure::svg(files).map(String::into_bytes),
+        ImageFormat::Png => figure::png(&svg).map_err(Failure::failed)?,
+        ImageFormat::Svg => svg.into_bytes(),
     };
-    write_atomically(image, &bytes.map_err(Failure::failed)?)
-}
-
-/// Draws the result file of an embedding benchmark.
-pub(crate) fn plot_embedding(
-    file: &EmbeddingFile,
-    format: ImageFormat,
-    image: &Path,
-) -> Result<(), Failure> {
-    let bytes = match format {
-        ImageFormat::Png => figure::embedding_png(file),
-        ImageFormat::Svg => figure::embedding_svg(file).map(String::into_bytes),
-    };
-    write_atomically(image, &bytes.map_err(Failure::failed)?)
+    write_atomically(image, &bytes)
 }
 
 /// The plot of a run beside its result file; nothing where there is nothing to draw.
@@ -66,16 +54,13 @@ pub(crate) fn plot_summary(
     }
     let bytes = json.as_bytes();
     let drawn = if EmbeddingFile::is_one(bytes) {
-        EmbeddingFile::parse(bytes).and_then(|file| figure::embedding_png(&file))
+        EmbeddingFile::parse(bytes).and_then(|file| figure::embedding_svg(&file))
     } else {
-        ResultFile::parse(bytes).and_then(|file| figure::png(&[(String::new(), file)]))
+        ResultFile::parse(bytes).and_then(|file| figure::svg(&[(String::new(), file)]))
     };
-    match drawn {
-        Ok(png) => {
-            write_atomically(&paths.plot, &png)?;
-            Ok(Some(paths.plot.clone()))
-        }
-        Err(ReportError::NothingToDraw { .. }) => Ok(None),
-        Err(error) => Err(Failure::failed(error)),
+    if let Err(ReportError::NothingToDraw { .. }) = drawn {
+        return Ok(None);
     }
+    write_figure(drawn, ImageFormat::Png, &paths.plot)?;
+    Ok(Some(paths.plot.clone()))
 }

@@ -216,6 +216,54 @@ fn a_server_that_somebody_else_uses_is_named_in_the_verdict() {
 }
 
 #[test]
+fn a_server_that_counts_words_as_tokens_is_named_by_the_tokenizer() {
+    let (_server, url) = provider(MockConfig::default());
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {url} --tokenizer random:tiny --max-concurrency 2 --num-prompts 16 --max-tokens 40 --no-plot \
+         --results-file run.json"
+    );
+    let (_, results) = shell.measure(&line, "run.json");
+    let counted = &results["results"]["2"]["tokens"]["recounted"];
+    assert_eq!(counted["answers"], 16, "{counted}");
+    assert_eq!(counted["by_server"], 16 * 40, "{counted}");
+    assert!(
+        counted["by_tokenizer"].as_u64().unwrap() > 16 * 50,
+        "{counted}"
+    );
+    let reasons = results["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("output_counts_differ"), "{reasons}");
+    // The records alone say it too.
+    let again = shell.run(&words("report run.records.parquet --output-format json"));
+    assert!(again.stdout.contains("output_counts_differ"));
+}
+
+#[test]
+fn records_become_a_figure_over_time_and_a_page_of_their_own() {
+    let (_server, url) = provider(MockConfig::default());
+    let shell = Shell::new();
+    let line = format!(
+        "chat --api-base {url} --max-concurrency 1,2 --num-prompts 8 --max-tokens 5 --records jsonl --results-file run.json"
+    );
+    shell.measure(&line, "run.json");
+    let ran = shell.run(&words("plot run.records.jsonl over.svg"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let figure = shell.read("over.svg");
+    for text in ["Output tokens per second", "concurrency 2", "warm-up"] {
+        assert!(figure.contains(text), "{text}");
+    }
+    let ran = shell.run(&words(
+        "report run.records.jsonl --output-format html -o run.html",
+    ));
+    assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.stderr);
+    let page = shell.read("run.html");
+    assert!(page.contains("Over time") && page.contains("Total throughput"));
+    let ran = shell.run(&words("plot run.records.jsonl run.json both.svg"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("drawn alone"), "{}", ran.stderr);
+}
+
+#[test]
 fn what_makes_no_sense_of_evidence_is_refused_with_the_way_out() {
     let shell = Shell::new();
     for (line, sentence) in [

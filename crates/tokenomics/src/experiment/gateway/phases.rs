@@ -199,6 +199,7 @@ impl Bench<'_> {
             asked_again: None,
             server: Vec::new(),
             turns_cut: 0,
+            recounted: None,
         };
         self.next_id += plan.requests.len() as u64;
         if !run.warmup {
@@ -268,6 +269,7 @@ impl Bench<'_> {
                 asked_again: None,
                 server: Vec::new(),
                 turns_cut: 0,
+                recounted: None,
             });
         }
         Ok(())

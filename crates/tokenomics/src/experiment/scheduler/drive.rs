@@ -79,6 +79,7 @@ impl<M: Model> Driver<M> {
                 asked_again: None,
                 server: Vec::new(),
                 turns_cut: 0,
+                recounted: None,
             },
             records: run.records,
         })

@@ -1,0 +1,54 @@
+//! The first answers of a run, whose text is kept so that its tokens can be counted again.
+
+use crate::packet::{Listener, Said};
+use tokio::sync::oneshot;
+
+/// What a whole answer said, and how many tokens that is by the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeardAnswer {
+    /// All text that was generated.
+    pub text: String,
+    /// The server's count.
+    pub completion_tokens: u64,
+}
+
+/// Listens to the first requests of a run.
+pub(crate) struct Heard {
+    left: u32,
+    waiting: Vec<oneshot::Receiver<Said>>,
+}
+
+impl Heard {
+    /// Of so many requests.
+    pub(crate) const fn of(requests: u32) -> Self {
+        Self {
+            left: requests,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// For the next request; `None` once there are enough.
+    pub(crate) fn listener(&mut self) -> Option<Listener> {
+        self.left = self.left.checked_sub(1)?;
+        let (listener, said) = oneshot::channel();
+        self.waiting.push(said);
+        Some(listener)
+    }
+
+    /// Once everything is decoded: the answers whose text holds all of their tokens. Reasoning, tools
+    /// and what was cut within a character leave tokens out, or change them.
+    pub(crate) fn finish(self) -> Vec<HeardAnswer> {
+        let said = self.waiting.into_iter();
+        said.filter_map(|mut said| answer(said.try_recv().ok()?))
+            .collect()
+    }
+}
+
+fn answer(said: Said) -> Option<HeardAnswer> {
+    let answer = said.answer.filter(|answer| answer.tool_calls.is_empty())?;
+    let text = Some(answer.text).filter(|text| !text.contains(char::REPLACEMENT_CHARACTER))?;
+    Some(HeardAnswer {
+        text,
+        completion_tokens: said.text_tokens?,
+    })
+}
