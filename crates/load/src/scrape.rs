@@ -4,7 +4,7 @@ use crate::{Clock, HeaderMap, Target, TcpConnector, TlsOptions, get, leave_time_
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use trace::ServerSample;
+use trace::{Bucket, ServerSample};
 
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -89,6 +89,13 @@ fn scrape(
     samples
 }
 
+/// Parts of something, which do not add up over several engines.
+const PARTS: [&str; 3] = [
+    "vllm:kv_cache_usage_perc",
+    "vllm:gpu_cache_usage_perc",
+    "sglang:token_usage",
+];
+
 /// Where a number of a sample goes.
 type Field = fn(&mut ServerSample) -> &mut Option<f64>;
 
@@ -135,7 +142,13 @@ const NAMES: [(&str, Field); 21] = [
     }),
 ];
 
-/// The known numbers of Prometheus' text format, each the sum over what labels tell apart; `None` where
+/// Times to first token, by their upper bounds.
+const TTFT_BUCKETS: [&str; 2] = [
+    "vllm:time_to_first_token_seconds_bucket",
+    "sglang:time_to_first_token_seconds_bucket",
+];
+
+/// The known numbers of Prometheus' text format, each the sum over what labels tell apart (of a part in use: the largest); `None` where
 /// there is none.
 fn parse(text: &str) -> Option<ServerSample> {
     let mut sample = ServerSample::default();
@@ -144,26 +157,53 @@ fn parse(text: &str) -> Option<ServerSample> {
         let end = line.find(['{', ' ', '\t']).unwrap_or(line.len());
         let (name, rest) = line.split_at(end);
         let name = name.strip_suffix("_total").unwrap_or(name);
-        let Some((_, field)) = NAMES.iter().find(|(known, _)| *known == name) else {
-            continue;
-        };
-        // Labels may hold spaces and braces in quotes; the value stands after the last of them.
-        let value = rest.rsplit_once('}').map_or(rest, |(_, value)| value);
-        let value = value
-            .split_whitespace()
-            .next()
-            .and_then(|value| value.parse::<f64>().ok());
-        if let Some(value) = value.filter(|value| value.is_finite()) {
-            *field(&mut sample).get_or_insert(0.0) += value;
+        let Some(value) = value(rest) else { continue };
+        if TTFT_BUCKETS.contains(&name) {
+            add_bucket(&mut sample.ttft_buckets, rest, value);
+        } else if let Some((_, field)) = NAMES.iter().find(|(known, _)| *known == name) {
+            let field = field(&mut sample);
+            *field = Some(match *field {
+                Some(part) if PARTS.contains(&name) => part.max(value),
+                Some(sum) => sum + value,
+                None => value,
+            });
             known = true;
         }
     }
+    let by_bound = |a: &Bucket, b: &Bucket| a.up_to.total_cmp(&b.up_to);
+    sample.ttft_buckets.sort_by(by_bound);
     known.then_some(sample)
+}
+
+/// Labels may hold spaces and braces in quotes; the value stands after the last of them.
+fn value(rest: &str) -> Option<f64> {
+    let value = rest.rsplit_once('}').map_or(rest, |(_, value)| value);
+    let value = value.split_whitespace().next()?.parse::<f64>().ok();
+    value.filter(|value| value.is_finite())
+}
+
+/// Adds to the bucket whose bound is in the labels; the last of them, without a bound, is the count.
+fn add_bucket(buckets: &mut Vec<Bucket>, labels: &str, count: f64) {
+    let bound = labels.split_once("le=\"").and_then(|(_, rest)| {
+        let (bound, _) = rest.split_once('"')?;
+        bound.parse::<f64>().ok()
+    });
+    let Some(up_to) = bound.filter(|bound| bound.is_finite()) else {
+        return;
+    };
+    match buckets
+        .iter_mut()
+        .find(|bucket| bucket.up_to.total_cmp(&up_to).is_eq())
+    {
+        Some(bucket) => bucket.count += count,
+        None => buckets.push(Bucket { up_to, count }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::parse;
+    use trace::Bucket;
 
     #[test]
     fn the_numbers_of_the_known_servers_are_found_whatever_their_labels() {
@@ -179,6 +219,11 @@ mod tests {
         assert_eq!(sample.generation_tokens, Some(15.0));
         assert_eq!(sample.ttft_seconds, Some(1.5));
         assert_eq!(sample.waiting, None);
+        let seven = Bucket {
+            up_to: 1.0,
+            count: 7.0,
+        };
+        assert_eq!(sample.ttft_buckets, [seven]);
         let sglang = parse(
             "sglang:num_running_reqs{x=\"y\"} 2\nsglang:token_usage 0.25\n\
              sglang:time_to_first_token_seconds_sum 3.0\nsglang:time_to_first_token_seconds_count 4\n",
@@ -186,6 +231,20 @@ mod tests {
         .unwrap();
         assert_eq!((sglang.running, sglang.kv_use), (Some(2.0), Some(0.25)));
         assert_eq!(sglang.ttft_seconds.zip(sglang.ttft_count), Some((3.0, 4.0)));
+    }
+
+    #[test]
+    fn engines_of_one_server_share_a_histogram_and_not_a_memory() {
+        let bucket = "vllm:time_to_first_token_seconds_bucket";
+        let text = format!(
+            "vllm:kv_cache_usage_perc{{engine=\"0\"}} 0.5\nvllm:kv_cache_usage_perc{{engine=\"1\"}} 0.75\n\
+             {bucket}{{engine=\"0\",le=\"0.5\"}} 9\n{bucket}{{engine=\"0\",le=\"0.25\"}} 4\n\
+             {bucket}{{engine=\"1\",le=\"0.25\"}} 1\n{bucket}{{engine=\"0\",le=\"+Inf\"}} 9\n"
+        );
+        let sample = parse(&text).unwrap();
+        assert_eq!(sample.kv_use, Some(0.75));
+        let buckets = [(0.25, 5.0), (0.5, 9.0)].map(|(up_to, count)| Bucket { up_to, count });
+        assert_eq!(sample.ttft_buckets, buckets);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the server said of itself, beside what was measured.
 
+use crate::Interval;
 use serde::{Deserialize, Serialize};
-use trace::{RunFacts, ServerSample};
+use trace::{Bucket, RunFacts, ServerSample};
 
 /// The server's own numbers over the measured runs of a point; each absent where it does not say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,15 @@ pub struct ServerView {
     pub generation_tokens: Option<f64>,
     /// Mean time to first token by its own clock, in milliseconds, without the network.
     pub ttft_mean_ms: Option<f64>,
+    /// Requests whose time to first token it measured.
+    #[serde(default)]
+    pub ttft_count: Option<f64>,
+    /// Between these bounds of its histogram lies its own median time to first token, in milliseconds.
+    #[serde(default)]
+    pub ttft_p50_ms: Option<Interval>,
+    /// The same of the 99th percentile.
+    #[serde(default)]
+    pub ttft_p99_ms: Option<Interval>,
 }
 
 impl ServerView {
@@ -60,6 +70,8 @@ impl ServerView {
         );
         let seconds = grown(|sample| sample.ttft_seconds);
         let first_tokens = grown(|sample| sample.ttft_count);
+        let spread = spread(&runs);
+        let rank = |q: f64| bracket(&spread, q * first_tokens?);
         Some(Self {
             samples: all().count() as u64,
             running_mean: (!running.is_empty())
@@ -70,6 +82,44 @@ impl ServerView {
             preemptions: grown(|sample| sample.preemptions),
             generation_tokens: grown(|sample| sample.generation_tokens),
             ttft_mean_ms: ratio(seconds, first_tokens).map(|seconds| seconds * 1e3),
+            ttft_count: first_tokens,
+            ttft_p50_ms: rank(0.5),
+            ttft_p99_ms: rank(0.99),
         })
     }
+}
+
+/// How the times of all runs together are spread: what each bucket gained.
+fn spread(runs: &[&[ServerSample]]) -> Vec<Bucket> {
+    let mut all: Vec<Bucket> = Vec::new();
+    for run in runs {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            continue;
+        };
+        for bucket in &last.ttft_buckets {
+            let same = |known: &&Bucket| known.up_to.total_cmp(&bucket.up_to).is_eq();
+            let before = first.ttft_buckets.iter().find(same);
+            let gained = bucket.count - before.map_or(0.0, |before| before.count);
+            match all.iter_mut().find(|known| same(&&**known)) {
+                Some(known) => known.count += gained,
+                None => all.push(Bucket {
+                    count: gained,
+                    ..*bucket
+                }),
+            }
+        }
+    }
+    all
+}
+
+/// The bucket in which the value of that rank lies, in milliseconds; `None` beyond the last bound.
+fn bracket(spread: &[Bucket], rank: f64) -> Option<Interval> {
+    let index = spread.iter().position(|bucket| bucket.count >= rank)?;
+    let below = index
+        .checked_sub(1)
+        .map_or(0.0, |below| spread[below].up_to);
+    (rank > 0.0).then_some(Interval {
+        low: 1e3 * below,
+        high: 1e3 * spread[index].up_to,
+    })
 }

@@ -94,7 +94,7 @@ pub struct Recounted {
 }
 
 /// A look at what a server says of itself; each absent where it does not say. Counts are since its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerSample {
     /// When it was taken.
     pub at: Nanos,
@@ -118,6 +118,18 @@ pub struct ServerSample {
     pub ttft_seconds: Option<f64>,
     /// How many those are.
     pub ttft_count: Option<f64>,
+    /// How they are spread, by rising bounds; empty where it does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ttft_buckets: Vec<Bucket>,
+}
+
+/// So many values were at most this large.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// In seconds, and finite.
+    pub up_to: f64,
+    /// Since the server's start.
+    pub count: f64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -11,7 +11,7 @@ mod record;
 
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
-    AskedAgain, ClassInfo, Instrument, PointInfo, Recounted, RunFacts, RunHeader, SavedRun,
+    AskedAgain, Bucket, ClassInfo, Instrument, PointInfo, Recounted, RunFacts, RunHeader, SavedRun,
     ServerSample, Slo, StampSource, WatchedSecond,
 };
 pub use nanos::Nanos;

@@ -3,7 +3,7 @@ use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
 use crate::width::{clip, wrap};
-use stats::{PointSummary, SteadyState, TokenSource};
+use stats::{Interval, PointSummary, ServerView, SteadyState, TokenSource};
 use trace::StampSource;
 
 /// Columns of the names in front.
@@ -66,12 +66,26 @@ fn server(point: &PointSummary) -> Option<String> {
             .preemptions
             .filter(|count| *count > 0.0)
             .map(|count| format!("{} sequences put back", significant(count))),
-        server
-            .ttft_mean_ms
-            .map(|ttft| format!("mean TTFT {} ms by its own clock", significant(ttft))),
+        first_token(server),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// `TTFT by its own clock: mean 26.6 ms, p50 20.0 to 40.0`.
+fn first_token(server: &ServerView) -> Option<String> {
+    let mean = server.ttft_mean_ms?;
+    let within = |name: &str, bounds: Option<Interval>| {
+        bounds.map_or_else(String::new, |Interval { low, high }| {
+            format!(", {name} {} to {}", significant(low), significant(high))
+        })
+    };
+    Some(format!(
+        "TTFT by its own clock: mean {} ms{}{}",
+        significant(mean),
+        within("p50", server.ttft_p50_ms),
+        within("p99", server.ttft_p99_ms)
+    ))
 }
 
 fn fact_lines(name: &str, fact: &str, style: Style) -> Vec<String> {

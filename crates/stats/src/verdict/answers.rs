@@ -14,6 +14,10 @@ const ONE_BURST_MAX: f64 = 0.1;
 
 /// A server may count the token that ends a sequence, which nobody receives: one in a hundred or so.
 const BEYOND_MAX: f64 = 0.05;
+/// Bounds of buckets are exact, but requests at the edges of a run may be on one side only.
+const SOONER_MAX: f64 = 0.05;
+const SOONER_MS_MAX: f64 = 1.0;
+
 /// Too few to tell.
 const TOKENS_MIN: f64 = 200.0;
 
@@ -29,6 +33,7 @@ impl Evidence<'_> {
             self.one_burst(),
             self.server_shared(),
             self.output_counts(),
+            self.before_the_server(),
         ]
         .into_iter()
         .flatten()
@@ -97,6 +102,38 @@ impl Evidence<'_> {
                  tokenizer ({off:+.0}, limit ±{limit:.0}): tokens per second and tpot are off by as much. The server \
                  counts something else than tokens, or the tokenizer is not its own: name that with --tokenizer.",
                 counted.answers
+            ),
+        )
+    }
+
+    /// The server's clock starts later than ours and stops before: no first token can come sooner here than there.
+    fn before_the_server(&self) -> Finding {
+        let server = self.summary.server.as_ref()?;
+        let ours = self.summary.latency.ttft.as_ref()?;
+        let reliability = &self.summary.reliability;
+        let alone = server.ttft_count.is_some_and(|count| {
+            let issued = reliability.issued as f64;
+            (count - issued).abs() <= BEYOND_MAX * issued
+        });
+        if !alone || reliability.complete != reliability.issued {
+            return None;
+        }
+        let known = [
+            ("median", ours.p50.value, server.ttft_p50_ms),
+            ("p99", ours.p99.value, server.ttft_p99_ms),
+        ];
+        let mut sooner = known.into_iter().filter_map(|(name, ours, theirs)| {
+            let least = theirs?.low;
+            let limit = least - (SOONER_MAX * least).max(SOONER_MS_MAX);
+            (ours < limit).then_some((name, ours, least))
+        });
+        let (name, ours, least) = sooner.next()?;
+        suspect(
+            "before_the_server",
+            format!(
+                "The {name} time to first token is {ours:.1} ms here and at least {least:.1} ms by the server's own \
+                 histogram: what came first is not what the server counts as its first token, or its clock starts \
+                 before the request arrives."
             ),
         )
     }

@@ -7,6 +7,7 @@ mod compare;
 mod conversations;
 mod coverage;
 mod request;
+mod server;
 mod simulated;
 mod summary;
 mod throughput;
