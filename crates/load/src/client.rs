@@ -238,7 +238,7 @@ impl<C: Connector + 'static> Client<C> {
         let mut gate = Gate::open(clock, start, plan)?;
         let mut in_flight = InFlight::default();
         let turns = Rc::new(Turns::default());
-        let mut heard = Heard::of(if run.warmup { 0 } else { self.answers_kept });
+        let mut heard = Heard::of(run, self.answers_kept);
         let deadline = plan.stop.deadline().map(|after| start + after);
         let mut released = 0_u64;
         let mut ids = first_id..;
@@ -266,20 +266,20 @@ impl<C: Connector + 'static> Client<C> {
             if !admitted || lost {
                 break;
             }
-            let mut outgoing = Outgoing {
+            let outgoing = Outgoing {
                 bytes,
                 run,
                 id,
                 due: gate.due(planned),
                 inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
+                max_tokens: planned.max_tokens,
                 class: planned.class,
                 turn: None,
-                listener: None,
+                listener: heard.listener(planned),
             };
             let shared = Rc::clone(&self.shared);
             if planned.turns.is_empty() {
-                outgoing.listener = heard.listener();
                 in_flight.spawn(exchange(shared, outgoing));
             } else {
                 let conversation = Conversation {

@@ -125,6 +125,7 @@ impl Decoder {
             events: Vec::new(),
             usage: None,
             planned_tokens: ending.planned_tokens,
+            max_tokens: ending.max_tokens,
             class: ending.class,
             turn: ending.turn,
             vectors: None,

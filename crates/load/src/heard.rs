@@ -2,6 +2,7 @@
 
 use crate::packet::{Listener, Said};
 use tokio::sync::oneshot;
+use trace::{PlannedRequest, RunId};
 
 /// What a whole answer said, and how many tokens that is by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,16 +20,19 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// Of so many requests.
-    pub(crate) const fn of(requests: u32) -> Self {
+    /// Of so many requests of a run, and of none that only warms up.
+    pub(crate) const fn of(run: RunId, requests: u32) -> Self {
         Self {
-            left: requests,
+            left: if run.warmup { 0 } else { requests },
             waiting: Vec::new(),
         }
     }
 
-    /// For the next request; `None` once there are enough.
-    pub(crate) fn listener(&mut self) -> Option<Listener> {
+    /// For the next request; `None` once there are enough, and for a conversation, which listens itself.
+    pub(crate) fn listener(&mut self, planned: &PlannedRequest) -> Option<Listener> {
+        if !planned.turns.is_empty() {
+            return None;
+        }
         self.left = self.left.checked_sub(1)?;
         let (listener, said) = oneshot::channel();
         self.waiting.push(said);

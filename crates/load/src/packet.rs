@@ -75,6 +75,7 @@ pub(crate) struct Ending {
     /// Texts that were to be answered.
     pub(crate) inputs: u32,
     pub(crate) planned_tokens: Option<PlannedTokens>,
+    pub(crate) max_tokens: Option<u32>,
     pub(crate) class: u32,
     pub(crate) turn: Option<Turn>,
     pub(crate) issued: Nanos,

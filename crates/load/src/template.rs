@@ -31,6 +31,8 @@ pub(crate) struct Outgoing {
     /// Texts that are to be answered.
     pub(crate) inputs: u32,
     pub(crate) planned_tokens: Option<PlannedTokens>,
+    /// The limit on generated tokens, as far as the plan sets one.
+    pub(crate) max_tokens: Option<u32>,
     pub(crate) class: u32,
     pub(crate) turn: Option<Turn>,
     /// Who waits for what the answer says.

@@ -6,7 +6,9 @@ use stats::{
     PointSummary, Quantile, Reason, Receipt, Reliability, SteadyState, Summary, Throughput,
     Timings, TokenSource, Tokens, Verdict,
 };
-use trace::{Arrival, Pacing, PointInfo, StampSource};
+use trace::{
+    Arrival, Event, EventKind, Nanos, Outcome, Pacing, PointInfo, Record, RunId, StampSource, Usage,
+};
 
 /// A file as the first script of this kind wrote it: nothing but metadata and results.
 pub(crate) const FIRST_RESULT_FILE: &str = r#"{
@@ -40,6 +42,54 @@ pub(crate) const FIRST_RESULT_FILE: &str = r#"{
   }
 }
 "#;
+
+/// A complete stream at the point of that number: issued at `issued` ms, with a token at each of `tokens`.
+pub(crate) fn record(point: u32, id: u64, issued: u64, tokens: &[u64]) -> Record {
+    let ms = Nanos::from_millis;
+    let event = |(read, &at): (u32, &u64)| Event {
+        kind: EventKind::Content,
+        arrived: ms(at),
+        read: ms(at),
+        read_index: read,
+        text_bytes: 4,
+        tokens: None,
+        choice: 0,
+    };
+    let done = ms(tokens.last().copied().unwrap_or(issued));
+    Record {
+        run: RunId {
+            point,
+            ..RunId::default()
+        },
+        id,
+        due: ms(issued),
+        issued: ms(issued),
+        connected: None,
+        sent: None,
+        first_byte: None,
+        done,
+        done_read: done,
+        stream: true,
+        events: (0..).zip(tokens).map(event).collect(),
+        usage: Some(Usage {
+            prompt_tokens: Some(100),
+            completion_tokens: Some(tokens.len() as u64),
+            ..Usage::default()
+        }),
+        planned_tokens: None,
+        max_tokens: None,
+        class: 0,
+        turn: None,
+        vectors: None,
+        finish_reason: None,
+        outcome: Outcome::Complete,
+        detail: None,
+        status: Some(200),
+        retry_after_seconds: None,
+        gateway_overhead: None,
+        body_bytes: 0,
+    }
+}
 
 /// What a server might say to whoever prints it.
 pub(crate) const HOSTILE: &str = "\u{1b}[2J=cmd|' /C calc'!A1 <b>`rm`</b>\u{202e}\nslow down";

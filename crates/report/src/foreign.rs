@@ -113,7 +113,8 @@ fn of_aiperf(file: &Map<String, Value>) -> ForeignResult {
         .filter_map(|(ours, theirs)| Some((*ours, of(theirs, "avg")?)));
     let model = file.get("input_config").and_then(|config| {
         let names = config
-            .pointer("/endpoint/model_names/0")
+            .pointer("/models/items/0/name")
+            .or_else(|| config.pointer("/endpoint/model_names/0"))
             .or_else(|| config.get("model"));
         names?.as_str().map(str::to_owned)
     });
@@ -125,6 +126,17 @@ fn of_aiperf(file: &Map<String, Value>) -> ForeignResult {
             .collect(),
         numbers: found.collect(),
     }
+}
+
+/// A count, where that name is one's.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count that some file holds; `as` saturates"
+)]
+fn whole(name: &str, value: f64) -> Option<u64> {
+    let is_count = ["complete", "failed", "input_total", "output_total"].contains(&name);
+    is_count.then_some(value.round() as u64)
 }
 
 /// What the file says, by our names; ends with a line break.
@@ -150,7 +162,9 @@ pub fn foreign_text(file: &ForeignResult, style: Style) -> String {
     for (name, value) in &file.numbers {
         grid.push(vec![
             Cell::new((*name).to_owned()),
-            Cell::new(number::significant(*value)),
+            Cell::new(
+                whole(name, *value).map_or_else(|| number::significant(*value), number::count),
+            ),
         ]);
     }
     lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
@@ -174,7 +188,10 @@ pub fn foreign_json(file: &ForeignResult) -> String {
     let numbers = file
         .numbers
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), json!(value)));
+        .map(|(name, value)| match whole(name, *value) {
+            Some(count) => ((*name).to_owned(), json!(count)),
+            None => ((*name).to_owned(), json!(value)),
+        });
     let latencies: Map<String, Value> = file.latencies.iter().map(latency).collect();
     let numbers: Map<String, Value> = numbers.collect();
     let all =
@@ -191,21 +208,22 @@ mod tests {
     #[test]
     fn what_we_write_for_others_is_read_back() {
         let summary = example::summary();
-        let ttft = summary.points[1].latency.ttft.as_ref().unwrap();
+        let records = [example::record(1, 0, 0, &[50, 60])];
         for text in [
-            vllm(&summary, 1, &[]).unwrap(),
-            aiperf(&summary, 1).unwrap(),
+            vllm(&summary, 1, &records).unwrap(),
+            aiperf(&summary, 1, &records).unwrap(),
         ] {
             let file = ForeignResult::parse(text.as_bytes()).unwrap();
             let json: Value = serde_json::from_str(&foreign_json(&file)).unwrap();
-            assert_eq!(
-                json["latency"]["ttft"]["p99"], ttft.p99.value,
-                "{}",
-                file.tool
-            );
+            let expected = if file.tool == "AIPerf" {
+                50.0
+            } else {
+                summary.points[1].latency.ttft.as_ref().unwrap().p99.value
+            };
+            assert_eq!(json["latency"]["ttft"]["p99"], expected, "{}", file.tool);
             assert_eq!(
                 json["numbers"]["complete"],
-                summary.points[1].reliability.complete as f64
+                summary.points[1].reliability.complete
             );
         }
     }

@@ -1,6 +1,6 @@
 //! Whether answers came as they were asked for: as long, and as streams.
 
-use crate::RequestMetrics;
+use crate::{RequestMetrics, TokenSource};
 use serde_json::{Map, Value};
 use trace::Record;
 
@@ -16,6 +16,9 @@ pub(crate) struct AnswerTally {
     pub(crate) complete: u64,
     /// Of those, ended by the model where they were to go on to their limit.
     pub(crate) early_stops: u64,
+    /// Complete responses that are shorter than the limit to which they were to go on, though they do not say
+    /// that the model ended them.
+    pub(crate) short: u64,
     /// Streams long enough to come in several pieces.
     pub(crate) streams: u64,
     /// Of those, came in one read, or as one event.
@@ -39,6 +42,10 @@ impl AnswerTally {
         self.complete += 1;
         let stopped = record.finish_reason.as_deref() == Some("stop");
         self.early_stops += u64::from(self.full_length_asked && stopped);
+        let short = record.max_tokens.zip(metrics.output_tokens);
+        let short = short.is_some_and(|(limit, tokens)| tokens < u64::from(limit));
+        let by_server = metrics.output_source == TokenSource::Usage;
+        self.short += u64::from(self.full_length_asked && by_server && short && !stopped);
         let long = metrics
             .output_tokens
             .is_some_and(|tokens| tokens >= BURST_TOKENS_MIN);

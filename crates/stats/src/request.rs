@@ -60,8 +60,22 @@ enum TokensPerEvent {
     /// Established for the stream: its usage equals its token events, save for one end-of-sequence
     /// token without text per choice.
     One,
+    /// Established too: its usage equals its token events and the events without text between them, as of a
+    /// server that sends a token which completes no character as an event of its own.
+    Silent,
     /// Only the mean is known.
     Mean(f64),
+}
+
+impl TokensPerEvent {
+    /// The tokens of each token event, where they are not one each or a mean.
+    fn counts(self, stream: &TokenStream) -> Option<&[u64]> {
+        match self {
+            Self::Known => stream.tokens.as_deref(),
+            Self::Silent => Some(&stream.with_silent),
+            Self::One | Self::Mean(_) => None,
+        }
+    }
 }
 
 impl RequestMetrics {
@@ -169,8 +183,16 @@ fn tokens_per_event(
     }
     let usage = record.usage.and_then(|usage| usage.completion_tokens);
     let end_of_sequence_max = streams.len() as u64;
-    if usage.is_some_and(|tokens| (events..=events + end_of_sequence_max).contains(&tokens)) {
+    let is_all = |events: u64, more: u64| {
+        usage.is_some_and(|tokens| (events..=events + more).contains(&tokens))
+    };
+    if is_all(events, end_of_sequence_max) {
         return TokensPerEvent::One;
+    }
+    let between = streams.iter().map(TokenStream::events_between).sum();
+    let trailing: u64 = streams.iter().map(|stream| stream.trailing).sum();
+    if is_all(between, trailing.max(end_of_sequence_max)) {
+        return TokensPerEvent::Silent;
     }
     TokensPerEvent::Mean(output_tokens.unwrap_or(events) as f64 / events as f64)
 }
@@ -183,17 +205,17 @@ fn time_per_token(
     output_tokens: u64,
     per_event: TokensPerEvent,
 ) -> Option<f64> {
-    let weight = |stream: &TokenStream| match (per_event, &stream.tokens) {
-        (TokensPerEvent::Known, Some(tokens)) => tokens.iter().sum::<u64>() as f64,
-        _ => stream.events() as f64,
+    let weight = |stream: &TokenStream| match per_event.counts(stream) {
+        Some(tokens) => tokens.iter().sum::<u64>() as f64,
+        None => stream.events() as f64,
     };
     let total: f64 = streams.iter().map(weight).sum();
     let (mut sum, mut choices) = (0.0, 0.0);
     for stream in streams.iter().filter(|stream| stream.events() > 1) {
-        let first = match (per_event, &stream.tokens) {
-            (TokensPerEvent::Known, Some(tokens)) => tokens[0] as f64,
-            (TokensPerEvent::Mean(mean), _) => mean,
-            _ => 1.0,
+        let first = match (per_event, per_event.counts(stream)) {
+            (_, Some(tokens)) => tokens[0] as f64,
+            (TokensPerEvent::Mean(mean), None) => mean,
+            (_, None) => 1.0,
         };
         let after_first = output_tokens as f64 * (weight(stream) / total) - first;
         if after_first > 0.0 {
@@ -210,14 +232,14 @@ fn inter_token_latencies(streams: &[TokenStream], per_event: TokensPerEvent) -> 
     }
     let mut latencies = Vec::new();
     for stream in streams {
-        match (per_event, &stream.tokens) {
-            (TokensPerEvent::Known, Some(tokens)) => latencies.extend(
+        match per_event.counts(stream) {
+            Some(tokens) => latencies.extend(
                 stream
                     .gaps()
                     .zip(&tokens[1..])
                     .map(|(gap, &count)| gap.millis() / count as f64),
             ),
-            _ => latencies.extend(stream.gaps().map(Nanos::millis)),
+            None => latencies.extend(stream.gaps().map(Nanos::millis)),
         }
     }
     Some(latencies)

@@ -4,6 +4,9 @@ use crate::Interval;
 use serde::{Deserialize, Serialize};
 use trace::{Bucket, RunFacts, ServerSample};
 
+/// A mean over fewer looks is an accident of when they were taken: some servers read 0 in long steps.
+const LOOKS_MIN: usize = 5;
+
 /// The server's own numbers over the measured runs of a point; each absent where it does not say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerView {
@@ -74,7 +77,7 @@ impl ServerView {
         let rank = |q: f64| bracket(&spread, q * first_tokens?);
         Some(Self {
             samples: all().count() as u64,
-            running_mean: (!running.is_empty())
+            running_mean: (running.len() >= LOOKS_MIN)
                 .then(|| running.iter().sum::<f64>() / running.len() as f64),
             waiting_max: most(|sample| sample.waiting),
             kv_use_max: most(|sample| sample.kv_use),

@@ -1,6 +1,6 @@
 //! The token events of a response, choice by choice.
 
-use trace::{Event, Nanos, Record};
+use trace::{Event, EventKind, Nanos, Record};
 
 /// The token events of one choice: where `n` > 1, each choice is a stream of tokens of its own.
 pub(crate) struct TokenStream {
@@ -8,6 +8,11 @@ pub(crate) struct TokenStream {
     pub(crate) arrived: Vec<Nanos>,
     /// Tokens that each of them brought, where the server said so with every one.
     pub(crate) tokens: Option<Vec<u64>>,
+    /// Events of each token event: itself, and those without text since the token event before. A server
+    /// may send a token that completes no character as an event of its own.
+    pub(crate) with_silent: Vec<u64>,
+    /// Events without text after the last token event.
+    pub(crate) trailing: u64,
 }
 
 impl TokenStream {
@@ -28,6 +33,8 @@ impl TokenStream {
         let mut tokens = Vec::new();
         let mut all_known = true;
         let mut held_back = 0;
+        let mut with_silent = Vec::with_capacity(events.len());
+        let mut silent = 0;
         for event in events {
             held_back += event.tokens.map_or(0, u64::from);
             if event.kind.is_token() {
@@ -37,17 +44,29 @@ impl TokenStream {
                     tokens.push(held_back);
                 }
                 held_back = 0;
+                // Before the first token comes the role, which is none.
+                with_silent.push(if arrived.len() > 1 { silent + 1 } else { 1 });
+                silent = 0;
+            } else if event.kind == EventKind::Empty {
+                silent += 1;
             }
         }
         (!arrived.is_empty()).then(|| Self {
             arrived,
             tokens: all_known.then_some(tokens),
+            with_silent,
+            trailing: silent,
         })
     }
 
     /// Token events.
     pub(crate) fn events(&self) -> u64 {
         self.arrived.len() as u64
+    }
+
+    /// Token events, and those without text between them.
+    pub(crate) fn events_between(&self) -> u64 {
+        self.with_silent.iter().sum()
     }
 
     /// Gaps between consecutive token events.

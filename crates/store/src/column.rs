@@ -34,6 +34,7 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("turn", DataType::UInt64, true),
         Field::new("planned_tokens", DataType::UInt64, true),
         Field::new("planned_tokens_exact", DataType::Boolean, true),
+        Field::new("max_tokens", DataType::UInt64, true),
         Field::new("vectors", DataType::UInt64, true),
         Field::new("dimensions", DataType::UInt64, true),
         Field::new("decoding_ns", DataType::UInt64, true),
@@ -106,6 +107,7 @@ pub(crate) fn to_batch(records: &[Record]) -> Result<RecordBatch, ArrowError> {
                 .map(|row| Some(row.planned_tokens?.exact))
                 .collect::<BooleanArray>(),
         ),
+        options(|row| row.max_tokens.map(u64::from)),
         options(|row| Some(row.vectors?.count.into())),
         options(|row| Some(row.vectors?.dimensions?.into())),
         options(|row| Some(row.vectors?.decoding.0)),
@@ -141,6 +143,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let (retry_after, body_bytes) = (numbers("retry_after_seconds")?, numbers("body_bytes")?);
     let gateway_overhead = numbers("gateway_overhead_ns")?;
     let (planned, exact) = (numbers("planned_tokens")?, flags("planned_tokens_exact")?);
+    let max_tokens = numbers("max_tokens")?;
     let (vectors, dimensions) = (numbers("vectors")?, numbers("dimensions")?);
     let decoding = numbers("decoding_ns")?;
     let (class, session, turn) = (counts("class")?, numbers("session")?, numbers("turn")?);
@@ -190,6 +193,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             events: events.row(row)?,
             usage: usage_reported.value(row).then(|| usage(row)),
             planned_tokens: planned_of(row),
+            max_tokens: primitive(max_tokens, row).map(whole),
             class: class.value(row),
             turn: turn_of(row),
             vectors: vectors_of(row),

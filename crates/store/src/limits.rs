@@ -158,6 +158,7 @@ mod tests {
             status: None,
             retry_after_seconds: None,
             planned_tokens: None,
+            max_tokens: None,
             class: 0,
             turn: None,
             vectors: None,

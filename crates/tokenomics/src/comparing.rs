@@ -4,7 +4,7 @@ use crate::args::{CompareArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, say};
 use crate::records::read_records;
-use stats::{CompareOptions, Comparison, Judgement, Summary};
+use stats::{CompareOptions, Comparison, Grade, Judgement, Summary};
 use std::path::Path;
 
 /// Compares, prints, and fails where something has become worse.
@@ -12,6 +12,18 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
     let quiet = args.output_format == OutputFormat::Quiet;
     let base = summary(&args.base, quiet)?;
     let new = summary(&args.new, quiet)?;
+    for (path, summary) in [(&args.base, &base), (&args.new, &new)] {
+        if summary.verdict.grade == Grade::Suspect && !quiet {
+            let reasons = summary.verdict.reasons.iter();
+            let mut codes: Vec<&str> = reasons.map(|reason| reason.code.as_str()).collect();
+            codes.dedup();
+            say(&format!(
+                "warning: {} is suspect ({}); `tokenomics report` says why.",
+                path.display(),
+                codes.join(", ")
+            ));
+        }
+    }
     let obstacles = stats::obstacles(&base, &new);
     if !obstacles.is_empty() {
         let all = obstacles.join("; ");

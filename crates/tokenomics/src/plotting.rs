@@ -4,7 +4,7 @@ use crate::args::PlotArgs;
 use crate::config::read;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, say};
-use crate::records::{is_records, read_records};
+use crate::records::{is_records, read_records, refuse_foreign};
 use report::{CapacityFile, EmbeddingFile, ReportError, ResultFile, figure};
 use stats::Timeline;
 use std::collections::HashSet;
@@ -64,6 +64,7 @@ fn overlaid(paths: &[PathBuf]) -> Result<Drawn, Failure> {
                 path.display()
             )));
         }
+        refuse_foreign(&bytes, path)?;
         let file = ResultFile::parse(&bytes)
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
         files.push((label, file));

@@ -4,7 +4,7 @@ use crate::config::read;
 use crate::failure::Failure;
 use crate::output::Paths;
 use bytes::Bytes;
-use report::ResultFile;
+use report::{ForeignResult, ResultFile};
 use std::fs;
 use std::path::{Path, PathBuf};
 use store::SavedFile;
@@ -17,12 +17,26 @@ pub(crate) fn read_records(path: &Path) -> Result<SavedFile, Failure> {
     }
     let mut path = path.to_owned();
     let mut bytes = read("the records", &path)?;
+    refuse_foreign(&bytes, path.as_path())?;
     if ResultFile::parse(&bytes).is_ok() {
         path = beside(&path)?;
         bytes = read("the records", &path)?;
     }
     store::read(Bytes::from(bytes))
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// Refuses the result file of another tool, which only `report` can show.
+pub(crate) fn refuse_foreign(bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    match ForeignResult::parse(bytes) {
+        Some(foreign) => Err(Failure::usage(format!(
+            "{} is a file of {}, which holds no records; `tokenomics report` shows what it says, and `tokenomics chat` \
+             measures",
+            path.display(),
+            foreign.tool
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Whether these are records of ours: Parquet, or lines of which the first is the header.

@@ -46,6 +46,9 @@ pub struct Record {
     /// What the plan says of the prompt's tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_tokens: Option<PlannedTokens>,
+    /// The limit on generated tokens that was asked for; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
     /// Which class of the traffic it belongs to: a place in [`crate::RunHeader::classes`].
     #[serde(default)]
     pub class: u32,

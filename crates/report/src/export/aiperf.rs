@@ -1,34 +1,24 @@
 //! The summary that `AIPerf` writes: `profile_export_aiperf.json`.
 
-use super::{quantiles, seconds};
+use super::{point_records, seconds};
 use serde_json::{Map, Value, json};
-use stats::{Distribution, MeanStd, PointSummary, Summary};
+use stats::{PointSummary, RequestMetrics, Summary, quantile, sort};
+use trace::{Nanos, Record};
+
+/// The statistics of a block beside mean, extremes and deviation.
+const PERCENTILES: [u32; 9] = [1, 5, 10, 25, 50, 75, 90, 95, 99];
 
 /// A point of the measurement as that file has it: a block of statistics for each metric, and no block for
-/// what was not measured.
-pub fn aiperf(summary: &Summary, number: usize) -> Option<String> {
+/// what was not measured. `records` are those of the whole measurement; `number` is the point's place in it.
+pub fn aiperf(summary: &Summary, number: usize, records: &[Record]) -> Option<String> {
     let point = summary.points.get(number)?;
-    let latency = &point.latency;
+    let records = point_records(records, number);
+    let measured = records.iter().copied();
+    let measured: Vec<RequestMetrics> = measured.filter_map(RequestMetrics::from_record).collect();
     let mut file = Map::new();
-    let records = [
-        ("time_to_first_token", &latency.ttft),
-        ("time_to_first_output_token", &latency.ttfo),
-        ("inter_token_latency", &latency.tpot),
-        ("inter_chunk_latency", &latency.chunk_gap),
-        ("request_latency", &latency.e2e),
-    ];
-    for (name, latency) in records {
-        if let Some(latency) = latency {
-            file.insert(name.to_owned(), distribution(latency));
-        }
-    }
-    let means = [
-        ("output_sequence_length", point.tokens.output_per_request),
-        ("input_sequence_length", point.tokens.input_per_request),
-    ];
-    for (name, mean) in means {
-        if let Some(mean) = mean {
-            file.insert(name.to_owned(), lengths(mean));
+    for (name, unit, values) in distributions(&measured) {
+        if let Some(block) = distribution(unit, values) {
+            file.insert(name.to_owned(), block);
         }
     }
     for (name, unit, value) in scalars(point) {
@@ -47,8 +37,69 @@ pub fn aiperf(summary: &Summary, number: usize) -> Option<String> {
     Some(format!("{:#}\n", Value::Object(file)))
 }
 
+/// Of each metric its name, its unit, and the value of every request that has one (of gaps: of every gap).
+fn distributions(measured: &[RequestMetrics]) -> [(&'static str, &'static str, Vec<f64>); 9] {
+    let each = |of: &dyn Fn(&RequestMetrics) -> Option<f64>| -> Vec<f64> {
+        measured.iter().filter_map(of).collect()
+    };
+    let gaps = measured.iter().flat_map(|metrics| &metrics.chunk_gaps);
+    let gaps = gaps.map(|gap| gap.millis()).collect();
+    let millis =
+        |of: fn(&RequestMetrics) -> Option<Nanos>| each(&|metrics| of(metrics).map(Nanos::millis));
+    let tokens = |of: fn(&RequestMetrics) -> Option<u64>| {
+        each(&|metrics| of(metrics).map(|count| count as f64))
+    };
+    let output = || tokens(|metrics| metrics.output_tokens);
+    [
+        ("time_to_first_token", "ms", millis(|metrics| metrics.ttft)),
+        (
+            "time_to_first_output_token",
+            "ms",
+            millis(|metrics| metrics.ttfo),
+        ),
+        (
+            "inter_token_latency",
+            "ms",
+            each(&|metrics| metrics.tpot_ms),
+        ),
+        ("inter_chunk_latency", "ms", gaps),
+        ("request_latency", "ms", millis(|metrics| metrics.e2e)),
+        (
+            "output_token_throughput_per_user",
+            "tokens/sec/user",
+            each(&|metrics| metrics.decode_tokens_per_second),
+        ),
+        ("output_sequence_length", "tokens", output()),
+        ("output_token_count", "tokens", output()),
+        (
+            "input_sequence_length",
+            "tokens",
+            tokens(|metrics| metrics.input_tokens),
+        ),
+    ]
+}
+
+/// Its deviations are those of populations, as numpy's are.
+fn distribution(unit: &str, mut values: Vec<f64>) -> Option<Value> {
+    sort(&mut values);
+    let (min, max) = (*values.first()?, *values.last()?);
+    let n = values.len() as f64;
+    let sum: f64 = values.iter().sum();
+    let mean = sum / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let mut block = json!({
+        "unit": unit, "avg": mean, "min": min, "max": max, "std": (squares / n).sqrt(),
+        "count": values.len(), "sum": sum,
+    });
+    for percent in PERCENTILES {
+        let value = quantile(&values, f64::from(percent) / 100.0);
+        block[format!("p{percent}")] = json!(value);
+    }
+    Some(block)
+}
+
 /// Numbers of the whole, without a distribution.
-fn scalars(point: &PointSummary) -> [(&'static str, &'static str, Option<f64>); 8] {
+fn scalars(point: &PointSummary) -> [(&'static str, &'static str, Option<f64>); 11] {
     let reliability = &point.reliability;
     let seconds = seconds(point).filter(|&seconds| seconds > 0.0);
     let per_second = |count: Option<u64>| Some(count? as f64 / seconds?);
@@ -62,7 +113,7 @@ fn scalars(point: &PointSummary) -> [(&'static str, &'static str, Option<f64>); 
         (
             "error_request_count",
             "requests",
-            Some(reliability.failed as f64),
+            (reliability.failed > 0).then_some(reliability.failed as f64),
         ),
         (
             "request_throughput",
@@ -96,25 +147,22 @@ fn scalars(point: &PointSummary) -> [(&'static str, &'static str, Option<f64>); 
             "requests/sec",
             good.map(|good| good.requests_per_second),
         ),
+        (
+            "good_request_count",
+            "requests",
+            good.map(|good| (good.share * reliability.issued as f64).round()),
+        ),
+        (
+            "total_isl",
+            "tokens",
+            point.tokens.input_total.map(|count| count as f64),
+        ),
+        (
+            "total_osl",
+            "tokens",
+            point.tokens.output_total.map(|count| count as f64),
+        ),
     ]
-}
-
-fn distribution(latency: &Distribution) -> Value {
-    let mut block = json!({
-        "unit": "ms", "avg": latency.mean, "min": latency.min, "max": latency.max, "std": latency.std,
-        "count": latency.n,
-    });
-    for (probability, value) in quantiles(latency) {
-        block[format!("p{:.0}", probability * 100.0)] = json!(value);
-    }
-    block
-}
-
-fn lengths(mean: MeanStd) -> Value {
-    json!({
-        "unit": "tokens", "avg": mean.mean, "min": mean.min, "max": mean.max, "std": mean.std,
-        "count": mean.n,
-    })
 }
 
 #[cfg(test)]
@@ -124,22 +172,37 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn blocks_have_units_and_what_is_known_and_nothing_else() {
+    fn blocks_have_the_statistics_of_the_requests_and_nothing_that_was_not_measured() {
         let summary = example::summary();
-        let file: Value = serde_json::from_str(&aiperf(&summary, 1).unwrap()).unwrap();
-        let ttft = summary.points[1].latency.ttft.as_ref().unwrap();
-        assert_eq!(file["time_to_first_token"]["unit"], "ms");
-        assert_eq!(file["time_to_first_token"]["p99"], ttft.p99.value);
+        let records = [
+            example::record(1, 0, 0, &[50, 60, 70]),
+            example::record(1, 1, 10, &[80, 100, 120]),
+            example::record(2, 2, 0, &[999]),
+        ];
+        let text = aiperf(&summary, 1, &records).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let ttft = &file["time_to_first_token"];
+        assert_eq!((&ttft["unit"], &ttft["count"]), (&"ms".into(), &2.into()));
+        // 50 and 70 ms, by numpy's rules.
+        let expected = [
+            ("avg", 60.0),
+            ("std", 10.0),
+            ("sum", 120.0),
+            ("p1", 50.2),
+            ("p75", 65.0),
+        ];
+        for (statistic, expected) in expected {
+            let found = ttft[statistic].as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-9, "{statistic}: {found}");
+        }
+        assert_eq!(file["inter_chunk_latency"]["count"], 4);
+        assert_eq!(file["output_sequence_length"]["sum"], 6.0);
         assert_eq!(
             file["request_count"]["avg"],
             summary.points[1].reliability.complete as f64
         );
-        let blocks = file.as_object().unwrap().values();
-        assert!(
-            blocks
-                .filter(|block| block.get("unit").is_some())
-                .all(|block| !block["avg"].is_null())
-        );
-        assert_eq!(aiperf(&summary, 9), None);
+        let nothing: Value = serde_json::from_str(&aiperf(&summary, 1, &[]).unwrap()).unwrap();
+        assert!(nothing.get("time_to_first_token").is_none());
+        assert_eq!(aiperf(&summary, 9, &records), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The result file of `vllm bench serve`, key for key.
 
-use super::{quantiles, seconds, text};
+use super::{point_records, population_std, quantiles, seconds, text};
 use serde_json::{Map, Value, json};
 use stats::{Distribution, PointSummary, RequestMetrics, Summary};
 use std::collections::BTreeMap;
@@ -9,8 +9,9 @@ use trace::{Arrival, Nanos, Pacing, Record};
 /// A point as `vllm bench serve --save-result --save-detailed` writes one. `records` are those of the whole
 /// measurement; `number` is the point's place in it.
 ///
-/// Its words differ from ours in two places. Its inter-token latency is the time between chunks, ours
-/// `chunk_gap`, whatever is in them. Texts are not kept, so that `generated_texts` are empty.
+/// Its inter-token latency is the time between chunks, ours `chunk_gap`; its client counts the role and the
+/// finish reason among them, ours no chunk without text. Its deviations are those of populations. Its queue is
+/// that of its client: what ours is late by. Texts are not kept, so that `generated_texts` are empty.
 pub fn vllm(summary: &Summary, number: usize, records: &[Record]) -> Option<String> {
     let point = summary.points.get(number)?;
     let seconds = seconds(point)?;
@@ -112,7 +113,7 @@ fn latency_fields(name: &str, latency: Option<&Distribution>) -> Vec<(String, Va
     let mut fields = vec![
         (format!("mean_{name}_ms"), of(|latency| latency.mean)),
         (format!("median_{name}_ms"), of(|latency| latency.p50.value)),
-        (format!("std_{name}_ms"), of(|latency| latency.std)),
+        (format!("std_{name}_ms"), of(population_std)),
     ];
     for (place, percent) in [50, 90, 95, 99].into_iter().enumerate() {
         let value = latency.map_or(0.0, |latency| quantiles(latency)[place].1);
@@ -128,7 +129,10 @@ struct Lists {
     output_lens: Vec<u64>,
     ttfts: Vec<f64>,
     itls: Vec<Vec<f64>>,
+    /// End to end; 0 of what failed.
+    latencies: Vec<f64>,
     start_times: Vec<f64>,
+    queue_times: Vec<f64>,
     errors: Vec<String>,
     /// The most tokens that came within a second of the clock that began with its run.
     most_tokens: f64,
@@ -136,9 +140,7 @@ struct Lists {
 
 impl Lists {
     fn of(records: &[Record], number: usize) -> Self {
-        let of_point = |record: &&Record| record.run.point as usize == number && !record.run.warmup;
-        let mut records: Vec<&Record> = records.iter().filter(of_point).collect();
-        records.sort_by_key(|record| (record.run.run, record.issued, record.id));
+        let records = point_records(records, number);
         let mut begins: BTreeMap<u32, Nanos> = BTreeMap::new();
         for record in &records {
             begins.entry(record.run.run).or_insert(record.issued);
@@ -150,7 +152,8 @@ impl Lists {
             let metrics = metrics.as_ref();
             let input = metrics.and_then(|metrics| metrics.input_tokens);
             let output = metrics.and_then(|metrics| metrics.output_tokens);
-            lists.input_lens.push(input.unwrap_or(0));
+            let planned = record.planned_tokens.map(|planned| planned.count.into());
+            lists.input_lens.push(input.or(planned).unwrap_or(0));
             lists.output_lens.push(output.unwrap_or(0));
             let ttft = metrics.and_then(|metrics| metrics.ttft);
             lists.ttfts.push(ttft.map_or(0.0, Nanos::seconds));
@@ -160,7 +163,11 @@ impl Lists {
             lists
                 .itls
                 .push(gaps.iter().map(|gap| gap.seconds()).collect());
+            let e2e = metrics.and_then(|metrics| metrics.e2e);
+            lists.latencies.push(e2e.map_or(0.0, Nanos::seconds));
             lists.start_times.push(record.issued.seconds());
+            let late = record.issued - record.due;
+            lists.queue_times.push(late.seconds());
             lists.errors.push(if record.outcome.is_complete() {
                 String::new()
             } else {
@@ -185,7 +192,9 @@ impl Lists {
             ("output_lens", json!(self.output_lens)),
             ("ttfts", json!(self.ttfts)),
             ("itls", json!(self.itls)),
+            ("latencies", json!(self.latencies)),
             ("start_times", json!(self.start_times)),
+            ("queue_times", json!(self.queue_times)),
             ("generated_texts", json!(texts)),
             ("errors", json!(self.errors)),
         ]
@@ -202,7 +211,7 @@ mod tests {
 
     /// Every key that `vllm bench serve --save-result --save-detailed --percentile-metrics
     /// ttft,tpot,itl,e2el --metric-percentiles 99` writes.
-    const KEYS: [&str; 45] = [
+    const KEYS: [&str; 47] = [
         "date",
         "endpoint_type",
         "backend",
@@ -229,7 +238,9 @@ mod tests {
         "output_lens",
         "ttfts",
         "itls",
+        "latencies",
         "start_times",
+        "queue_times",
         "generated_texts",
         "errors",
         "mean_ttft_ms",
@@ -266,6 +277,37 @@ mod tests {
         assert_eq!(file["output_throughput"], output / duration);
         let ttft = point.latency.ttft.as_ref().unwrap();
         assert_eq!(file["median_ttft_ms"], ttft.p50.value);
+        let n = ttft.n as f64;
+        let of_population = ttft.std * ((n - 1.0) / n).sqrt();
+        assert_eq!(file["std_ttft_ms"], of_population);
         assert_eq!(file["request_rate"], "inf");
+    }
+
+    #[test]
+    fn lists_have_a_value_for_each_request_in_seconds_and_0_for_what_failed() {
+        let mut late = example::record(1, 1, 10, &[80, 100]);
+        late.due = trace::Nanos::from_millis(4);
+        let mut failed = example::record(1, 2, 20, &[70]);
+        failed.outcome = trace::Outcome::Truncated;
+        failed.planned_tokens = Some(trace::PlannedTokens {
+            count: 90,
+            exact: true,
+        });
+        let records = [failed, late, example::record(1, 0, 0, &[50, 60, 70])];
+        let text = vllm(&example::summary(), 1, &records).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let expected = serde_json::json!({
+            "ttfts": [0.05, 0.07, 0.0],
+            "itls": [[0.01, 0.01], [0.02], []],
+            "latencies": [0.07, 0.09, 0.0],
+            "queue_times": [0.0, 0.006, 0.0],
+            "start_times": [0.0, 0.01, 0.02],
+            "input_lens": [100, 100, 90],
+            "output_lens": [3, 2, 0],
+            "errors": ["", "", "truncated"],
+        });
+        for (key, expected) in expected.as_object().unwrap() {
+            assert_eq!(&file[key], expected, "{key}");
+        }
     }
 }

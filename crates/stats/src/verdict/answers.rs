@@ -1,8 +1,7 @@
 //! Is what came back what was asked for?
 
-use crate::TokenSource;
-
 use super::{Evidence, Finding, Grade, percent, suspect};
+use crate::TokenSource;
 
 /// An answer that ends early frees its place early: with one in a hundred the work is still that
 /// which was asked for.
@@ -14,6 +13,7 @@ const ONE_BURST_MAX: f64 = 0.1;
 
 /// A server may count the token that ends a sequence, which nobody receives: one in a hundred or so.
 const BEYOND_MAX: f64 = 0.05;
+
 /// Bounds of buckets are exact, but requests at the edges of a run may be on one side only.
 const SOONER_MAX: f64 = 0.05;
 const SOONER_MS_MAX: f64 = 1.0;
@@ -30,6 +30,7 @@ impl Evidence<'_> {
     pub(super) fn judge_answers(&self) -> Vec<(Grade, &'static str, String)> {
         [
             self.early_stops(),
+            self.short_answers(),
             self.one_burst(),
             self.server_shared(),
             self.output_counts(),
@@ -38,6 +39,26 @@ impl Evidence<'_> {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    fn short_answers(&self) -> Finding {
+        let answers = self.answers;
+        let share = answers.short as f64 / answers.complete as f64;
+        if answers.short == 0 || share <= EARLY_STOPS_MAX {
+            return None;
+        }
+        suspect(
+            "short_answers",
+            format!(
+                "{} of {} answers ({}, limit {}) have fewer tokens than were asked for, and do not say that the model \
+                 ended them: prompt and answer together may be longer than the server's context, or its own limit is \
+                 lower.",
+                answers.short,
+                answers.complete,
+                percent(share),
+                percent(EARLY_STOPS_MAX)
+            ),
+        )
     }
 
     fn early_stops(&self) -> Finding {

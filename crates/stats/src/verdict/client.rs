@@ -37,7 +37,6 @@ const RECEIVER_CPU_SHARE_MAX: f64 = 0.95;
 
 /// One second in fifty is in no p95; with more of them a p99 is made in disturbed seconds.
 const DISTURBED_SHARE_MAX: f64 = 0.02;
-const DISTURBED_OF_MIN: u64 = 10;
 
 impl Evidence<'_> {
     pub(super) fn judge_client(&self) -> Vec<(Grade, &'static str, String)> {
@@ -79,10 +78,9 @@ impl Evidence<'_> {
         )
     }
 
-    /// Of long runs only: the rules for whole runs see to short ones.
     fn disturbed(&self) -> Finding {
         let disturbed = self.summary.receipt.disturbed.as_ref()?;
-        if disturbed.of < DISTURBED_OF_MIN || disturbed.share() <= DISTURBED_SHARE_MAX {
+        if disturbed.share() <= DISTURBED_SHARE_MAX {
             return None;
         }
         suspect(

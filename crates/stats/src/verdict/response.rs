@@ -287,8 +287,11 @@ impl Evidence<'_> {
 
     fn cache_hits(&self) -> Finding {
         let tokens = &self.summary.tokens;
-        let (cached, input) = tokens.cached_total.zip(tokens.input_total)?;
-        let share = cached as f64 / input as f64;
+        let told = tokens.cached_total.zip(tokens.input_total);
+        let told = told.map(|(cached, input)| cached as f64 / input as f64);
+        // vLLM says nothing of it with an answer unless it is asked to, and always in its own counts.
+        let counted = self.summary.server.as_ref();
+        let share = told.or_else(|| counted?.prefix_hit_rate)?;
         if self.shares_prompts || share <= CACHED_SHARE_MAX || !share.is_finite() {
             return None;
         }
@@ -296,8 +299,8 @@ impl Evidence<'_> {
             "cache_hits",
             format!(
                 "The server took {} of the prompt tokens from its cache (limit {}): time to first \
-                 token is that of known prompts. If they were meant to be unique, use more prompts \
-                 than requests or turn prefix caching off.",
+                 token is that of known prompts. If they were meant to be unique: another --seed, where \
+                 an earlier run sent these; more prompts than requests; or no prefix caching.",
                 percent(share),
                 percent(CACHED_SHARE_MAX)
             ),

@@ -40,6 +40,7 @@ pub(crate) fn stream(id: u64, issued: u64, tokens: &[u64]) -> Record {
         status: Some(200),
         retry_after_seconds: None,
         planned_tokens: None,
+        max_tokens: None,
         class: 0,
         turn: None,
         vectors: None,

@@ -128,6 +128,33 @@ fn a_last_token_without_text_still_means_one_token_per_event() {
 }
 
 #[test]
+fn a_token_that_completes_no_character_shares_the_gap_of_the_text_that_follows() {
+    // As vLLM streams: a role, a text, two tokens of one character, a text, a token cut off at the end.
+    let kinds = [
+        (EventKind::Empty, 40),
+        (EventKind::Content, 50),
+        (EventKind::Empty, 60),
+        (EventKind::Content, 70),
+        (EventKind::Content, 80),
+        (EventKind::Empty, 90),
+    ];
+    let mut record = stream(0, 0, &kinds.map(|(_, at)| at));
+    for (event, (kind, _)) in record.events.iter_mut().zip(kinds) {
+        event.kind = kind;
+    }
+    record.usage = Some(usage(5));
+    let metrics = measure(&record);
+    assert_eq!(metrics.itl_ms, Some(vec![10.0, 10.0]));
+    assert_eq!(metrics.ttft, Some(ms(50)));
+    // Of a server whose events without text are no tokens.
+    record.usage = Some(usage(3));
+    assert_eq!(measure(&record).itl_ms, Some(vec![20.0, 10.0]));
+    // Of one whose events hold more than one.
+    record.usage = Some(usage(9));
+    assert_eq!(measure(&record).itl_ms, None);
+}
+
+#[test]
 fn several_tokens_per_event_of_unknown_share_leave_no_itl() {
     let record = Record {
         usage: Some(usage(12)),

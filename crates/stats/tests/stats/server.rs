@@ -26,9 +26,10 @@ fn watched(tokens: f64, below: [f64; 4]) -> Setting {
     closed_loop(4, 20).facts(|facts| {
         facts.server = vec![
             sample(0, 0.0, 0.0, [0.0; 4]),
-            sample(1_000, 100.0, 5.0, [0.0; 4]),
             sample(5_000, tokens, below[3], below),
         ];
+        let within = vec![sample(1_000, 100.0, 5.0, [0.0; 4]); 5];
+        facts.server.splice(1..1, within);
     })
 }
 
@@ -39,7 +40,17 @@ fn view(setting: &Setting) -> ServerView {
 #[test]
 fn its_counts_grow_from_the_first_look_to_the_last() {
     let view = view(&watched(1_600.0, [0.0, 30.0, 79.0, 80.0]));
-    assert_eq!((view.samples, view.running_mean), (3, Some(4.0)));
+    assert_eq!((view.samples, view.running_mean), (7, Some(4.0)));
+    let mut few = watched(1_600.0, [0.0; 4]);
+    few.facts[0].server.remove(1);
+    assert_eq!(
+        few.summarize().points[0]
+            .server
+            .as_ref()
+            .unwrap()
+            .running_mean,
+        None
+    );
     assert_eq!(view.generation_tokens, Some(1_600.0));
     assert_eq!(view.ttft_count, Some(80.0));
     assert!((view.ttft_mean_ms.unwrap() - 55.0).abs() < 1e-9);
@@ -77,6 +88,6 @@ fn a_first_token_that_comes_here_before_the_server_makes_it_is_none() {
     assert!(watched(1_600.0, [0.0, 0.0, 80.0, 80.0]).codes().is_empty());
     // Others used it too, and their first tokens are in the histogram.
     let mut shared = late.clone();
-    shared.facts[0].server[2].ttft_count = Some(400.0);
+    shared.facts[0].server[6].ttft_count = Some(400.0);
     assert!(shared.codes().is_empty());
 }

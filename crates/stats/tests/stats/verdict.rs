@@ -5,8 +5,8 @@ use crate::builder::{
 };
 use stats::{Grade, TokenSource};
 use trace::{
-    Arrival, AskedAgain, Nanos, Outcome, Pacing, PlannedTokens, Record, Recounted, StampSource,
-    Usage, Vectors,
+    Arrival, AskedAgain, Nanos, Outcome, Pacing, PlannedTokens, Record, Recounted, ServerSample,
+    StampSource, Usage, Vectors,
 };
 
 fn micros(micros: u64) -> Nanos {
@@ -225,6 +225,28 @@ fn answers_that_end_early_though_they_were_to_go_on() {
     is_valid(&stopped(2, true));
     gives(&stopped(3, true), Grade::Suspect, "early_stops");
     is_valid(&stopped(200, false));
+}
+
+#[test]
+fn answers_that_are_cut_short_of_what_was_asked_for() {
+    let limited = |limit: u32, reason: &str, asked: bool| {
+        let mut setting = closed_loop(4, 20).each(|record| {
+            record.max_tokens = Some(limit);
+            record.finish_reason = Some(reason.to_owned());
+        });
+        let metadata = &mut setting.header.metadata;
+        metadata.insert("ignore_eos".to_owned(), asked.into());
+        setting
+    };
+    // The builder's answers have 20 tokens.
+    is_valid(&limited(20, "length", true));
+    gives(
+        &limited(21, "length", true),
+        Grade::Suspect,
+        "short_answers",
+    );
+    is_valid(&limited(21, "stop", false));
+    assert_eq!(limited(21, "stop", true).codes(), ["early_stops"]);
 }
 
 #[test]
@@ -575,6 +597,19 @@ fn prompts_that_the_server_knew() {
     };
     is_valid(&cached(20));
     gives(&cached(21), Grade::Suspect, "cache_hits");
+    // As vLLM, which tells it only where it counts for itself.
+    let counted = |hits| {
+        closed_loop(4, 20).facts(|facts| {
+            let look = |hits| ServerSample {
+                prefix_queries: Some(100.0 * hits),
+                prefix_hits: Some(hits * hits),
+                ..ServerSample::default()
+            };
+            facts.server = vec![look(0.0), look(hits)];
+        })
+    };
+    is_valid(&counted(20.0));
+    gives(&counted(21.0), Grade::Suspect, "cache_hits");
 }
 
 /// Requests that are answered with a vector of four numbers each.

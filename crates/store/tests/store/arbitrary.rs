@@ -112,6 +112,9 @@ fn record() -> impl Strategy<Value = Record> {
             detail: texts.1,
             status: answer.0,
             retry_after_seconds: answer.1,
+            max_tokens: answer
+                .1
+                .map(|seconds| u32::try_from(seconds % 500).unwrap()),
             planned_tokens: answer.1.map(|seconds| PlannedTokens {
                 count: u32::try_from(seconds % 1000).unwrap(),
                 exact: seconds % 2 == 0,
@@ -206,6 +209,7 @@ fn ordinary_record(id: u64, events: u32) -> Record {
         status: Some(200),
         retry_after_seconds: None,
         planned_tokens: None,
+        max_tokens: None,
         class: 0,
         turn: None,
         vectors: None,

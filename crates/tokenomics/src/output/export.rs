@@ -29,7 +29,7 @@ pub(crate) fn export(
                 (per_point(summary, "vllm", of_point), "no run was measured")
             }
             ExportFormat::Aiperf => {
-                let of_point = |number| report::aiperf(summary, number);
+                let of_point = |number| report::aiperf(summary, number, records);
                 (
                     per_point(summary, "aiperf", of_point),
                     "no run was measured",

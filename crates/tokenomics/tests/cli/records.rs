@@ -26,6 +26,7 @@ pub(crate) fn record() -> Record {
         status: Some(200),
         retry_after_seconds: None,
         planned_tokens: None,
+        max_tokens: None,
         class: 0,
         turn: None,
         vectors: None,

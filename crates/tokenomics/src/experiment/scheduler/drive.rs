@@ -157,6 +157,7 @@ impl<M> Host<M> for Run<'_> {
             status: None,
             retry_after_seconds: None,
             planned_tokens: None,
+            max_tokens: None,
             class: 0,
             turn: None,
             vectors: None,
