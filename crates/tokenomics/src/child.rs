@@ -2,12 +2,16 @@
 
 use crate::config::Secrets;
 use crate::failure::Failure;
+use crate::output::say;
 use process::{Child, ChildSpec, Guard, Listener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Between two looks at a child that starts.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Between two words to who waits: a large model takes minutes to load.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// A child that answers with errors for so long will not stop doing so.
 const ANSWERS_WRONGLY: Duration = Duration::from_secs(5);
@@ -73,6 +77,7 @@ impl Watched {
     ) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut wrong_since: Option<Instant> = None;
+        let mut said = begun;
         let mut last = "it did not accept a connection".to_owned();
         loop {
             if let Some(failure) = self.failure() {
@@ -98,8 +103,24 @@ impl Watched {
                 let waited = timeout.as_secs_f64();
                 return Err(self.not_ready(&format!("after {waited} s {last}")));
             }
+            if said.elapsed() > SAY_EVERY {
+                said = Instant::now();
+                self.say_waiting(begun.elapsed());
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    fn say_waiting(&self, waited: Duration) {
+        let name = self.child.name();
+        let seconds = waited.as_secs();
+        let last = self.secrets.redact(&self.child.log_tail(1));
+        let last = report::escape::terminal(last.trim());
+        say(&if last.is_empty() {
+            format!("Waiting for {name}, {seconds} s so far.")
+        } else {
+            format!("Waiting for {name}, {seconds} s so far; its log: {last}")
+        });
     }
 
     /// Why it can no longer be used: its process has ended.

@@ -48,6 +48,14 @@ impl Failure {
         self
     }
 
+    /// The user stopped it before there was anything to keep.
+    pub(crate) fn interrupted(sentence: impl fmt::Display) -> Self {
+        Failure {
+            exit: Exit::Interrupted,
+            ..Failure::failed(sentence)
+        }
+    }
+
     /// The system or the server does not let it be done.
     pub(crate) fn failed(sentence: impl fmt::Display) -> Self {
         Failure {

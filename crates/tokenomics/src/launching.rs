@@ -13,10 +13,9 @@ use openai::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate, VectorEn
 use process::ChildSpec;
 use process::preset::ServerSettings;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A server that was started and has answered. It stops when this is dropped.
 pub(crate) struct Launched {
@@ -52,17 +51,12 @@ pub(crate) fn launch(args: &LaunchArgs) -> Result<Exit, Failure> {
     }
     // Whoever comes first: the user, or the end of the child.
     let (ending, ended) = channel();
-    let answers = Arc::new(AtomicBool::new(false));
-    on_interrupt({
-        let (ending, answers) = (ending.clone(), Arc::clone(&answers));
-        // Before it answers there is nothing to end well: the guard sees to the child.
-        move || answers.load(Ordering::Relaxed) && ending.send(()).is_ok()
-    })?;
+    let child_ending = ending.clone();
     let launched = launch.start(move || {
         // Nobody waits for it while it starts.
-        let _heard = ending.send(());
+        let _heard = child_ending.send(());
     })?;
-    answers.store(true, Ordering::Relaxed);
+    on_interrupt(move || ending.send(()).is_ok())?;
     say(&format!(
         "{} answers at {}; ctrl-C stops it.",
         launched.model,
@@ -177,15 +171,36 @@ impl Launch {
             self.spec.command_line(),
             self.log.display()
         ));
-        let port = (self.port, "--port");
-        let child = Watched::start(&self.spec, port, &self.log, Secrets::of([]), on_end)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+        // From before it starts, so that no ctrl-C leaves it to its guard without a word.
+        let mut interrupts = {
+            let _context = runtime.enter();
+            signal(SignalKind::interrupt()).map_err(Failure::failed)?
+        };
+        let port = (self.port, "--port");
+        let child = Watched::start(&self.spec, port, &self.log, Secrets::of([]), on_end)?;
         let tasks = tokio::task::LocalSet::new();
-        let ready = child.wait_until_ready(self.timeout, async || self.ask().await);
-        runtime.block_on(tasks.run_until(ready))?;
+        let waited = runtime.block_on(tasks.run_until(async {
+            let ready = child.wait_until_ready(self.timeout, async || self.ask().await);
+            tokio::select! {
+                ready = ready => Some(ready),
+                _ = interrupts.recv() => None,
+            }
+        }));
+        let Some(ready) = waited else {
+            let seconds = self.spec.grace.as_secs();
+            say(&format!(
+                "Stopping {}, which may take {seconds} s; ctrl-C again leaves that to its guard.",
+                self.spec.name
+            ));
+            on_interrupt(|| false)?;
+            drop(child);
+            return Err(Failure::interrupted("stopped before it answered"));
+        };
+        ready?;
         Ok(Launched {
             child,
             target: self.target,

@@ -110,7 +110,12 @@ impl Server {
         for (asked, can, what) in [
             (settings.tensor_parallel > 1, parallel, "--tp"),
             (settings.pipeline_parallel > 1, parallel, "--pp"),
-            (settings.device.is_some(), parallel, "--device"),
+            // vLLM is built for one kind of device, and has dropped the flag.
+            (
+                settings.device.is_some(),
+                self == Server::Sglang,
+                "--device",
+            ),
             (
                 settings.speculative.is_some(),
                 speculates,
@@ -152,7 +157,6 @@ fn vllm(settings: &ServerSettings) -> Flags {
             settings.pipeline_parallel.to_string(),
         ));
     }
-    flags.extend(settings.device.clone().map(|device| ("--device", device)));
     if let Some((model, tokens)) = &settings.speculative {
         let model = model.replace('\\', "\\\\").replace('"', "\\\"");
         let config = format!(r#"{{"model": "{model}", "num_speculative_tokens": {tokens}}}"#);

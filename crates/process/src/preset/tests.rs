@@ -123,7 +123,6 @@ fn how_each_server_is_started() {
     let full = ServerSettings {
         tensor_parallel: 2,
         pipeline_parallel: 4,
-        device: Some("cuda".to_owned()),
         speculative: Some(("/models/draft".to_owned(), 5)),
         loras: vec![
             ("law".to_owned(), "/loras/law".to_owned()),
@@ -131,6 +130,10 @@ fn how_each_server_is_started() {
         ],
         more: vec!["--max-model-len".to_owned(), "8192".to_owned()],
         ..server_settings()
+    };
+    let on_cuda = ServerSettings {
+        device: Some("cuda".to_owned()),
+        ..full.clone()
     };
     let some = ServerSettings {
         speculative: full.speculative.clone(),
@@ -146,7 +149,7 @@ fn how_each_server_is_started() {
         (Server::Vllm, &plain),
         (Server::Vllm, &full),
         (Server::Sglang, &plain),
-        (Server::Sglang, &full),
+        (Server::Sglang, &on_cuda),
         (Server::LlamaCpp, &plain),
         (Server::LlamaCpp, &some),
         (Server::Tokenomics, &plain),

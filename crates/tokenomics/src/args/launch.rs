@@ -53,7 +53,7 @@ pub(crate) struct LaunchArgs {
         help_heading = "Server"
     )]
     pub(crate) pp: u32,
-    /// Where it computes [default: the server's choice]
+    /// Where it computes: SGLang only [default: the server's choice]
     #[arg(long, value_name = "DEVICE", help_heading = "Server")]
     pub(crate) device: Option<String>,
     /// Address to listen on

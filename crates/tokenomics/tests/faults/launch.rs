@@ -95,6 +95,45 @@ fn a_server_that_cannot_start_is_quoted() {
 }
 
 #[test]
+fn a_server_that_is_stopped_while_it_starts_is_gone_before_we_are() {
+    let folder = tempdir().unwrap();
+    let port = free_port().to_string();
+    for verb in ["launch", "chat"] {
+        // It writes down who it is, and never listens.
+        let command = "sh -c 'echo $$ > pid; exec sleep 600'";
+        let server = format!("vllm --model m --port {port} --command \"{command}\"");
+        let mut flags = vec![
+            "launch",
+            "vllm",
+            "--model",
+            "m",
+            "--port",
+            &port,
+            "--command",
+            command,
+        ];
+        if verb == "chat" {
+            flags = vec!["chat", "--launch", &server];
+        }
+        let mut launch = Process::start(tokenomics(folder.path(), &flags));
+        launch.wait_for_line("Starting");
+        let pid = folder.path().join("pid");
+        let child = wait_until("the child wrote its id", || {
+            let text = std::fs::read_to_string(&pid).ok()?;
+            text.ends_with('\n').then_some(text)
+        });
+        launch.signal(Signal::SIGINT);
+        launch.wait_for_line("Stopping vllm");
+        let ended = launch.end();
+        assert_eq!(ended.code, Some(130), "{ended:?}");
+        let left = format!("/proc/{}/comm", child.trim());
+        let comm = std::fs::read_to_string(left).unwrap_or_default();
+        assert_ne!(comm.trim(), "sleep", "it is gone");
+        std::fs::remove_file(pid).unwrap();
+    }
+}
+
+#[test]
 fn fault_34_a_launched_server_does_not_outlive_us() {
     let folder = tempdir().unwrap();
     let port = free_port();
