@@ -1,5 +1,5 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
-//! instrument itself, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
+//! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
 //! machine, now.
 
 mod accuracy;
@@ -7,6 +7,7 @@ mod bare;
 mod client;
 mod embedding;
 mod engine;
+mod evidence;
 mod gateway;
 mod mock;
 mod pinned;
@@ -59,6 +60,8 @@ enum Bench {
     Mock(mock::MockArgs),
     /// What `gateway` says of a relay whose delay is known
     Gateway(gateway::GatewayArgs),
+    /// What the tool claims of its gate, its verdict and its capacities, on real processes
+    Evidence(evidence::EvidenceArgs),
     /// The relay alone: what `gateway` measures
     #[command(hide = true)]
     Relay(gateway::RelayArgs),
@@ -94,6 +97,7 @@ fn run() -> anyhow::Result<()> {
         Bench::Scheduler { waiting } => scheduler::run(&waiting),
         Bench::Mock(args) => mock::run(&args),
         Bench::Gateway(args) => gateway::run(&args),
+        Bench::Evidence(args) => evidence::run(&args),
         Bench::Relay(args) => gateway::relay(&args),
         Bench::Ours(args) => engine::ours(&args),
         Bench::Bare(args) => bare::run(&args),
