@@ -50,6 +50,9 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields))
 });
 
+/// Columns that the first files of this version do not have: what is in none of them was not kept.
+const ADDED: [&str; 1] = ["max_tokens"];
+
 /// The columns, other than the events', whose values grow from row to row, or nearly.
 pub(crate) const ASCENDING: [&str; 8] = [
     "id",
@@ -143,7 +146,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let (retry_after, body_bytes) = (numbers("retry_after_seconds")?, numbers("body_bytes")?);
     let gateway_overhead = numbers("gateway_overhead_ns")?;
     let (planned, exact) = (numbers("planned_tokens")?, flags("planned_tokens_exact")?);
-    let max_tokens = numbers("max_tokens")?;
+    let max_tokens = numbers("max_tokens").ok();
     let (vectors, dimensions) = (numbers("vectors")?, numbers("dimensions")?);
     let decoding = numbers("decoding_ns")?;
     let (class, session, turn) = (counts("class")?, numbers("session")?, numbers("turn")?);
@@ -193,7 +196,9 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             events: events.row(row)?,
             usage: usage_reported.value(row).then(|| usage(row)),
             planned_tokens: planned_of(row),
-            max_tokens: primitive(max_tokens, row).map(whole),
+            max_tokens: max_tokens
+                .and_then(|column| primitive(column, row))
+                .map(whole),
             class: class.value(row),
             turn: turn_of(row),
             vectors: vectors_of(row),
@@ -228,6 +233,7 @@ pub(crate) fn check_schema(found: &Schema) -> Result<(), StoreError> {
         match found.field_with_name(expected.name()) {
             Ok(field) if describe(field) != describe(expected) => return refuse(describe(field)),
             Ok(_) => {}
+            Err(_) if ADDED.contains(&expected.name().as_str()) => {}
             Err(_) => return refuse("absent".to_owned()),
         }
     }
@@ -284,6 +290,7 @@ fn outcome_of(name: &str) -> Result<Outcome, StoreError> {
 mod tests {
     use super::{SCHEMA, check_schema};
     use arrow_schema::{DataType, Field, Schema};
+    use trace::Record;
 
     /// Our schema with `field` in the place of the one of its name, or without that where there is none.
     fn altered(name: &str, field: Option<&Field>) -> Schema {
@@ -309,6 +316,22 @@ mod tests {
         assert!(refusal("due_ns", Some(&signed)).contains("is Int64, and should be UInt64"));
         let optional = Field::new("id", DataType::UInt64, true);
         assert!(refusal("id", Some(&optional)).contains("is optional UInt64"));
+    }
+
+    #[test]
+    fn records_from_before_a_column_was_added_are_read_without_it() {
+        use super::{from_batch, to_batch};
+        let record = crate::example::record(7);
+        let limited = Record {
+            max_tokens: Some(9),
+            ..record.clone()
+        };
+        let batch = to_batch(std::slice::from_ref(&limited)).unwrap();
+        assert_eq!(from_batch(&batch).unwrap(), [limited]);
+        let mut older = batch;
+        older.remove_column(older.schema().index_of("max_tokens").unwrap());
+        assert!(check_schema(&older.schema()).is_ok());
+        assert_eq!(from_batch(&older).unwrap(), [record]);
     }
 
     #[test]

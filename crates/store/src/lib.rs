@@ -11,6 +11,8 @@
 mod column;
 mod error;
 mod event_column;
+#[cfg(test)]
+mod example;
 mod footer;
 mod format;
 mod jsonl;

@@ -123,48 +123,14 @@ fn claim(value: i64) -> Result<u64, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::Limits;
-    use crate::{StoreError, encode_part};
+    use crate::{StoreError, encode_part, example};
     use bytes::Bytes;
     use parquet::file::metadata::ParquetMetaDataReader;
-    use trace::{Event, EventKind, Nanos, Outcome, Record, RunHeader, RunId};
+    use trace::RunHeader;
 
     /// One record of a thousand equal events: a few bytes, run-length encoded.
     fn small_file_of_many_events() -> Bytes {
-        let event = Event {
-            kind: EventKind::Content,
-            arrived: Nanos(1),
-            read: Nanos(1),
-            read_index: 0,
-            text_bytes: 1,
-            tokens: None,
-            choice: 0,
-        };
-        let record = Record {
-            run: RunId::default(),
-            id: 0,
-            due: Nanos(0),
-            issued: Nanos(0),
-            connected: None,
-            sent: None,
-            first_byte: None,
-            done: Nanos(2),
-            done_read: Nanos(2),
-            stream: true,
-            events: vec![event; 1000],
-            usage: None,
-            finish_reason: None,
-            outcome: Outcome::Complete,
-            detail: None,
-            status: None,
-            retry_after_seconds: None,
-            planned_tokens: None,
-            max_tokens: None,
-            class: 0,
-            turn: None,
-            vectors: None,
-            gateway_overhead: None,
-            body_bytes: 0,
-        };
+        let record = example::record(1000);
         let header = RunHeader {
             schema_version: 1,
             invocation: 7,
