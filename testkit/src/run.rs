@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use trace::{
-    Instrument, Pacing, Plan, PointInfo, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION,
-    SavedRun, StampSource,
+    Pacing, Plan, PointInfo, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION, SavedRun,
+    StampSource,
 };
 
 /// What every client of a test is known by: see [`trace::request_id`].
@@ -97,17 +97,14 @@ impl Run {
                 classes: Vec::new(),
             },
             facts: vec![RunFacts {
-                run,
-                start: self.span.start,
-                end: self.span.end,
-                planned: self.span.planned,
                 interrupted: self.span.interrupted,
-                stamps: self.stamps,
-                instrument: Instrument::default(),
-                asked_again: None,
-                server: Vec::new(),
-                turns_cut: 0,
-                recounted: None,
+                ..RunFacts::new(
+                    run,
+                    self.span.start,
+                    self.span.end,
+                    self.span.planned,
+                    self.stamps,
+                )
             }],
             records: self.records.clone(),
         }

@@ -2,11 +2,12 @@
 //! machine, and that its answer to "how much" holds a knee that is known.
 
 use crate::pinned::{CLIENT_CPU, Mock, on_cpu, tokenomics};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
@@ -87,9 +88,12 @@ fn server(ttft: f64, itl: f64, seed: u64) -> Result<Mock> {
 /// How often two measurements of one server are called worse, and how often a slower one is found.
 fn gate(pairs: u64) -> Result<bool> {
     const FIRST: u64 = 200;
+    const TRIES: u32 = 10;
     let folder = tempfile::tempdir()?;
     let (equal, slower) = (server(5.0, 1.0, 1)?, server(5.25, 1.05, 2)?);
-    let measure = |mock: &Mock, requests: u64, name: &str| {
+    // What is invalid is no measurement, and fails nobody's gate: it is measured again.
+    let invalid = Cell::new(0);
+    let measure = |mock: &Mock, requests: u64, name: &str| -> Result<()> {
         let requests = format!("--num-prompts={requests}");
         let flags = [
             "--max-concurrency=16",
@@ -97,7 +101,14 @@ fn gate(pairs: u64) -> Result<bool> {
             "--warmup-runs=0",
             &requests,
         ];
-        chat(mock, &flags, &folder.path().join(name))
+        for _ in 0..TRIES {
+            let file = chat(mock, &flags, &folder.path().join(name))?;
+            if file["verdict"]["grade"] != "invalid" {
+                return Ok(());
+            }
+            invalid.set(invalid.get() + 1);
+        }
+        bail!("this machine gives no valid measurement in {TRIES} tries")
     };
     let compare = |base: &str, new: &str| -> Result<Value> {
         let output = Command::new(tokenomics()?)
@@ -124,6 +135,10 @@ fn gate(pairs: u64) -> Result<bool> {
     }
     println!("  the same server is worse than itself in {alarms} of {pairs} (at most 5 of 100)");
     println!("  one slower by 5 % is found in {found} of {pairs} (at least 95 of 100)");
+    println!(
+        "  {} measurements were invalid, and made again",
+        invalid.get()
+    );
     Ok(alarms * 100 <= 5 * pairs && found * 100 >= 95 * pairs)
 }
 
@@ -183,10 +198,10 @@ fn stress(rounds: u32) -> Result<bool> {
     Ok(held)
 }
 
-/// A server that answers eight at once, 60 ms each; good is who waits for a place for 40 ms at most.
+/// A server that answers eight at once, 20 ms each, the first token after 8; good is who has that after 22 ms.
 const SLOTS: usize = 8;
-const SERVICE: f64 = 0.06;
-const PATIENCE: f64 = 0.04;
+const SERVICE: f64 = 0.02;
+const PATIENCE: f64 = 0.022 - 0.008;
 const ATTAIN: f64 = 0.95;
 
 /// How often the interval of a search holds the knee.
@@ -197,15 +212,15 @@ fn capacity(searches: u64) -> Result<bool> {
     let mut held = 0;
     for seed in 0..searches {
         let slots = format!("--max-concurrent={SLOTS}");
-        let mock = Mock::start(&["--ttft-ms=20", "--itl-ms=5", &slots])?;
+        let mock = Mock::start(&["--ttft-ms=8", "--itl-ms=3", &slots])?;
         let seed = format!("--seed={}", 1_000 * seed);
         let flags = [
             "--find-capacity",
-            "--goodput=ttft:60",
+            "--goodput=ttft:22",
             "--attain=95%",
-            "--request-rate=64",
-            "--max-tokens=9",
-            "--num-prompts=400",
+            "--request-rate=200",
+            "--max-tokens=5",
+            "--num-prompts=1500",
             &seed,
         ];
         let file = chat(&mock, &flags, &folder.path().join("x.json"))?;

@@ -112,26 +112,17 @@ impl Decoder {
         let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
         body.push(&ending.pieces, is_stream, None);
         let mut record = Record {
-            run: ending.run,
-            id: ending.id,
             due: ending.due,
-            issued: ending.issued,
             connected: ending.connected,
             sent: ending.sent,
             first_byte: ending.first_byte,
             done: ending.done.arrived,
             done_read: ending.done.read,
             stream: ending.stream,
-            events: Vec::new(),
-            usage: None,
             planned_tokens: ending.planned_tokens,
             max_tokens: ending.max_tokens,
             class: ending.class,
             turn: ending.turn,
-            vectors: None,
-            finish_reason: None,
-            outcome: Outcome::Complete,
-            detail: None,
             status: ending.head.as_ref().map(|head| head.status),
             retry_after_seconds: ending
                 .head
@@ -139,6 +130,7 @@ impl Decoder {
                 .and_then(|head| head.retry_after_seconds),
             gateway_overhead: ending.head.as_ref().and_then(|head| head.gateway_overhead),
             body_bytes: ending.body_bytes,
+            ..Record::begun(ending.run, ending.id, ending.issued)
         };
         let kept = std::mem::take(&mut body.whole);
         let (outcome, detail) = if is_stream {

@@ -56,17 +56,11 @@ pub(crate) fn record(point: u32, id: u64, issued: u64, tokens: &[u64]) -> Record
         choice: 0,
     };
     let done = ms(tokens.last().copied().unwrap_or(issued));
+    let run = RunId {
+        point,
+        ..RunId::default()
+    };
     Record {
-        run: RunId {
-            point,
-            ..RunId::default()
-        },
-        id,
-        due: ms(issued),
-        issued: ms(issued),
-        connected: None,
-        sent: None,
-        first_byte: None,
         done,
         done_read: done,
         stream: true,
@@ -76,18 +70,9 @@ pub(crate) fn record(point: u32, id: u64, issued: u64, tokens: &[u64]) -> Record
             completion_tokens: Some(tokens.len() as u64),
             ..Usage::default()
         }),
-        planned_tokens: None,
-        max_tokens: None,
-        class: 0,
-        turn: None,
-        vectors: None,
-        finish_reason: None,
         outcome: Outcome::Complete,
-        detail: None,
         status: Some(200),
-        retry_after_seconds: None,
-        gateway_overhead: None,
-        body_bytes: 0,
+        ..Record::begun(run, id, ms(issued))
     }
 }
 

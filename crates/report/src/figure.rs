@@ -20,7 +20,7 @@ pub use self::embedding::embedding_svg;
 pub use self::raster::png;
 pub use self::timeline::timeline_svg;
 
-use crate::{Axis, ReportError, ResultFile};
+use crate::{Axis, EmbeddingFile, ReportError, ResultFile};
 use canvas::Canvas;
 use header::Header;
 use labels::Rect;
@@ -57,6 +57,17 @@ pub fn svg(files: &[(String, ResultFile)]) -> Result<String, ReportError> {
     }
     canvas.finish()?;
     Ok(out)
+}
+
+/// The figure of one result file, of texts that were generated or of vectors.
+///
+/// # Errors
+/// It is no result file, or there is nothing to draw.
+pub fn results_svg(bytes: &[u8]) -> Result<String, ReportError> {
+    if EmbeddingFile::is_one(bytes) {
+        return embedding_svg(&EmbeddingFile::parse(bytes)?);
+    }
+    svg(&[(String::new(), ResultFile::parse(bytes)?)])
 }
 
 /// Where each panel goes: one fills the row, more stand two to a row.

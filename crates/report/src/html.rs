@@ -5,9 +5,7 @@ use crate::table::grid::{Cell, Grid};
 use crate::table::{
     classes, complete_of_issued, conversations, detail, facts, load, notes, overview,
 };
-use crate::{
-    ReportError, ResultFile, assertions, certificate, definitions, escape, figure, number,
-};
+use crate::{ReportError, assertions, certificate, definitions, escape, figure, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use epaint_default_fonts::UBUNTU_LIGHT;
@@ -67,14 +65,10 @@ fn title(summary: &Summary) -> Vec<String> {
 
 /// Points side by side; nothing where there is one, which is a table's row and no line.
 fn throughput(summary: &Summary) -> Result<Option<String>, ReportError> {
-    let is_pooled = summary.points.iter().any(|point| point.pooling.is_some());
-    if summary.points.len() < 2 || is_pooled {
+    if summary.points.len() < 2 {
         return Ok(None);
     }
-    let json = crate::results_json(summary);
-    let drawn =
-        ResultFile::parse(json.as_bytes()).and_then(|file| figure::svg(&[(String::new(), file)]));
-    match drawn {
+    match figure::results_svg(crate::results_json(summary).as_bytes()) {
         Ok(svg) => Ok(Some(svg)),
         // Names that are no numbers stand on no axis, and what failed has no line.
         Err(ReportError::Key { .. } | ReportError::NothingToDraw { .. }) => Ok(None),

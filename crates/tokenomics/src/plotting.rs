@@ -5,7 +5,7 @@ use crate::config::read;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, ImageFormat, say};
 use crate::records::{is_records, read_records, refuse_foreign};
-use report::{CapacityFile, EmbeddingFile, ReportError, ResultFile, figure};
+use report::{CapacityFile, ReportError, ResultFile, figure};
 use stats::Timeline;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,31 +18,34 @@ pub(crate) fn plot(args: &PlotArgs) -> Result<Exit, Failure> {
         [path] => alone(path)?,
         paths => overlaid(paths)?,
     };
-    output::write_figure(svg, format, &args.image)?;
+    output::write_figure(&svg, format, &args.image)?;
     say(&format!("Written: {}", args.image.display()));
     Ok(Exit::Done)
 }
 
-type Drawn = Result<String, ReportError>;
+/// A figure of a file, or what is wrong: with the file, or with the drawing.
+fn drawn(path: &Path, svg: Result<String, ReportError>) -> Result<String, Failure> {
+    svg.map_err(|error| match error {
+        ReportError::NothingToDraw { .. } | ReportError::Figure { .. } => Failure::failed(error),
+        error => Failure::usage(format!("{}: {error}", path.display())),
+    })
+}
 
-fn alone(path: &Path) -> Result<Drawn, Failure> {
+fn alone(path: &Path) -> Result<String, Failure> {
     let bytes = read("the result file", path)?;
-    let in_file = |error| Failure::usage(format!("{}: {error}", path.display()));
     if is_records(&bytes) {
         return over_time(path);
     }
-    if CapacityFile::is_one(&bytes) {
-        let file = CapacityFile::parse(&bytes).map_err(in_file)?;
-        return Ok(figure::capacity_svg(&file));
-    }
-    if EmbeddingFile::is_one(&bytes) {
-        let file = EmbeddingFile::parse(&bytes).map_err(in_file)?;
-        return Ok(figure::embedding_svg(&file));
-    }
-    overlaid(&[path.to_owned()])
+    refuse_foreign(&bytes, path)?;
+    let svg = if CapacityFile::is_one(&bytes) {
+        CapacityFile::parse(&bytes).and_then(|file| figure::capacity_svg(&file))
+    } else {
+        figure::results_svg(&bytes)
+    };
+    drawn(path, svg)
 }
 
-fn over_time(path: &Path) -> Result<Drawn, Failure> {
+fn over_time(path: &Path) -> Result<String, Failure> {
     let saved = read_records(path)?.run;
     let timeline = Timeline::of(&saved).ok_or_else(|| {
         Failure::usage(format!(
@@ -51,14 +54,14 @@ fn over_time(path: &Path) -> Result<Drawn, Failure> {
         ))
     })?;
     let summary = stats::summarize_saved(&saved);
-    Ok(figure::timeline_svg(&timeline, &summary))
+    figure::timeline_svg(&timeline, &summary).map_err(Failure::failed)
 }
 
-fn overlaid(paths: &[PathBuf]) -> Result<Drawn, Failure> {
+fn overlaid(paths: &[PathBuf]) -> Result<String, Failure> {
     let mut files = Vec::new();
     for (path, label) in paths.iter().zip(labels(paths)) {
         let bytes = read("the result file", path)?;
-        if paths.len() > 1 && (is_records(&bytes) || CapacityFile::is_one(&bytes)) {
+        if is_records(&bytes) || CapacityFile::is_one(&bytes) {
             return Err(Failure::usage(format!(
                 "{} is drawn alone: records over time, and a search for a capacity; only result files are overlaid",
                 path.display()
@@ -78,7 +81,7 @@ fn overlaid(paths: &[PathBuf]) -> Result<Drawn, Failure> {
              axis; plot each kind for itself",
         ));
     }
-    Ok(figure::svg(&files))
+    figure::svg(&files).map_err(Failure::failed)
 }
 
 /// The files' names; their paths, where two have the same name.

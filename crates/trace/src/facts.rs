@@ -82,6 +82,25 @@ pub struct RunFacts {
     pub recounted: Option<Recounted>,
 }
 
+impl RunFacts {
+    /// A run from its `start` to its `end` of which nothing else is known.
+    pub fn new(run: RunId, start: Nanos, end: Nanos, planned: u64, stamps: StampSource) -> Self {
+        Self {
+            run,
+            start,
+            end,
+            planned,
+            interrupted: false,
+            stamps,
+            instrument: Instrument::default(),
+            asked_again: None,
+            server: Vec::new(),
+            turns_cut: 0,
+            recounted: None,
+        }
+    }
+}
+
 /// Answers whose tokens were counted by the server and by the model's tokenizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recounted {

@@ -74,6 +74,39 @@ pub struct Record {
     pub body_bytes: u64,
 }
 
+impl Record {
+    /// A request that began at that moment, when it was due, and to which nothing else has happened: as long
+    /// as that is so, it is a cancelled one.
+    pub const fn begun(run: RunId, id: u64, at: Nanos) -> Self {
+        Self {
+            run,
+            id,
+            due: at,
+            issued: at,
+            connected: None,
+            sent: None,
+            first_byte: None,
+            done: at,
+            done_read: at,
+            stream: false,
+            events: Vec::new(),
+            usage: None,
+            planned_tokens: None,
+            max_tokens: None,
+            class: 0,
+            turn: None,
+            vectors: None,
+            finish_reason: None,
+            outcome: Outcome::Cancelled,
+            detail: None,
+            status: None,
+            retry_after_seconds: None,
+            gateway_overhead: None,
+            body_bytes: 0,
+        }
+    }
+}
+
 /// The `x-request-id` header of a request: `invocation` tells one invocation from another, `id` is
 /// [`Record::id`], of which the low 48 bits count.
 ///

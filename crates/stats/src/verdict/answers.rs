@@ -42,43 +42,38 @@ impl Evidence<'_> {
     }
 
     fn short_answers(&self) -> Finding {
-        let answers = self.answers;
-        let share = answers.short as f64 / answers.complete as f64;
-        if answers.short == 0 || share <= EARLY_STOPS_MAX {
-            return None;
-        }
+        let counted = self.too_many_early(self.answers.short)?;
         suspect(
             "short_answers",
             format!(
-                "{} of {} answers ({}, limit {}) have fewer tokens than were asked for, and do not say that the model \
-                 ended them: prompt and answer together may be longer than the server's context, or its own limit is \
-                 lower.",
-                answers.short,
-                answers.complete,
-                percent(share),
-                percent(EARLY_STOPS_MAX)
+                "{counted} have fewer tokens than were asked for, and do not say that the model ended them: prompt and \
+                 answer together may be longer than the server's context, or its own limit is lower."
             ),
         )
     }
 
     fn early_stops(&self) -> Finding {
-        let answers = self.answers;
-        let share = answers.early_stops as f64 / answers.complete as f64;
-        if answers.early_stops == 0 || share <= EARLY_STOPS_MAX {
-            return None;
-        }
+        let counted = self.too_many_early(self.answers.early_stops)?;
         suspect(
             "early_stops",
             format!(
-                "{} of {} answers ended by themselves ({}, limit {}), though the end of sequence \
-                 was to be ignored: the server did less work than was asked for. Check that it \
-                 knows `ignore_eos`, or compare by tokens and not by requests.",
-                answers.early_stops,
-                answers.complete,
-                percent(share),
-                percent(EARLY_STOPS_MAX)
+                "{counted} ended by themselves, though the end of sequence was to be ignored: the server did less work \
+                 than was asked for. Check that it knows `ignore_eos`, or compare by tokens and not by requests."
             ),
         )
+    }
+
+    /// `3 of 200 answers (1.5 %, limit 1.0 %)`, where that is too many.
+    fn too_many_early(&self, early: u64) -> Option<String> {
+        let complete = self.answers.complete;
+        let share = early as f64 / complete as f64;
+        (early > 0 && share > EARLY_STOPS_MAX).then(|| {
+            format!(
+                "{early} of {complete} answers ({}, limit {})",
+                percent(share),
+                percent(EARLY_STOPS_MAX)
+            )
+        })
     }
 
     /// Only where everything came back: what was cut off is generated and not received.

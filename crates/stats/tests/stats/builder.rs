@@ -2,8 +2,8 @@
 
 use stats::{Summary, summarize};
 use trace::{
-    Arrival, Event, EventKind, Instrument, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts,
-    RunHeader, RunId, StampSource, Usage,
+    Arrival, Event, EventKind, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts, RunHeader,
+    RunId, StampSource, Usage,
 };
 
 pub(crate) fn ms(millis: u64) -> Nanos {
@@ -18,10 +18,6 @@ pub(crate) fn stream(id: u64, issued: u64, tokens: &[u64]) -> Record {
         .map(|(read, &at)| token(ms(at), read))
         .collect();
     Record {
-        run: RunId::default(),
-        id,
-        due: ms(issued),
-        issued: ms(issued),
         connected: Some(ms(issued)),
         sent: Some(ms(issued)),
         first_byte: tokens.first().map(|&at| ms(at)),
@@ -36,16 +32,8 @@ pub(crate) fn stream(id: u64, issued: u64, tokens: &[u64]) -> Record {
         }),
         finish_reason: Some("stop".to_owned()),
         outcome: Outcome::Complete,
-        detail: None,
         status: Some(200),
-        retry_after_seconds: None,
-        planned_tokens: None,
-        max_tokens: None,
-        class: 0,
-        turn: None,
-        vectors: None,
-        gateway_overhead: None,
-        body_bytes: 0,
+        ..Record::begun(RunId::default(), id, ms(issued))
     }
 }
 
@@ -105,23 +93,14 @@ impl Setting {
             slo: None,
             classes: Vec::new(),
         };
-        let facts = RunFacts {
-            run: RunId::default(),
-            start: records
-                .iter()
-                .map(|record| record.issued)
-                .min()
-                .unwrap_or_default(),
+        let start = records.iter().map(|record| record.issued).min();
+        let facts = RunFacts::new(
+            RunId::default(),
+            start.unwrap_or_default(),
             end,
-            planned: records.len() as u64,
-            interrupted: false,
-            stamps: StampSource::Kernel,
-            instrument: Instrument::default(),
-            asked_again: None,
-            server: Vec::new(),
-            turns_cut: 0,
-            recounted: None,
-        };
+            records.len() as u64,
+            StampSource::Kernel,
+        );
         Self {
             header,
             facts: vec![facts],

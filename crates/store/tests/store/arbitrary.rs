@@ -191,10 +191,6 @@ fn ordinary_record(id: u64, events: u32) -> Record {
         }
     };
     Record {
-        run: RunId::default(),
-        id,
-        due: Nanos(issued),
-        issued: Nanos(issued),
         connected: Some(Nanos(issued)),
         sent: Some(Nanos(issued + 20_000)),
         first_byte: Some(Nanos(issued + 9_000_000)),
@@ -202,18 +198,10 @@ fn ordinary_record(id: u64, events: u32) -> Record {
         done_read: Nanos(issued + 900_010_000),
         stream: true,
         events: (0..events).map(event).collect(),
-        usage: None,
         finish_reason: Some("length".to_owned()),
         outcome: Outcome::Complete,
-        detail: None,
         status: Some(200),
-        retry_after_seconds: None,
-        planned_tokens: None,
-        max_tokens: None,
-        class: 0,
-        turn: None,
-        vectors: None,
-        gateway_overhead: None,
         body_bytes: 1000,
+        ..Record::begun(RunId::default(), id, Nanos(issued))
     }
 }

@@ -3,8 +3,8 @@
 use super::chat::{Measured, Role, measure_once};
 use crate::args::{ChatArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
-use crate::output::{self, ImageFormat, say, write_atomically};
-use report::{CapacityFile, ReportError, Style};
+use crate::output::{self, say, write_atomically};
+use report::{CapacityFile, Style};
 use stats::{CapacityConfig, CapacityEnd, CapacitySearch, Grade, PointSummary, Probe, Summary};
 use std::path::{Path, PathBuf};
 
@@ -139,15 +139,11 @@ fn why(summary: &Summary) -> Option<&str> {
 
 /// The figure beside the file; nothing where no rate was measured.
 fn draw(json: &str, path: &Path) -> Result<Option<PathBuf>, Failure> {
-    let image = path.with_extension("png");
     let file = CapacityFile::parse(json.as_bytes()).map_err(Failure::failed)?;
-    match report::figure::capacity_svg(&file) {
-        Err(ReportError::NothingToDraw { .. }) => Ok(None),
-        drawn => {
-            output::write_figure(drawn, ImageFormat::Png, &image)?;
-            Ok(Some(image))
-        }
-    }
+    output::write_png(
+        report::figure::capacity_svg(&file),
+        &path.with_extension("png"),
+    )
 }
 
 fn conclude(

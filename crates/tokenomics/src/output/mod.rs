@@ -9,7 +9,7 @@ mod save;
 
 pub(crate) use export::{export, to_job_page};
 pub(crate) use files::{Paths, write_atomically};
-pub(crate) use plot::{ImageFormat, write_figure};
+pub(crate) use plot::{ImageFormat, write_figure, write_png};
 pub(crate) use print::{Progress, deliver, print, print_summary, say, stdout_style, style_for};
 pub(crate) use recorder::{Recorder, Sink};
 pub(crate) use save::{save, save_files};

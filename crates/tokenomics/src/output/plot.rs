@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::files::{Paths, write_atomically};
-use report::{EmbeddingFile, ReportError, ResultFile, figure};
+use report::{ReportError, figure};
 use stats::Summary;
 use std::path::{Path, PathBuf};
 
@@ -29,17 +29,25 @@ impl ImageFormat {
 }
 
 /// Writes a figure in the format that the image's extension asks for.
-pub(crate) fn write_figure(
-    svg: Result<String, ReportError>,
-    format: ImageFormat,
+pub(crate) fn write_figure(svg: &str, format: ImageFormat, image: &Path) -> Result<(), Failure> {
+    match format {
+        ImageFormat::Png => write_atomically(image, &figure::png(svg).map_err(Failure::failed)?),
+        ImageFormat::Svg => write_atomically(image, svg.as_bytes()),
+    }
+}
+
+/// Writes a figure as PNG; `None` where there was nothing to draw.
+pub(crate) fn write_png(
+    drawn: Result<String, ReportError>,
     image: &Path,
-) -> Result<(), Failure> {
-    let svg = svg.map_err(Failure::failed)?;
-    let bytes = match format {
-        ImageFormat::Png => figure::png(&svg).map_err(Failure::failed)?,
-        ImageFormat::Svg => svg.into_bytes(),
-    };
-    write_atomically(image, &bytes)
+) -> Result<Option<PathBuf>, Failure> {
+    match drawn {
+        Err(ReportError::NothingToDraw { .. }) => Ok(None),
+        drawn => {
+            write_figure(&drawn.map_err(Failure::failed)?, ImageFormat::Png, image)?;
+            Ok(Some(image.to_owned()))
+        }
+    }
 }
 
 /// The plot of a run beside its result file; nothing where there is nothing to draw.
@@ -52,15 +60,5 @@ pub(crate) fn plot_summary(
         // It was interrupted before the first run.
         return Ok(None);
     }
-    let bytes = json.as_bytes();
-    let drawn = if EmbeddingFile::is_one(bytes) {
-        EmbeddingFile::parse(bytes).and_then(|file| figure::embedding_svg(&file))
-    } else {
-        ResultFile::parse(bytes).and_then(|file| figure::svg(&[(String::new(), file)]))
-    };
-    if let Err(ReportError::NothingToDraw { .. }) = drawn {
-        return Ok(None);
-    }
-    write_figure(drawn, ImageFormat::Png, &paths.plot)?;
-    Ok(Some(paths.plot.clone()))
+    write_png(figure::results_svg(json.as_bytes()), &paths.plot)
 }

@@ -8,30 +8,15 @@ use trace::{Nanos, Outcome, Record, RunId};
 /// One answered request without events.
 pub(crate) fn record() -> Record {
     Record {
-        run: RunId::default(),
-        id: 0,
-        due: Nanos(1),
-        issued: Nanos(1),
         connected: Some(Nanos(1)),
         sent: Some(Nanos(2)),
         first_byte: Some(Nanos(3)),
         done: Nanos(4),
         done_read: Nanos(4),
-        stream: false,
-        events: Vec::new(),
-        usage: None,
-        finish_reason: None,
         outcome: Outcome::Complete,
-        detail: None,
         status: Some(200),
-        retry_after_seconds: None,
-        planned_tokens: None,
-        max_tokens: None,
-        class: 0,
-        turn: None,
-        vectors: None,
-        gateway_overhead: None,
         body_bytes: 1,
+        ..Record::begun(RunId::default(), 0, Nanos(1))
     }
 }
 

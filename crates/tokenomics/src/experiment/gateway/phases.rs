@@ -189,17 +189,15 @@ impl Bench<'_> {
         let ran = client.run(plan, run, self.next_id, self.stop.clone()).await;
         let span = ran.map_err(|_| Stopped)?;
         let facts = RunFacts {
-            run,
-            start: span.start,
-            end: span.end,
-            planned: span.planned,
             interrupted: span.interrupted,
-            stamps: client.stamp_source(),
             instrument: watch.finish(span.pacer_late),
-            asked_again: None,
-            server: Vec::new(),
-            turns_cut: 0,
-            recounted: None,
+            ..RunFacts::new(
+                run,
+                span.start,
+                span.end,
+                span.planned,
+                client.stamp_source(),
+            )
         };
         self.next_id += plan.requests.len() as u64;
         if !run.warmup {
@@ -254,22 +252,15 @@ impl Bench<'_> {
         self.note(Phase::Turn(kind, Arm::Direct), &before);
         let (start, end) = span.unwrap_or_default();
         for arm in Arm::ALL {
+            let run = RunId {
+                point: Phase::Turn(kind, arm).point(),
+                run: 0,
+                warmup: false,
+            };
+            let stamps = self.sides.client(arm.side(), kind).stamp_source();
             self.recorder.facts(RunFacts {
-                run: RunId {
-                    point: Phase::Turn(kind, arm).point(),
-                    run: 0,
-                    warmup: false,
-                },
-                start,
-                end,
-                planned: u64::from(turn) - 1,
-                interrupted: false,
-                stamps: self.sides.client(arm.side(), kind).stamp_source(),
                 instrument: instrument.clone(),
-                asked_again: None,
-                server: Vec::new(),
-                turns_cut: 0,
-                recounted: None,
+                ..RunFacts::new(run, start, end, u64::from(turn) - 1, stamps)
             });
         }
         Ok(())

@@ -69,17 +69,15 @@ impl<M: Model> Driver<M> {
         engine::drive(&mut self.engine, &due, mode, &mut run)?;
         Ok(RunLog {
             facts: RunFacts {
-                run: asked.id,
-                start,
-                end: self.clock.now(),
-                planned: due.len() as u64,
                 interrupted: (asked.stopped)(),
-                stamps: StampSource::User,
                 instrument: own(&watch.finish(Vec::new())),
-                asked_again: None,
-                server: Vec::new(),
-                turns_cut: 0,
-                recounted: None,
+                ..RunFacts::new(
+                    asked.id,
+                    start,
+                    self.clock.now(),
+                    due.len() as u64,
+                    StampSource::User,
+                )
             },
             records: run.records,
         })
@@ -135,34 +133,17 @@ impl<M> Host<M> for Run<'_> {
         }
         let issued = submission.at;
         let due = self.due.map_or(issued, |due| due[submission.index]);
+        let id = self.asked.first_id + submission.index as u64;
         self.records.push(Record {
-            run: self.asked.id,
-            id: self.asked.first_id + submission.index as u64,
             due,
-            issued,
             connected: Some(issued),
             sent: Some(issued),
-            first_byte: None,
-            done: issued,
-            done_read: issued,
             stream: true,
-            events: Vec::new(),
             usage: Some(Usage {
                 prompt_tokens: Some(submission.prompt_tokens as u64),
                 ..Usage::default()
             }),
-            finish_reason: None,
-            outcome: Outcome::Cancelled,
-            detail: None,
-            status: None,
-            retry_after_seconds: None,
-            planned_tokens: None,
-            max_tokens: None,
-            class: 0,
-            turn: None,
-            vectors: None,
-            gateway_overhead: None,
-            body_bytes: 0,
+            ..Record::begun(self.asked.id, id, issued)
         });
         Ok(())
     }
