@@ -62,6 +62,8 @@ pub(crate) fn run(args: &EvidenceArgs) -> Result<()> {
 
 /// Runs `tokenomics chat` on the client's processor; its result file.
 fn chat(mock: &Mock, flags: &[&str], results: &Path) -> Result<Value> {
+    // What an earlier call left is none of this one.
+    let _ = fs::remove_file(results);
     let output = on_cpu(CLIENT_CPU, &tokenomics()?)
         .args(["chat", "--no-plot", "--output-format", "quiet"])
         .arg(format!("--api-base=http://{}/v1", mock.address))

@@ -196,14 +196,11 @@ fn said_in(record: &Record, body: &[u8]) -> Said {
     }
 }
 
-/// The server's count of generated tokens, where all of them are of the text.
+/// The server's count of generated tokens, where it does not say that some are of another text.
 fn text_tokens(record: &Record) -> Option<u64> {
     let usage = record.usage?;
-    let has_other =
-        |event: &Event| matches!(event.kind, EventKind::Reasoning | EventKind::ToolCall);
-    let only_text =
-        usage.reasoning_tokens.unwrap_or(0) == 0 && !record.events.iter().any(has_other);
-    usage.completion_tokens.filter(|_| only_text)
+    let has_other = usage.reasoning_tokens.is_some_and(|tokens| tokens > 0);
+    usage.completion_tokens.filter(|_| !has_other)
 }
 
 type Settled = (Outcome, Option<String>);

@@ -1,6 +1,7 @@
 //! The first answers of a run, whose text is kept so that its tokens can be counted again.
 
 use crate::packet::{Listener, Said};
+use openai::Answer;
 use tokio::sync::oneshot;
 use trace::{PlannedRequest, RunId};
 
@@ -49,7 +50,8 @@ impl Heard {
 }
 
 fn answer(said: Said) -> Option<HeardAnswer> {
-    let answer = said.answer.filter(|answer| answer.tool_calls.is_empty())?;
+    let has_only_text = |answer: &Answer| answer.tool_calls.is_empty() && !answer.has_reasoning;
+    let answer = said.answer.filter(has_only_text)?;
     let text = Some(answer.text).filter(|text| !text.contains(char::REPLACEMENT_CHARACTER))?;
     Some(HeardAnswer {
         text,

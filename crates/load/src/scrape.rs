@@ -148,8 +148,8 @@ const TTFT_BUCKETS: [&str; 2] = [
     "sglang:time_to_first_token_seconds_bucket",
 ];
 
-/// The known numbers of Prometheus' text format, each the sum over what labels tell apart (of a part in use: the largest); `None` where
-/// there is none.
+/// The known numbers of Prometheus' text format, each the sum over what labels tell apart (of a part in use: the
+/// largest); `None` where there is none of them.
 fn parse(text: &str) -> Option<ServerSample> {
     let mut sample = ServerSample::default();
     let mut known = false;
@@ -184,7 +184,9 @@ fn value(rest: &str) -> Option<f64> {
 
 /// Adds to the bucket whose bound is in the labels; the last of them, without a bound, is the count.
 fn add_bucket(buckets: &mut Vec<Bucket>, labels: &str, count: f64) {
-    let bound = labels.split_once("le=\"").and_then(|(_, rest)| {
+    let mut starts = ["{le=\"", ",le=\""].into_iter();
+    let bound = starts.find_map(|start| {
+        let (_, rest) = labels.split_once(start)?;
         let (bound, _) = rest.split_once('"')?;
         bound.parse::<f64>().ok()
     });
@@ -238,7 +240,7 @@ mod tests {
         let bucket = "vllm:time_to_first_token_seconds_bucket";
         let text = format!(
             "vllm:kv_cache_usage_perc{{engine=\"0\"}} 0.5\nvllm:kv_cache_usage_perc{{engine=\"1\"}} 0.75\n\
-             {bucket}{{engine=\"0\",le=\"0.5\"}} 9\n{bucket}{{engine=\"0\",le=\"0.25\"}} 4\n\
+             {bucket}{{role=\"x\",le=\"0.5\"}} 9\n{bucket}{{engine=\"0\",le=\"0.25\"}} 4\n\
              {bucket}{{engine=\"1\",le=\"0.25\"}} 1\n{bucket}{{engine=\"0\",le=\"+Inf\"}} 9\n"
         );
         let sample = parse(&text).unwrap();

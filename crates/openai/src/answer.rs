@@ -10,6 +10,8 @@ pub struct Answer {
     pub text: String,
     /// The tools that it calls, as a message of the assistant holds them.
     pub tool_calls: Vec<Value>,
+    /// It thought aloud beside its text.
+    pub has_reasoning: bool,
 }
 
 impl Answer {
@@ -55,6 +57,8 @@ impl Answer {
             for text in [&message["content"], &choice["text"]] {
                 self.text.push_str(text.as_str().unwrap_or_default());
             }
+            let thoughts = [&message["reasoning_content"], &message["reasoning"]];
+            self.has_reasoning |= thoughts.iter().any(|thought| is_text(thought));
             let calls = message["tool_calls"].as_array().into_iter().flatten();
             for (place, call) in calls.enumerate() {
                 self.add_call(place, call);
@@ -68,8 +72,12 @@ impl Answer {
             self.text
                 .push_str(response["delta"].as_str().unwrap_or_default());
         }
-        let items = response["output"].as_array().into_iter().flatten();
-        let parts = items
+        self.has_reasoning |= response["type"]
+            .as_str()
+            .is_some_and(|kind| kind.starts_with("response.reasoning"));
+        let items = || response["output"].as_array().into_iter().flatten();
+        self.has_reasoning |= items().any(|item| item["type"] == "reasoning");
+        let parts = items()
             .filter_map(|item| item["content"].as_array())
             .flatten();
         for part in parts.filter(|part| part["type"] == "output_text") {
@@ -112,6 +120,11 @@ impl Answer {
         (!self.tool_calls.is_empty())
             .then(|| Map::from_iter([("tool_calls".to_owned(), self.tool_calls.clone().into())]))
     }
+}
+
+/// Whether it is a text with something in it.
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
 }
 
 #[cfg(test)]

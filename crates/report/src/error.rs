@@ -55,6 +55,15 @@ pub enum ReportError {
         /// How many files were given.
         files: usize,
     },
+    /// A file of a search for a capacity, in which a count cannot be.
+    #[error(
+        "probe {number} of the search has a rate or a count that cannot be: a rate is above 0, and no more requests \
+         are good than were sent; give a file that `--find-capacity` wrote"
+    )]
+    Probe {
+        /// Counted from 1.
+        number: usize,
+    },
     /// The page's template refused.
     #[error("the page could not be made: {problem}")]
     Page {

@@ -193,6 +193,22 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_records_shows_them_over_time() {
+        let summary = example::summary();
+        let timeline = stats::Timeline {
+            seconds: 1.0,
+            bin_seconds: 0.5,
+            streams: true,
+            tokens: true,
+            disturbed: Vec::new(),
+            runs: Vec::new(),
+        };
+        let page = html(&summary, Some(&timeline)).unwrap();
+        assert!(page.contains("Over time") && page.contains("Output tokens per second"));
+        assert!(!html(&summary, None).unwrap().contains("Over time"));
+    }
+
+    #[test]
     fn the_page_asks_nobody_for_anything() {
         let page = html(&example::open_loop(), None).unwrap();
         let outside = ["src=", "href=", "@import", "<script", "url(http", "//cdn"];

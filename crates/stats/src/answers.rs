@@ -12,6 +12,8 @@ const BURST_TOKENS_MIN: u64 = 5;
 pub(crate) struct AnswerTally {
     /// Whether every answer was to be as long as its limit.
     pub(crate) full_length_asked: bool,
+    /// Answers to each request, of which every one has the limit.
+    choices: u64,
     /// Complete responses.
     pub(crate) complete: u64,
     /// Of those, ended by the model where they were to go on to their limit.
@@ -32,6 +34,7 @@ impl AnswerTally {
             |object: &Map<String, Value>| object.get("ignore_eos") == Some(&Value::Bool(true));
         let extra_body = metadata.get("extra_body").and_then(Value::as_object);
         Self {
+            choices: metadata.get("n").and_then(Value::as_u64).unwrap_or(1),
             full_length_asked: asks(metadata) || extra_body.is_some_and(asks),
             ..Self::default()
         }
@@ -43,7 +46,7 @@ impl AnswerTally {
         let stopped = record.finish_reason.as_deref() == Some("stop");
         self.early_stops += u64::from(self.full_length_asked && stopped);
         let short = record.max_tokens.zip(metrics.output_tokens);
-        let short = short.is_some_and(|(limit, tokens)| tokens < u64::from(limit));
+        let short = short.is_some_and(|(limit, tokens)| tokens < self.choices * u64::from(limit));
         let by_server = metrics.output_source == TokenSource::Usage;
         self.short += u64::from(self.full_length_asked && by_server && short && !stopped);
         let long = metrics

@@ -92,14 +92,17 @@ pub struct CapacitySearch {
     interrupted: bool,
 }
 
-/// What is known of a rate.
+/// What all valid probes of a rate say together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Evidence {
-    rate: f64,
-    good: f64,
-    issued: f64,
-    probes: usize,
-    told: Told,
+pub struct ProbedRate {
+    /// In requests per second.
+    pub rate: f64,
+    /// Requests that met the objectives.
+    pub good: f64,
+    /// Requests, by their effective number.
+    pub issued: f64,
+    /// How many probes those are of.
+    pub probes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +110,49 @@ enum Told {
     Meets,
     Misses,
     Nothing,
+}
+
+impl ProbedRate {
+    /// What valid probes say, rate by rate in the order in which those were first measured.
+    pub fn all(probes: &[Probe]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        let valid = probes.iter();
+        for probe in valid.filter(|probe| probe.valid && probe.issued > 0.0) {
+            let same = |known: &&mut Self| (known.rate / probe.rate).ln().abs() < 1e-9;
+            if let Some(known) = all.iter_mut().find(same) {
+                known.good += probe.good;
+                known.issued += probe.issued;
+                known.probes += 1;
+            } else {
+                all.push(Self {
+                    rate: probe.rate,
+                    good: probe.good,
+                    issued: probe.issued,
+                    probes: 1,
+                });
+            }
+        }
+        all
+    }
+
+    /// The share of good requests.
+    pub fn share(&self) -> f64 {
+        self.good / self.issued
+    }
+
+    /// The interval of that share by which the search decides.
+    pub fn interval(&self) -> Option<Interval> {
+        wilson(self.share(), self.issued, REACH)
+    }
+
+    /// On which side of `attain` that lies.
+    fn told(&self, attain: f64) -> Told {
+        match self.interval() {
+            Some(share) if share.low >= attain => Told::Meets,
+            Some(share) if share.high < attain => Told::Misses,
+            _ => Told::Nothing,
+        }
+    }
 }
 
 impl CapacitySearch {
@@ -154,7 +200,7 @@ impl CapacitySearch {
 
     /// What is known so far.
     pub fn answer(&self) -> CapacityAnswer {
-        let (meets, misses) = bracket(&self.evidence());
+        let (meets, misses) = bracket(&ProbedRate::all(&self.probes), self.config.attain);
         let both = meets.zip(misses).filter(|(meets, misses)| meets < misses);
         CapacityAnswer {
             interval: both.map(|(low, high)| Interval { low, high }),
@@ -175,8 +221,8 @@ impl CapacitySearch {
         if invalid >= INVALID_MAX {
             return Err(CapacityEnd::Invalid);
         }
-        let evidence = self.evidence();
-        let next = match bracket(&evidence) {
+        let evidence = ProbedRate::all(&self.probes);
+        let next = match bracket(&evidence, config.attain) {
             (None, None) => Ok(evidence.first().map_or(config.first_rate, |first| {
                 // The first rate told nothing: it is near the answer, which lies between its neighbours.
                 if first.probes < REPEATS {
@@ -200,12 +246,14 @@ impl CapacitySearch {
     }
 
     /// Halves the widest gap on a logarithmic scale, after what is undecided had its repeats.
-    fn within(&self, evidence: &[Evidence], meets: f64, misses: f64) -> Result<f64, CapacityEnd> {
+    fn within(&self, evidence: &[ProbedRate], meets: f64, misses: f64) -> Result<f64, CapacityEnd> {
         let inside = evidence
             .iter()
             .filter(|known| known.rate > meets && known.rate < misses);
-        let inside: Vec<&Evidence> = inside.collect();
-        let wants_more = |known: &&&Evidence| known.told == Told::Nothing && known.probes < REPEATS;
+        let inside: Vec<&ProbedRate> = inside.collect();
+        let wants_more = |known: &&&ProbedRate| {
+            known.told(self.config.attain) == Told::Nothing && known.probes < REPEATS
+        };
         if let Some(again) = inside.iter().find(wants_more) {
             return Ok(again.rate);
         }
@@ -223,38 +271,15 @@ impl CapacitySearch {
             _ => Err(CapacityEnd::Resolved),
         }
     }
-
-    /// What all valid probes of each rate say together.
-    fn evidence(&self) -> Vec<Evidence> {
-        let mut all: Vec<Evidence> = Vec::new();
-        for probe in self.probes.iter().filter(|probe| probe.valid) {
-            let same = |known: &&mut Evidence| (known.rate / probe.rate).ln().abs() < 1e-9;
-            if let Some(known) = all.iter_mut().find(same) {
-                known.good += probe.good;
-                known.issued += probe.issued;
-                known.probes += 1;
-            } else {
-                all.push(Evidence {
-                    rate: probe.rate,
-                    good: probe.good,
-                    issued: probe.issued,
-                    probes: 1,
-                    told: Told::Nothing,
-                });
-            }
-        }
-        for known in &mut all {
-            known.told = told(known.good, known.issued, self.config.attain);
-        }
-        all
-    }
 }
 
 /// The highest rate that meets below all that miss, and the lowest that misses above all that meet.
 /// Where a rate meets above one that misses, both are left inside.
-fn bracket(evidence: &[Evidence]) -> (Option<f64>, Option<f64>) {
+fn bracket(evidence: &[ProbedRate], attain: f64) -> (Option<f64>, Option<f64>) {
     let of = |told: Told| {
-        let those = evidence.iter().filter(move |known| known.told == told);
+        let those = evidence
+            .iter()
+            .filter(move |known| known.told(attain) == told);
         those.map(|known| known.rate)
     };
     let lowest_miss = of(Told::Misses).min_by(f64::total_cmp);
@@ -264,20 +289,11 @@ fn bracket(evidence: &[Evidence]) -> (Option<f64>, Option<f64>) {
     (meets.max_by(f64::total_cmp), misses.min_by(f64::total_cmp))
 }
 
-fn lowest(evidence: &[Evidence]) -> f64 {
+fn lowest(evidence: &[ProbedRate]) -> f64 {
     let rates = evidence.iter().map(|known| known.rate);
     rates.fold(f64::INFINITY, f64::min)
 }
 
-fn highest(evidence: &[Evidence]) -> f64 {
+fn highest(evidence: &[ProbedRate]) -> f64 {
     evidence.iter().map(|known| known.rate).fold(0.0, f64::max)
-}
-
-/// On which side of `attain` the Wilson interval of `good` of `issued` lies.
-fn told(good: f64, issued: f64, attain: f64) -> Told {
-    match wilson(good / issued, issued, REACH) {
-        Some(share) if share.low >= attain => Told::Meets,
-        Some(share) if share.high < attain => Told::Misses,
-        _ => Told::Nothing,
-    }
 }

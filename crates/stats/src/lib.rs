@@ -51,7 +51,9 @@ pub use added::{
 };
 pub use assertion::{Assertion, AssertionError, AssertionResult};
 pub use bootstrap::bootstrap_median;
-pub use capacity::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe};
+pub use capacity::{
+    CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe, ProbedRate,
+};
 pub use certificate::{Certificate, CertificateGrade, InstrumentError, TruthPair};
 pub use compare::{
     CompareOptions, ComparedMetric, ComparedPoint, Comparison, Judgement, compare, obstacles,
@@ -66,7 +68,6 @@ pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use series::Series;
 pub use server::ServerView;
-pub use share::share_interval;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput, Interval,

@@ -32,6 +32,8 @@ pub struct RequestMetrics {
     pub itl_ms: Option<Vec<f64>>,
     /// Generated tokens.
     pub output_tokens: Option<u64>,
+    /// Of those, of its thoughts, where the server says so.
+    pub reasoning_tokens: Option<u64>,
     /// Where `output_tokens` came from.
     pub output_source: TokenSource,
     /// Prompt tokens: the server's count, else the plan's.
@@ -121,6 +123,7 @@ impl RequestMetrics {
             chunk_gaps: streams.iter().flat_map(TokenStream::gaps).collect(),
             itl_ms: inter_token_latencies(&streams, per_event),
             output_tokens,
+            reasoning_tokens: record.usage.and_then(|usage| usage.reasoning_tokens),
             output_source,
             input_tokens,
             input_source,
@@ -186,11 +189,15 @@ fn tokens_per_event(
     let is_all = |events: u64, more: u64| {
         usage.is_some_and(|tokens| (events..=events + more).contains(&tokens))
     };
+    let between: u64 = streams.iter().map(TokenStream::events_between).sum();
+    let trailing: u64 = streams.iter().map(|stream| stream.trailing).sum();
+    // An exact sum says more than one that leaves an end-of-sequence token over.
+    if between > events && is_all(between, 0) {
+        return TokensPerEvent::Silent;
+    }
     if is_all(events, end_of_sequence_max) {
         return TokensPerEvent::One;
     }
-    let between = streams.iter().map(TokenStream::events_between).sum();
-    let trailing: u64 = streams.iter().map(|stream| stream.trailing).sum();
     if is_all(between, trailing.max(end_of_sequence_max)) {
         return TokensPerEvent::Silent;
     }

@@ -38,6 +38,14 @@ pub struct ServerView {
 }
 
 impl ServerView {
+    /// Whether it saw about as many first tokens as there were requests of ours, which `others` of its own, as a share of
+    /// ours, may be off. `false` where it does not say.
+    pub(crate) fn saw_only(&self, issued: u64, others: f64) -> bool {
+        let issued = issued as f64;
+        self.ttft_count
+            .is_some_and(|count| (count - issued).abs() <= others * issued)
+    }
+
     /// `None` where the server was not looked at.
     pub(crate) fn of(facts: &[&RunFacts]) -> Option<Self> {
         let runs: Vec<&[ServerSample]> = facts.iter().map(|facts| &facts.server[..]).collect();
@@ -74,7 +82,7 @@ impl ServerView {
         let seconds = grown(|sample| sample.ttft_seconds);
         let first_tokens = grown(|sample| sample.ttft_count);
         let spread = spread(&runs);
-        let rank = |q: f64| bracket(&spread, q * first_tokens?);
+        let rank = |q: f64| bracket(&spread, lower_rank(q, first_tokens?));
         Some(Self {
             samples: all().count() as u64,
             running_mean: (running.len() >= LOOKS_MIN)
@@ -113,6 +121,12 @@ fn spread(runs: &[&[ServerSample]]) -> Vec<Bucket> {
         }
     }
     all
+}
+
+/// The lower of the two values between which the percentile of `n` values is interpolated, counted from 1: that of the
+/// client lies at or above the bucket in which it is.
+fn lower_rank(q: f64, n: f64) -> f64 {
+    (q * (n - 1.0)).floor() + 1.0
 }
 
 /// The bucket in which the value of that rank lies, in milliseconds; `None` beyond the last bound.

@@ -27,7 +27,7 @@ pub struct Timeline {
     pub streams: bool,
     /// Whether tokens were counted; otherwise rates are those of whole answers.
     pub tokens: bool,
-    /// Seconds in which the machine kept the client from its work: from, to.
+    /// Seconds of measured runs in which the machine kept the client from its work: from, to.
     pub disturbed: Vec<(f64, f64)>,
 }
 
@@ -42,7 +42,7 @@ pub struct TimelineRun {
     pub from: f64,
     /// The end of the last answer.
     pub to: f64,
-    /// In the order of time, without gaps; the last may be cut short.
+    /// In the order of time, without gaps; the last takes the rest of the run.
     pub bins: Vec<TimelineBin>,
     /// What the server said, in the order of time.
     pub server: Vec<ServerLook>,
@@ -53,7 +53,7 @@ pub struct TimelineRun {
 pub struct TimelineBin {
     /// Its middle.
     pub at: f64,
-    /// Generated tokens that came, or answers that ended, per second.
+    /// Generated tokens of complete answers that came, or complete answers that ended, per second.
     pub rate: f64,
     /// Requests in flight, on average.
     pub in_flight: f64,
@@ -108,7 +108,10 @@ impl Timeline {
             disturbed: saved
                 .facts
                 .iter()
+                .filter(|facts| !facts.run.warmup)
                 .flat_map(|facts| axis.disturbed(facts))
+                .map(|(from, to)| (from, to.min(seconds)))
+                .filter(|(from, to)| from < to)
                 .collect(),
             runs: runs
                 .iter()
@@ -185,7 +188,7 @@ impl Axis {
         }
     }
 
-    /// The disturbed seconds of a run, as far as they lie after the first release.
+    /// The disturbed seconds of a run.
     fn disturbed(&self, facts: &RunFacts) -> Vec<(f64, f64)> {
         let watched = facts.instrument.began.unwrap_or(facts.start);
         let seconds = facts.instrument.seconds.iter();
@@ -194,7 +197,7 @@ impl Axis {
             let from = watched + Nanos::from_millis(u64::from(second.number) * 1_000);
             (self.at(from), self.at(from + Nanos::from_millis(1_000)))
         });
-        spans.filter(|(from, to)| from < to).collect()
+        spans.collect()
     }
 }
 
@@ -208,27 +211,38 @@ struct Bins {
 }
 
 impl Bins {
+    /// Whole bins, of which the last takes the rest of the run too: a rate over a sliver would be none.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "few bins fill a run"
     )]
     fn new(from: f64, to: f64, width: f64) -> Self {
-        let count = (((to - from) / width).ceil() as usize).max(1);
-        let middle = |index: usize| {
-            let begin = from + index as f64 * width;
-            f64::midpoint(begin, (begin + width).min(to.max(from)))
-        };
-        let bin = |index| TimelineBin {
-            at: middle(index),
-            ..TimelineBin::default()
-        };
-        Self {
+        let count = ((to - from) / width).floor().max(1.0) as usize;
+        let mut bins = Self {
             from,
             to,
             width,
-            filled: (0..count).map(bin).collect(),
+            filled: vec![TimelineBin::default(); count],
             latencies: vec![Vec::new(); count],
+        };
+        for index in 0..count {
+            bins.filled[index].at = bins.begin(index) + bins.length(index) / 2.0;
+        }
+        bins
+    }
+
+    fn begin(&self, index: usize) -> f64 {
+        self.from + index as f64 * self.width
+    }
+
+    /// How long a bin is; never nothing.
+    fn length(&self, index: usize) -> f64 {
+        let rest = self.to - self.begin(index);
+        if index + 1 == self.filled.len() && rest > 0.0 {
+            rest
+        } else {
+            self.width
         }
     }
 
@@ -239,12 +253,6 @@ impl Bins {
     )]
     fn index(&self, at: f64) -> usize {
         (((at - self.from) / self.width) as usize).min(self.filled.len() - 1)
-    }
-
-    /// How long a bin is: the last one ends with the run.
-    fn length(&self, index: usize) -> f64 {
-        let begin = self.from + index as f64 * self.width;
-        (self.to - begin).clamp(f64::MIN_POSITIVE, self.width)
     }
 
     fn add(&mut self, axis: &Axis, record: &Record, due: Nanos) {
@@ -269,9 +277,9 @@ impl Bins {
     /// Was in flight from one moment to another.
     fn occupy(&mut self, from: f64, to: f64) {
         for index in self.index(from)..=self.index(to.max(from)) {
-            let begin = self.from + index as f64 * self.width;
-            let inside = to.min(begin + self.width) - from.max(begin);
-            self.filled[index].in_flight += inside.max(0.0) / self.length(index);
+            let (begin, length) = (self.begin(index), self.length(index));
+            let inside = to.min(begin + length) - from.max(begin);
+            self.filled[index].in_flight += inside.max(0.0) / length;
         }
     }
 

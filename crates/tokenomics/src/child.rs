@@ -16,6 +16,9 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 /// A child that answers with errors for so long will not stop doing so.
 const ANSWERS_WRONGLY: Duration = Duration::from_secs(5);
 
+/// As much of a log's last line is shown.
+const LAST_MAX: usize = 100;
+
 /// Lines of a log that an error shows.
 const TAIL: usize = 15;
 
@@ -114,8 +117,11 @@ impl Watched {
     fn say_waiting(&self, waited: Duration) {
         let name = self.child.name();
         let seconds = waited.as_secs();
-        let last = self.secrets.redact(&self.child.log_tail(1));
-        let last = report::escape::terminal(last.trim());
+        let tail = self.secrets.redact(&self.child.log_tail(1));
+        // A progress bar writes over itself.
+        let last = tail.trim().rsplit('\r').next().unwrap_or_default();
+        let last = report::escape::terminal(last);
+        let last: String = last.chars().take(LAST_MAX).collect();
         say(&if last.is_empty() {
             format!("Waiting for {name}, {seconds} s so far.")
         } else {

@@ -16,6 +16,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
         if summary.verdict.grade == Grade::Suspect && !quiet {
             let reasons = summary.verdict.reasons.iter();
             let mut codes: Vec<&str> = reasons.map(|reason| reason.code.as_str()).collect();
+            codes.sort_unstable();
             codes.dedup();
             say(&format!(
                 "warning: {} is suspect ({}); `tokenomics report` says why.",

@@ -15,7 +15,7 @@ use process::preset::ServerSettings;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// A server that was started and has answered. It stops when this is dropped.
 pub(crate) struct Launched {
@@ -176,10 +176,8 @@ impl Launch {
             .build()
             .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
         // From before it starts, so that no ctrl-C leaves it to its guard without a word.
-        let mut interrupts = {
-            let _context = runtime.enter();
-            signal(SignalKind::interrupt()).map_err(Failure::failed)?
-        };
+        let (interrupt, interrupted) = oneshot::channel();
+        on_interrupt(move || interrupt.send(()).is_ok())?;
         let port = (self.port, "--port");
         let child = Watched::start(&self.spec, port, &self.log, Secrets::of([]), on_end)?;
         let tasks = tokio::task::LocalSet::new();
@@ -187,7 +185,7 @@ impl Launch {
             let ready = child.wait_until_ready(self.timeout, async || self.ask().await);
             tokio::select! {
                 ready = ready => Some(ready),
-                _ = interrupts.recv() => None,
+                _ = interrupted => None,
             }
         }));
         let Some(ready) = waited else {
@@ -196,11 +194,12 @@ impl Launch {
                 "Stopping {}, which may take {seconds} s; ctrl-C again leaves that to its guard.",
                 self.spec.name
             ));
-            on_interrupt(|| false)?;
             drop(child);
             return Err(Failure::interrupted("stopped before it answered"));
         };
         ready?;
+        // From here on it is for others to say; until they do, the guard sees to it.
+        on_interrupt(|| false)?;
         Ok(Launched {
             child,
             target: self.target,

@@ -45,10 +45,9 @@ pub(crate) fn is_records(bytes: &[u8]) -> bool {
         .split(|&byte| byte == b'\n')
         .next()
         .unwrap_or_default();
-    let is_header = |line: &[u8]| line.windows(16).any(|part| part == b"\"schema_version\"");
     match store::Format::detect(bytes) {
         Some(store::Format::Parquet) => true,
-        Some(store::Format::Jsonl) => is_header(first),
+        Some(store::Format::Jsonl) => first.starts_with(b"{\"header\""),
         None => false,
     }
 }

@@ -1,7 +1,7 @@
 //! The first answers of a run are kept for who counts their tokens again.
 
 use std::rc::Rc;
-use testkit::{Reply, ScriptedServer, Setup, closed, content, finish, run_plans};
+use testkit::{Reply, ScriptedServer, Setup, closed, content, finish, response, run_plans};
 use trace::RunId;
 
 /// The texts that were kept of a run of `requests`, with the server's counts, where `kept` were asked for.
@@ -38,6 +38,31 @@ async fn so_many_of_the_first_answers_are_kept_with_the_servers_count() {
     };
     assert_eq!(heard(&server, warmup, 6, 3).await, []);
     assert_eq!(heard(&server, RunId::default(), 6, 0).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thoughts_of_an_answer_that_is_no_stream_are_seen_too() {
+    let server = ScriptedServer::new(|seen| {
+        let thought = if seen.number == 0 {
+            r#","reasoning_content":"hm""#
+        } else {
+            ""
+        };
+        let body = format!(
+            r#"{{"choices":[{{"message":{{"content":"so"{thought}}},"finish_reason":"stop"}}],"usage":{{"completion_tokens":9}}}}"#
+        );
+        let json = [("content-type", "application/json")];
+        Reply::new([(3, response("200 OK", &json, body.as_bytes()))])
+    });
+    let setup = Setup {
+        stream: false,
+        answers_kept: 2,
+        ..Setup::on(server.clock())
+    };
+    let plan = closed(1, 2);
+    let run = (RunId::default(), &plan);
+    let mut runs = run_plans(server.pipes(), &[run], 0, &setup).await;
+    assert_eq!(runs.remove(0).span.answers.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,7 +46,8 @@ fn turns(records: &[Record]) -> Vec<(u64, u32)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_comes_after_the_answer_and_the_thought_and_brings_what_was_said() {
-    let plan = with_turns(closed(1, 2), &[turn("and then?", 40), turn("why?", 0)]);
+    let mut plan = with_turns(closed(1, 2), &[turn("and then?", 40), turn("why?", 0)]);
+    plan.requests[0].max_tokens = Some(9);
     let server = ScriptedServer::new(|_| Reply::tokens(&[5, 10]));
     let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
     // 10 ms an answer, and 40 ms of thought after the first.
@@ -79,6 +80,9 @@ async fn a_turn_comes_after_the_answer_and_the_thought_and_brings_what_was_said(
         (run.span.planned, run.span.turns_cut, run.span.next_id),
         (6, 0, 6)
     );
+    // The limits that were asked for are kept.
+    let limits: Vec<Option<u32>> = run.records[..3].iter().map(|r| r.max_tokens).collect();
+    assert_eq!(limits, [Some(9), Some(5), Some(5)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -70,13 +70,19 @@ fn distributions(measured: &[RequestMetrics]) -> [(&'static str, &'static str, V
             each(&|metrics| metrics.decode_tokens_per_second),
         ),
         ("output_sequence_length", "tokens", output()),
-        ("output_token_count", "tokens", output()),
+        ("output_token_count", "tokens", each(&shown_tokens)),
         (
             "input_sequence_length",
             "tokens",
             tokens(|metrics| metrics.input_tokens),
         ),
     ]
+}
+
+/// Generated tokens without those of its thoughts.
+fn shown_tokens(metrics: &RequestMetrics) -> Option<f64> {
+    let thought = metrics.reasoning_tokens.unwrap_or(0);
+    Some(metrics.output_tokens?.saturating_sub(thought) as f64)
 }
 
 /// Its deviations are those of populations, as numpy's are.

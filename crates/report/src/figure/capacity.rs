@@ -9,7 +9,7 @@ use super::plane::{Plane, Rise, Series};
 use super::scale::{LinearScale, YScale};
 use super::{HEIGHTS, MARGIN, WIDTH, slots};
 use crate::{CapacityFile, MedianAndP99, ReportError, ResultPoint, escape, number};
-use stats::{Grade, Probe, share_interval};
+use stats::{Grade, Interval, ProbedRate};
 
 /// The figure of one search, 1600 wide. Equal files give equal bytes.
 ///
@@ -35,24 +35,27 @@ pub fn capacity_svg(file: &CapacityFile) -> Result<String, ReportError> {
     Ok(out)
 }
 
-/// The answer is the title.
+/// The answer stands under the title, whatever it is.
 fn heading(file: &CapacityFile) -> Header {
     let (grade, answer) = crate::capacity::headline(&file.answer, &file.search);
     let first = file.measured.first();
     let named = first.map(|file| header::named(&[&file.model, &file.description]));
     let named = named.filter(|named| !named.is_empty());
-    let doubt = (grade != Grade::Valid).then(|| (grade, answer.clone()));
+    let is_answer = grade == Grade::Valid;
     Header {
-        title: escape::terminal(&named.unwrap_or_else(|| answer.clone())),
-        warnings: doubt.into_iter().collect(),
+        title: escape::terminal(&named.unwrap_or_else(|| "Capacity".to_owned())),
+        warnings: (!is_answer)
+            .then(|| (grade, answer.clone()))
+            .into_iter()
+            .collect(),
         labels: Vec::new(),
-        notes: Vec::new(),
+        notes: is_answer.then_some(answer).into_iter().collect(),
     }
 }
 
-/// The share of good requests at each rate, all probes of it together, with its interval.
+/// The share of good requests at each rate, with the interval by which the search decides.
 fn attainment(canvas: &Canvas, file: &CapacityFile, slot: Rect) -> Result<(), ReportError> {
-    let rates = rates(&file.probes);
+    let rates = ProbedRate::all(&file.probes);
     let highest = rates.iter().map(|rate| rate.rate).fold(0.0, f64::max);
     let x = LinearScale::new(0.0, highest * 1.04);
     let y = || Rise::Linear(YScale::new(100.0));
@@ -65,32 +68,13 @@ fn attainment(canvas: &Canvas, file: &CapacityFile, slot: Rect) -> Result<(), Re
     let asked = number::percent(file.search.attain);
     plane.level(100.0 * file.search.attain, &format!("asked: {asked}"))?;
     for rate in rates {
-        let share = rate.good / rate.issued;
-        let interval = share_interval(share, rate.issued);
-        let ends = interval.map_or((share, share), |interval| (interval.low, interval.high));
-        let whisker = (100.0 * ends.0, 100.0 * ends.1);
-        plane.whisker(rate.rate, 100.0 * share, whisker, look(0).color, false)?;
+        let Some(Interval { low, high }) = rate.interval() else {
+            continue;
+        };
+        let ends = (100.0 * low, 100.0 * high);
+        plane.whisker(rate.rate, 100.0 * rate.share(), ends, look(0).color, false)?;
     }
     Ok(())
-}
-
-/// What valid probes of one rate say together, from the lowest rate.
-fn rates(probes: &[Probe]) -> Vec<Probe> {
-    let mut all: Vec<Probe> = Vec::new();
-    let valid = probes
-        .iter()
-        .filter(|probe| probe.valid && probe.issued > 0.0);
-    for probe in valid {
-        let same = |known: &&mut Probe| (known.rate / probe.rate - 1.0).abs() < 1e-9;
-        if let Some(known) = all.iter_mut().find(same) {
-            known.good += probe.good;
-            known.issued += probe.issued;
-        } else {
-            all.push(*probe);
-        }
-    }
-    all.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-    all
 }
 
 /// Time to first token against throughput: flat, until the server is full.
@@ -98,6 +82,7 @@ fn curve(canvas: &Canvas, file: &CapacityFile, slot: Rect) -> Result<(), ReportE
     let points = file.measured.iter().flat_map(|file| &file.points);
     let points = points.filter(|point| point.grade != Some(Grade::Invalid));
     let mut points: Vec<(f64, f64, MedianAndP99)> = points.filter_map(place).collect();
+    // Beyond the knee throughput can fall again, and the curve bends back.
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let highest = points.iter().map(|point| point.1).fold(0.0, f64::max);
     let x = LinearScale::new(0.0, highest * 1.04);
@@ -138,7 +123,7 @@ fn place(point: &ResultPoint) -> Option<(f64, f64, MedianAndP99)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{capacity_svg, rates};
+    use super::capacity_svg;
     use crate::figure::png;
     use crate::{CapacityFile, ReportError, capacity_json, example};
     use stats::{CapacityConfig, CapacitySearch, Probe};
@@ -177,6 +162,7 @@ mod tests {
         for text in [
             "Requests that met the objectives (%)",
             "asked: 99.0 %",
+            "Capacity: 100.0 to 104.0 requests/s",
             "Time to first token (ms)",
             "Output tokens per second",
         ] {
@@ -187,19 +173,9 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_is_told_and_probes_of_one_rate_count_together() {
+    fn an_answer_that_is_none_is_told() {
         let figure = capacity_svg(&searched(&[probe(100.0, 747.0), probe(200.0, 100.0)])).unwrap();
         assert!(figure.contains("wider than asked"));
-        let invalid = Probe {
-            valid: false,
-            ..probe(50.0, 1.0)
-        };
-        let together = rates(&[probe(100.0, 700.0), invalid, probe(100.0, 740.0)]);
-        let sums: Vec<_> = together
-            .iter()
-            .map(|rate| (rate.good, rate.issued))
-            .collect();
-        assert_eq!(sums, [(1440.0, 1494.0)]);
         let nothing = CapacityFile {
             probes: Vec::new(),
             ..searched(&[probe(1.0, 1.0)])

@@ -19,7 +19,7 @@ pub(super) struct Header {
     /// Names of the series; none where there is only one.
     pub(super) labels: Vec<String>,
     /// What marks in the panels mean.
-    pub(super) notes: Vec<&'static str>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Header {

@@ -132,18 +132,20 @@ fn median_and_p99(sample: MedianAndP99) -> ([f64; 3], [bool; 2]) {
 }
 
 /// What the marks of the panels have that needs explaining.
-pub(super) fn notes(panels: &[Panel]) -> Vec<&'static str> {
+pub(super) fn notes(panels: &[Panel]) -> Vec<String> {
     let marks = || {
         panels
             .iter()
             .flat_map(|panel| panel.series.iter().flatten())
     };
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
     if marks().any(|mark| mark.carried.contains(&false)) {
-        notes.push("~ pale: too few independent samples for a 95 % interval of this percentile");
+        notes.push(
+            "~ pale: too few independent samples for a 95 % interval of this percentile".to_owned(),
+        );
     }
     if marks().any(|mark| mark.invalid) {
-        notes.push("× crossed out: this point's measurement is invalid");
+        notes.push("× crossed out: this point's measurement is invalid".to_owned());
     }
     notes
 }

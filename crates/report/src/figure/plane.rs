@@ -182,7 +182,7 @@ impl<'a, 'svg> Plane<'a, 'svg> {
             .text(name, middle, size::TICK, palette::MUTED, HPos::Center)
     }
 
-    /// Values in the order of the horizontal axis.
+    /// Through these places, in their order.
     pub(super) fn line(&self, values: &[(f64, f64)], series: Series) -> Result<(), ReportError> {
         let path: Vec<Pixel> = values.iter().map(|&(x, y)| self.at(x, y)).collect();
         match path[..] {

@@ -187,7 +187,7 @@ fn round_step(step: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{XScale, YScale};
+    use super::{LinearScale, LogScale, XScale, YScale};
     use proptest::prelude::*;
 
     #[test]
@@ -236,8 +236,37 @@ mod tests {
         assert_eq!(labels(0.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
     }
 
+    #[test]
+    fn a_logarithmic_axis_has_round_places() {
+        let labels = |low, high| -> Vec<String> {
+            let ticks = LogScale::new(low, high).ticks();
+            ticks.into_iter().map(|(_, label)| label).collect()
+        };
+        assert_eq!(
+            labels(12.0, 900.0),
+            ["10", "20", "50", "100", "200", "500", "1,000"]
+        );
+        assert_eq!(labels(0.5, 9_000.0), ["1", "10", "100", "1,000", "10,000"]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn places_of_numbers_are_in_order_and_ticks_within_the_axis(
+            from in -1e6..1e6_f64, span in 1e-6..1e6_f64, share in 0.0..1.0_f64
+        ) {
+            let scale = LinearScale::new(from, from + span);
+            let ticks = scale.ticks();
+            prop_assert!((2..=10).contains(&ticks.len()), "{}", ticks.len());
+            prop_assert!(ticks.iter().all(|(value, _)| (-1e-6..=1.0).contains(&scale.share(*value))));
+            prop_assert!((scale.share(from + share * span) - share).abs() < 1e-6);
+            let (low, high) = (span, span * (40.0 + share * 1e3));
+            let log = LogScale::new(low, high);
+            let ticks = log.ticks();
+            prop_assert!((2..=13).contains(&ticks.len()), "{}", ticks.len());
+            prop_assert!(log.share(low) < log.share(high));
+        }
 
         #[test]
         fn ticks_are_few_and_within_the_axis(highest in any::<f64>()) {

@@ -278,3 +278,102 @@ fn points(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::timeline_svg;
+    use crate::example;
+    use crate::figure::png;
+    use stats::{ServerLook, Timeline, TimelineBin, TimelineRun};
+
+    fn timeline() -> Timeline {
+        let run = |point: &str, warmup, from: f64, to: f64| TimelineRun {
+            point: point.to_owned(),
+            warmup,
+            from,
+            to,
+            bins: (0..4)
+                .map(|number| TimelineBin {
+                    at: from + (to - from) * (f64::from(number) + 0.5) / 4.0,
+                    rate: 100.0,
+                    in_flight: 8.0,
+                    latency_p50: (number > 0).then_some(50.0),
+                    latency_max: (number > 0).then_some(90.0),
+                    failed: 0,
+                })
+                .collect(),
+            server: Vec::new(),
+        };
+        Timeline {
+            seconds: 20.0,
+            bin_seconds: 2.5,
+            streams: true,
+            tokens: true,
+            disturbed: Vec::new(),
+            runs: vec![run("8", false, 0.0, 10.0), run("64", false, 10.0, 20.0)],
+        }
+    }
+
+    #[test]
+    fn what_there_is_is_drawn_and_named_and_nothing_else() {
+        let summary = example::summary();
+        let plain = timeline_svg(&timeline(), &summary).unwrap();
+        for text in [
+            "distill-llama-8b",
+            "batch size 64",
+            "Output tokens per second",
+            "Time to first token (ms)",
+            ">\nin flight\n<",
+        ] {
+            assert_eq!(plain.contains(text), text != ">\nin flight\n<", "{text}");
+        }
+        for text in ["warm-up", "disturbed the client", "failed", "server:"] {
+            assert!(!plain.contains(text), "{text}");
+        }
+        let mut eventful = timeline();
+        eventful.disturbed = vec![(3.0, 4.0)];
+        eventful.runs[0].warmup = true;
+        eventful.runs[1].bins[2].failed = 3;
+        eventful.runs[1].server = vec![ServerLook {
+            at: 12.0,
+            running: Some(5.0),
+            waiting: None,
+        }];
+        let figure = timeline_svg(&eventful, &summary).unwrap();
+        for text in [
+            "1 second in which this machine disturbed the client",
+            "warm-up, in no number",
+            "3 requests failed",
+            "server: running",
+            ">\nin flight\n<",
+        ] {
+            assert!(figure.contains(text), "{text}");
+        }
+        assert!(!figure.contains("server: waiting"));
+        assert_eq!(png(&figure).unwrap()[..8], *b"\x89PNG\r\n\x1a\n");
+    }
+
+    #[test]
+    fn answers_that_are_no_streams_and_no_tokens_are_named_as_what_they_are() {
+        let other = Timeline {
+            streams: false,
+            tokens: false,
+            ..timeline()
+        };
+        let figure = timeline_svg(&other, &example::summary()).unwrap();
+        assert!(
+            figure.contains("Answers per second") && figure.contains("End-to-end latency (ms)")
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_become_markup_and_a_moment_is_drawn_too() {
+        let mut hostile = timeline();
+        hostile.runs[1].point = format!("<script>{}", example::HOSTILE);
+        hostile.seconds = 0.0;
+        hostile.runs[0].bins.truncate(1);
+        let figure = timeline_svg(&hostile, &example::summary()).unwrap();
+        assert!(!figure.contains("<script") && !figure.contains("NaN"));
+        assert!(png(&figure).is_ok());
+    }
+}

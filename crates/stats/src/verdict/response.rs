@@ -1,5 +1,6 @@
 //! Does what came back carry what is read into it?
 
+use super::answers::BEYOND_MAX;
 use super::{Evidence, Finding, Grade, invalid, percent, suspect};
 use crate::TokenSource;
 
@@ -289,9 +290,14 @@ impl Evidence<'_> {
         let tokens = &self.summary.tokens;
         let told = tokens.cached_total.zip(tokens.input_total);
         let told = told.map(|(cached, input)| cached as f64 / input as f64);
-        // vLLM says nothing of it with an answer unless it is asked to, and always in its own counts.
-        let counted = self.summary.server.as_ref();
-        let share = told.or_else(|| counted?.prefix_hit_rate)?;
+        // vLLM says nothing of it with an answer unless it is asked to, and always in its own counts, which are
+        // everybody's.
+        let counted = || {
+            let server = self.summary.server.as_ref()?;
+            let ours = server.saw_only(self.summary.reliability.issued, BEYOND_MAX);
+            server.prefix_hit_rate.filter(|_| ours)
+        };
+        let share = told.or_else(counted)?;
         if self.shares_prompts || share <= CACHED_SHARE_MAX || !share.is_finite() {
             return None;
         }

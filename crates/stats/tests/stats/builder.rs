@@ -1,6 +1,6 @@
 //! Runs and records, built from milliseconds.
 
-use stats::{Summary, summarize};
+use stats::{Grade, Summary, summarize};
 use trace::{
     Arrival, Event, EventKind, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts, RunHeader,
     RunId, StampSource, Usage,
@@ -173,4 +173,27 @@ pub(crate) fn closed_loop(slots: u64, rounds: u64) -> Setting {
 pub(crate) fn open_loop(count: u64) -> Setting {
     let request = |n: u64| stream(n, n * 100, &every(n * 100 + 60, 10, 20));
     Setting::new(open(10.0), (0..count).map(request).collect())
+}
+
+/// The verdict on it has that reason, with that grade, in a whole sentence.
+#[track_caller]
+pub(crate) fn gives(setting: &Setting, grade: Grade, code: &str) {
+    let verdict = setting.summarize().verdict;
+    let reason = verdict.reasons.iter().find(|reason| reason.code == code);
+    let reason = reason.unwrap_or_else(|| panic!("no {code} in {:?}", verdict.reasons));
+    assert_eq!((reason.grade, reason.point.as_deref()), (grade, Some("8")));
+    assert!(verdict.grade >= grade);
+    let sentence = &reason.sentence;
+    assert!(
+        sentence.ends_with('.') && sentence.contains(|c: char| c.is_ascii_digit()),
+        "{sentence}"
+    );
+    assert!(!sentence.contains("  "), "{sentence}");
+}
+
+/// Nothing speaks against it.
+#[track_caller]
+pub(crate) fn is_valid(setting: &Setting) {
+    let verdict = setting.summarize().verdict;
+    assert_eq!((verdict.grade, verdict.reasons), (Grade::Valid, Vec::new()));
 }

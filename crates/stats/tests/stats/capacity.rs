@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe};
+use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe, ProbedRate};
 
 const ATTAIN: f64 = 0.99;
 
@@ -107,6 +107,27 @@ fn a_rate_that_meets_above_one_that_misses_leaves_both_inside() {
     }
     let interval = search.answer().interval.unwrap();
     assert_eq!((interval.low, interval.high), (1.0, 8.0));
+}
+
+#[test]
+fn probes_of_one_rate_count_together_and_what_was_no_measurement_counts_nowhere() {
+    let probe = |rate, good, valid| Probe {
+        rate,
+        good,
+        issued: 747.0,
+        valid,
+    };
+    let probes = [
+        probe(100.0, 700.0, true),
+        probe(50.0, 1.0, false),
+        probe(100.0, 740.0, true),
+    ];
+    let [rate] = ProbedRate::all(&probes)[..] else {
+        panic!("one rate")
+    };
+    assert_eq!((rate.good, rate.issued, rate.probes), (1440.0, 1494.0, 2));
+    let interval = rate.interval().unwrap();
+    assert!(interval.low < rate.share() && rate.share() < interval.high);
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Records in, numbers and verdicts out.
 
 mod alarms;
+mod answers;
 mod builder;
 mod capacity;
 mod compare;

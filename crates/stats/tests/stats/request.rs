@@ -146,6 +146,18 @@ fn a_token_that_completes_no_character_shares_the_gap_of_the_text_that_follows()
     let metrics = measure(&record);
     assert_eq!(metrics.itl_ms, Some(vec![10.0, 10.0]));
     assert_eq!(metrics.ttft, Some(ms(50)));
+    // One such token in an answer that its limit ended.
+    let kinds = [
+        EventKind::Content,
+        EventKind::Empty,
+        EventKind::Content,
+        EventKind::Content,
+    ];
+    let mut limited = stream(0, 0, &[50, 60, 70, 80]);
+    for (event, kind) in limited.events.iter_mut().zip(kinds) {
+        event.kind = kind;
+    }
+    assert_eq!(measure(&limited).itl_ms, Some(vec![10.0, 10.0]));
     // Of a server whose events without text are no tokens.
     record.usage = Some(usage(3));
     assert_eq!(measure(&record).itl_ms, Some(vec![20.0, 10.0]));

@@ -49,6 +49,27 @@ fn what_came_and_what_was_in_flight_adds_up_to_the_whole() {
 }
 
 #[test]
+fn the_rest_of_a_run_makes_no_bin_of_its_own_in_which_a_rate_would_be_none() {
+    // 2,003 ms in bins of 10: the tokens of the last moment come in 13 ms.
+    let tokens = every(3, 10, 201);
+    let records = (0..64).map(|n| stream(n, 0, &tokens)).collect();
+    let timeline = Timeline::of(&saved(Setting::new(closed(64), records))).unwrap();
+    let bins = &timeline.runs[0].bins;
+    assert_eq!(bins.len(), 200);
+    let highest = bins.iter().map(|bin| bin.rate).fold(0.0, f64::max);
+    assert!(highest < 64.0 * 100.0 * 1.6, "{highest}");
+    let last = bins[199];
+    close(last.rate * 0.013, 2.0 * 64.0);
+    close(last.in_flight, 64.0);
+    // All at one moment.
+    let at_once = Timeline::of(&saved(Setting::new(closed(1), vec![stream(0, 5, &[5])]))).unwrap();
+    let [bin] = at_once.runs[0].bins[..] else {
+        panic!("{:?}", at_once.runs)
+    };
+    assert!(bin.rate.is_finite() && at_once.seconds == 0.0);
+}
+
+#[test]
 fn in_an_open_loop_latency_counts_from_the_due_time_and_failures_are_seen_there() {
     let mut late = stream(0, 100, &[150]);
     late.due = ms(20);
@@ -58,7 +79,7 @@ fn in_an_open_loop_latency_counts_from_the_due_time_and_failures_are_seen_there(
     assert_eq!(bins[0].latency_max, Some(130.0));
     let failed: Vec<u64> = bins.iter().map(|bin| bin.failed).collect();
     assert_eq!(failed.iter().sum::<u64>(), 1);
-    // Issued 800 ms after the first release.
+    // Issued 800 ms after the first release, in bins of 10.
     assert_eq!(failed[80], 1);
 }
 

@@ -1,37 +1,15 @@
-//! Each reason: a setting that gives it, and the nearest one that does not.
+//! Each reason that lies in the load, the client or the connection: a setting that gives it, and the nearest one
+//! that does not.
 
 use crate::builder::{
-    Setting, burst, closed, closed_loop, every, failure, ms, open, open_loop, stream,
+    Setting, burst, closed, closed_loop, every, failure, gives, is_valid, ms, open, open_loop,
+    stream,
 };
-use stats::{Grade, TokenSource};
-use trace::{
-    Arrival, AskedAgain, Nanos, Outcome, Pacing, PlannedTokens, Record, Recounted, ServerSample,
-    StampSource, Usage, Vectors,
-};
+use stats::Grade;
+use trace::{Arrival, Nanos, Outcome, Pacing, Record, StampSource, WatchedSecond};
 
 fn micros(micros: u64) -> Nanos {
     Nanos(micros * 1_000)
-}
-
-#[track_caller]
-fn gives(setting: &Setting, grade: Grade, code: &str) {
-    let verdict = setting.summarize().verdict;
-    let reason = verdict.reasons.iter().find(|reason| reason.code == code);
-    let reason = reason.unwrap_or_else(|| panic!("no {code} in {:?}", verdict.reasons));
-    assert_eq!((reason.grade, reason.point.as_deref()), (grade, Some("8")));
-    assert!(verdict.grade >= grade);
-    let sentence = &reason.sentence;
-    assert!(
-        sentence.ends_with('.') && sentence.contains(|c: char| c.is_ascii_digit()),
-        "{sentence}"
-    );
-    assert!(!sentence.contains("  "), "{sentence}");
-}
-
-#[track_caller]
-fn is_valid(setting: &Setting) {
-    let verdict = setting.summarize().verdict;
-    assert_eq!((verdict.grade, verdict.reasons), (Grade::Valid, Vec::new()));
 }
 
 /// Every read comes so long after its bytes.
@@ -212,121 +190,6 @@ fn littles_law_that_does_not_hold() {
 }
 
 #[test]
-fn answers_that_end_early_though_they_were_to_go_on() {
-    let stopped = |count: u64, asked: bool| {
-        let mut setting = open_loop(200).each(|record| {
-            let reason = if record.id < count { "stop" } else { "length" };
-            record.finish_reason = Some(reason.to_owned());
-        });
-        let metadata = &mut setting.header.metadata;
-        metadata.insert("ignore_eos".to_owned(), asked.into());
-        setting
-    };
-    is_valid(&stopped(2, true));
-    gives(&stopped(3, true), Grade::Suspect, "early_stops");
-    is_valid(&stopped(200, false));
-}
-
-#[test]
-fn answers_that_are_cut_short_of_what_was_asked_for() {
-    let limited = |limit: u32, reason: &str, asked: bool| {
-        let mut setting = closed_loop(4, 20).each(|record| {
-            record.max_tokens = Some(limit);
-            record.finish_reason = Some(reason.to_owned());
-        });
-        let metadata = &mut setting.header.metadata;
-        metadata.insert("ignore_eos".to_owned(), asked.into());
-        setting
-    };
-    // The builder's answers have 20 tokens.
-    is_valid(&limited(20, "length", true));
-    gives(
-        &limited(21, "length", true),
-        Grade::Suspect,
-        "short_answers",
-    );
-    is_valid(&limited(21, "stop", false));
-    assert_eq!(limited(21, "stop", true).codes(), ["early_stops"]);
-}
-
-#[test]
-fn answers_that_the_server_counts_otherwise_than_the_models_tokenizer() {
-    let counted = |answers, by_server, by_tokenizer| {
-        closed_loop(4, 20).facts(|facts| {
-            facts.recounted = Some(Recounted {
-                answers,
-                by_server,
-                by_tokenizer,
-            });
-        })
-    };
-    is_valid(&counted(32, 640, 640));
-    // An end token each, and a tenth of texts that are cut otherwise than they were generated.
-    is_valid(&counted(32, 640 + 32 + 64, 640));
-    gives(
-        &counted(32, 640 + 32 + 65, 640),
-        Grade::Suspect,
-        "output_counts_differ",
-    );
-    // A server that counts the pieces in which it sends.
-    gives(
-        &counted(32, 320, 640),
-        Grade::Suspect,
-        "output_counts_differ",
-    );
-    is_valid(&counted(2, 20, 199));
-    // What follows an end token may be no text, so that more tokens than it has are no fault.
-    let going_on = |by_server| {
-        let mut setting = counted(32, by_server, 640);
-        let ignore_eos = serde_json::Value::Bool(true);
-        setting
-            .header
-            .metadata
-            .insert("ignore_eos".to_owned(), ignore_eos);
-        setting.each(|record| record.finish_reason = Some("length".to_owned()))
-    };
-    is_valid(&going_on(1280));
-    gives(&going_on(320), Grade::Suspect, "output_counts_differ");
-    let twice = counted(32, 640, 640);
-    let mut second = twice.facts[0].clone();
-    second.run.run = 1;
-    let mut records = twice.records.clone();
-    for record in &mut records {
-        record.run.run = 1;
-    }
-    let both = Setting {
-        facts: [twice.facts, vec![second]].concat(),
-        records: [twice.records, records].concat(),
-        ..twice
-    };
-    let tokens = both.summarize().points.remove(0).tokens;
-    assert_eq!(tokens.recounted.unwrap().by_server, 1280);
-}
-
-#[test]
-fn streams_that_come_in_one_piece() {
-    // All tokens of the first so many requests in one event, 190 ms after the first would have come.
-    let buffered = |count: u64| {
-        open_loop(20).each(|record| {
-            if record.id < count {
-                record.events.drain(..record.events.len() - 1);
-            }
-        })
-    };
-    is_valid(&buffered(2));
-    gives(&buffered(3), Grade::Suspect, "one_burst_streams");
-    // A short answer may come at once.
-    let short = |record: &mut Record| {
-        record.events.drain(..record.events.len() - 1);
-        record.usage = Some(Usage {
-            completion_tokens: Some(4),
-            ..Usage::default()
-        });
-    };
-    is_valid(&open_loop(20).each(short));
-}
-
-#[test]
 fn a_client_whose_typical_lag_is_a_tenth_of_what_it_measures() {
     for stamps in [StampSource::Kernel, StampSource::User] {
         is_valid(&lagging(closed_loop(4, 20), micros(990), stamps));
@@ -470,6 +333,27 @@ fn stolen_throttled_and_used_up_processors() {
 }
 
 #[test]
+fn seconds_in_which_the_machine_disturbed_the_client() {
+    let disturbed = |late: u32, of: u32| {
+        closed_loop(4, 20).facts(|facts| {
+            let second = |number| WatchedSecond {
+                number,
+                canary_late_max: Some(ms(if number < late { 11 } else { 9 })),
+                ..WatchedSecond::default()
+            };
+            facts.instrument.seconds = (0..of).map(second).collect();
+        })
+    };
+    is_valid(&disturbed(0, 60));
+    is_valid(&disturbed(1, 50));
+    gives(&disturbed(2, 99), Grade::Suspect, "disturbed_seconds");
+    gives(&disturbed(1, 10), Grade::Suspect, "disturbed_seconds");
+    // A hiccup in a short run, and two.
+    is_valid(&disturbed(1, 9));
+    gives(&disturbed(2, 9), Grade::Suspect, "disturbed_seconds");
+}
+
+#[test]
 fn one_tick_stolen_from_a_short_run_is_noise() {
     let short = |steal| {
         let records = (0..8).map(|n| stream(n, 0, &every(60, 10, 20))).collect();
@@ -520,26 +404,6 @@ fn a_sample_that_carries_no_percentile() {
     gives(&burst_of(5), Grade::Suspect, "few_samples");
 }
 
-#[test]
-fn complete_streams_without_a_token() {
-    let mut setting = closed_loop(4, 20);
-    setting.records[7].events.clear();
-    gives(&setting, Grade::Suspect, "complete_without_tokens");
-    let whole = |record: &mut Record| {
-        record.stream = false;
-        record.events.clear();
-    };
-    is_valid(&closed_loop(4, 20).each(whole));
-}
-
-#[test]
-fn estimated_token_counts() {
-    let mut setting = closed_loop(4, 20);
-    setting.records[7].usage = None;
-    gives(&setting, Grade::Suspect, "tokens_estimated");
-    is_valid(&closed_loop(4, 20).events(|event| event.tokens = Some(1)));
-}
-
 /// The first `pairs` of the ten pairs of events of each stream come in one read.
 fn coalesced(pairs: usize, lag: Nanos) -> Setting {
     let merge = |record: &mut Record| {
@@ -583,104 +447,6 @@ fn a_comb_of_40_ms_is_told_from_a_server_with_a_step_of_40_ms() {
     is_valid(&comb(50));
     let steps = (0..8).map(|id| stream(id, 0, &every(60, 40, 20))).collect();
     is_valid(&Setting::new(burst(8), steps));
-}
-
-#[test]
-fn prompts_that_the_server_knew() {
-    let cached = |tokens| {
-        closed_loop(4, 20).each(|record| {
-            record.usage = Some(Usage {
-                cached_tokens: Some(tokens),
-                ..record.usage.expect("the builder gives one")
-            });
-        })
-    };
-    is_valid(&cached(20));
-    gives(&cached(21), Grade::Suspect, "cache_hits");
-    // As vLLM, which tells it only where it counts for itself.
-    let counted = |hits| {
-        closed_loop(4, 20).facts(|facts| {
-            let look = |hits| ServerSample {
-                prefix_queries: Some(100.0 * hits),
-                prefix_hits: Some(hits * hits),
-                ..ServerSample::default()
-            };
-            facts.server = vec![look(0.0), look(hits)];
-        })
-    };
-    is_valid(&counted(20.0));
-    gives(&counted(21.0), Grade::Suspect, "cache_hits");
-}
-
-/// Requests that are answered with a vector of four numbers each.
-fn embeddings() -> Setting {
-    closed_loop(4, 20).each(|record| {
-        record.stream = false;
-        record.events.clear();
-        record.vectors = Some(Vectors {
-            count: 1,
-            dimensions: Some(4),
-            decoding: micros(30),
-        });
-    })
-}
-
-#[test]
-fn a_text_with_two_vectors() {
-    let asked = |second: [f32; 2]| {
-        embeddings().facts(|facts| facts.asked_again = AskedAgain::of(&[0.6, 0.8], &second))
-    };
-    is_valid(&embeddings());
-    is_valid(&asked([0.6, 0.8]));
-    is_valid(&asked([0.61, 0.79]));
-    gives(&asked([0.64, 0.76]), Grade::Suspect, "vectors_differ");
-    let point = asked([0.64, 0.76]).summarize().points.remove(0);
-    let again = point.pooling.unwrap().asked_again.unwrap();
-    assert_eq!((again.differing, again.dimensions), (2, 2));
-}
-
-#[test]
-fn vectors_of_several_sizes() {
-    let other = embeddings().each(|record| {
-        if record.id == 7
-            && let Some(vectors) = &mut record.vectors
-        {
-            vectors.dimensions = Some(8);
-        }
-    });
-    gives(&other, Grade::Invalid, "vector_sizes");
-}
-
-#[test]
-fn texts_whose_tokens_are_a_guess_and_texts_that_the_server_counts_otherwise() {
-    let planned = |count, exact, told: bool| {
-        embeddings().each(|record| {
-            record.planned_tokens = Some(PlannedTokens { count, exact });
-            record.usage = record.usage.filter(|_| told);
-        })
-    };
-    let source = |setting: &Setting| setting.summarize().points.remove(0).pooling.unwrap();
-    gives(
-        &planned(90, false, false),
-        Grade::Suspect,
-        "input_tokens_estimated",
-    );
-    let counted = planned(90, true, false);
-    is_valid(&counted);
-    assert_eq!(source(&counted).token_source, TokenSource::Tokenizer);
-    let total = source(&counted).tokens_per_batch.unwrap().mean;
-    assert!((total - 80.0 * 90.0).abs() < 1e-9, "{total}");
-    // The builder's server counts 100.
-    is_valid(&planned(100, true, true));
-    assert_eq!(
-        source(&planned(90, true, true)).token_source,
-        TokenSource::Usage
-    );
-    gives(
-        &planned(90, true, true),
-        Grade::Suspect,
-        "prompt_lengths_differ",
-    );
 }
 
 /// One slot, whose requests take longer and longer: from 250 ms, by `step` every two.

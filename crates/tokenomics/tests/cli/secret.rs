@@ -1,6 +1,6 @@
 //! A key goes to the server and to nothing that the program writes.
 
-use crate::shell::{Shell, provider};
+use crate::shell::{Shell, provider, words};
 use mock::MockConfig;
 
 const KEY: &str = "sk-very-secret";
@@ -32,6 +32,9 @@ fn a_key_is_sent_and_appears_in_no_output() {
             !ran.stdout.contains(KEY) && !ran.stderr.contains(KEY),
             "{flags:?}"
         );
+        let page = format!("report run.records.{format} --output-format html -o run.html");
+        shell.run(&words(&page));
+        assert!(shell.read("run.html").contains("How it was measured"));
         no_file_holds_the_key(&shell);
     }
 }
