@@ -65,6 +65,40 @@ fn assert_partial(results: &Value) {
 }
 
 #[test]
+fn fault_33_ctrl_c_in_a_later_probe_of_a_search_keeps_what_the_earlier_ones_showed() {
+    let folder = tempdir().unwrap();
+    let provider = Provider::start(quick());
+    let search = [
+        "chat",
+        "--api-base",
+        &provider.url(),
+        "--find-capacity",
+        "--goodput",
+        "e2e:5000",
+        "--attain",
+        "50%",
+        "--request-rate",
+        "40",
+        "--num-prompts",
+        "80",
+        "--max-tokens",
+        "2",
+        "--results-file",
+        "r.json",
+    ];
+    let mut chat = Process::start(tokenomics(folder.path(), &search));
+    // One probe is over, and the next one under way.
+    chat.wait_for_line("requests/s:");
+    std::thread::sleep(Duration::from_millis(400));
+    chat.signal(Signal::SIGINT);
+    let ended = chat.end();
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(results["capacity"]["end"], "interrupted", "{results}");
+    assert!(!results["probes"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn fault_33_a_second_ctrl_c_ends_at_once() {
     let folder = tempdir().unwrap();
     let provider = Provider::start(quick());
