@@ -200,10 +200,10 @@ fn stress(rounds: u32) -> Result<bool> {
     Ok(held)
 }
 
-/// A server that answers eight at once, 20 ms each, the first token after 8; good is who has that after 22 ms.
+/// A server that answers eight at once, 8 ms each, the first token after 4; good is who has that after 9.6 ms.
 const SLOTS: usize = 8;
-const SERVICE: f64 = 0.02;
-const PATIENCE: f64 = 0.022 - 0.008;
+const SERVICE: f64 = 0.008;
+const PATIENCE: f64 = 0.0096 - 0.004;
 const ATTAIN: f64 = 0.95;
 
 /// How often the interval of a search holds the knee.
@@ -214,13 +214,13 @@ fn capacity(searches: u64) -> Result<bool> {
     let mut held = 0;
     for seed in 0..searches {
         let slots = format!("--max-concurrent={SLOTS}");
-        let mock = Mock::start(&["--ttft-ms=8", "--itl-ms=3", &slots])?;
+        let mock = Mock::start(&["--ttft-ms=4", "--itl-ms=1", &slots])?;
         let seed = format!("--seed={}", 1_000 * seed);
         let flags = [
             "--find-capacity",
-            "--goodput=ttft:22",
+            "--goodput=ttft:9.6",
             "--attain=95%",
-            "--request-rate=200",
+            "--request-rate=500",
             "--max-tokens=5",
             "--num-prompts=1500",
             &seed,

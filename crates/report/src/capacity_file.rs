@@ -41,11 +41,15 @@ impl CapacityFile {
                 problem: error.to_string(),
             })?;
         for (number, probe) in (1..).zip(&fields.probes) {
-            let counts = [probe.good, probe.issued, probe.rate];
+            let counts = [probe.good, probe.issued, probe.effective, probe.rate];
             let sound = counts
                 .iter()
                 .all(|count| count.is_finite() && *count >= 0.0);
-            if !sound || probe.good > probe.issued || probe.rate <= 0.0 {
+            if !sound
+                || probe.good > probe.issued
+                || probe.effective > probe.issued
+                || probe.rate <= 0.0
+            {
                 return Err(ReportError::Probe { number });
             }
         }
@@ -71,18 +75,18 @@ mod tests {
             format!(
                 r#"{{"capacity": {{"interval": null, "meets": null, "misses": null, "end": "invalid"}},
                 "search": {{"first_rate": 1, "highest_rate": 9, "attain": 0.9, "resolution": 0.1, "probes_max": 9}},
-                "probes": [{{"rate": 1, "good": 5, "issued": 5, "valid": true}}, {probe}], "measured": []}}"#
+                "probes": [{{"rate": 1, "good": 5, "issued": 5, "effective": 4, "valid": true}}, {probe}], "measured": []}}"#
             )
         };
-        let sound = file(r#"{"rate": 2, "good": 0, "issued": 5, "valid": true}"#);
+        let sound = file(r#"{"rate": 2, "good": 0, "issued": 5, "effective": 4, "valid": true}"#);
         assert_eq!(
             CapacityFile::parse(sound.as_bytes()).unwrap().probes.len(),
             2
         );
         for probe in [
-            r#"{"rate": 2, "good": 10, "issued": 5, "valid": true}"#,
-            r#"{"rate": 2, "good": -1, "issued": 5, "valid": true}"#,
-            r#"{"rate": 0, "good": 1, "issued": 5, "valid": true}"#,
+            r#"{"rate": 2, "good": 10, "issued": 5, "effective": 4, "valid": true}"#,
+            r#"{"rate": 2, "good": -1, "issued": 5, "effective": 4, "valid": true}"#,
+            r#"{"rate": 0, "good": 1, "issued": 5, "effective": 4, "valid": true}"#,
         ] {
             let error = CapacityFile::parse(file(probe).as_bytes()).unwrap_err();
             assert!(error.to_string().contains("probe 2"), "{error}");

@@ -4,11 +4,11 @@
 //! A probe counts how many of its requests met the objectives. It *meets* or *misses* where the Wilson
 //! interval of that share (Wilson, "Probable inference, the law of succession, and statistical
 //! inference", 1927) lies wholly on one side of the share that was asked for; otherwise it tells
-//! nothing yet. The answer's interval reaches from the highest rate that meets to the lowest that
-//! misses: what no probe decides stays inside it.
+//! nothing yet. Requests that wait in one queue count for their effective number. The answer's interval
+//! reaches from the highest rate that meets to the lowest that misses: what no probe decides stays inside it.
 
-use crate::Interval;
 use crate::share::wilson;
+use crate::{Grade, Interval, PointSummary};
 use serde::{Deserialize, Serialize};
 
 /// Standard deviations on either side of a probe's share: 97.5 % of a normal distribution, so that the few
@@ -17,6 +17,9 @@ const REACH: f64 = 2.241_403;
 
 /// Probes of one rate, whose requests are counted together, before it is left undecided.
 const REPEATS: usize = 3;
+
+/// Probes of a rate before an answer may rest on it: one run may be a lucky one.
+const CONFIRMED: usize = 2;
 
 /// Probes in a row that were no measurements before the search gives up.
 const INVALID_MAX: usize = 3;
@@ -46,10 +49,39 @@ pub struct Probe {
     pub rate: f64,
     /// Requests that met the objectives.
     pub good: f64,
-    /// Requests, less those that only repeat what the ones before them said: the effective number.
+    /// Requests.
     pub issued: f64,
+    /// How many independent requests would tell as much.
+    pub effective: f64,
     /// Whether the run was a measurement at all.
     pub valid: bool,
+}
+
+/// Where a run is too short against its own memory to say how many of its requests are independent: one in so
+/// many is taken for one.
+const UNTOLD: f64 = 10.0;
+
+impl Probe {
+    /// What a point showed at that rate. Requests that waited in one queue say less than independent ones: they
+    /// count for the effective size of what was asked of them, or of a latency, whichever is less.
+    pub fn of(rate: f64, point: &PointSummary) -> Self {
+        let issued = point.reliability.issued as f64;
+        let share = point.goodput.as_ref().map_or(0.0, |goodput| goodput.share);
+        let good = point.goodput.as_ref().map(|goodput| goodput.n_effective);
+        let latencies = [&point.latency.ttft, &point.latency.e2e].into_iter();
+        let of_latencies = latencies.flatten().map(|latency| latency.n_effective);
+        let sizes = good.into_iter().chain(of_latencies);
+        let effective = sizes
+            .map(|size| size.unwrap_or(issued / UNTOLD))
+            .fold(issued, f64::min);
+        Self {
+            rate,
+            good: share * issued,
+            issued,
+            effective,
+            valid: point.verdict.grade != Grade::Invalid,
+        }
+    }
 }
 
 /// Why a search is over.
@@ -99,10 +131,12 @@ pub struct ProbedRate {
     pub rate: f64,
     /// Requests that met the objectives.
     pub good: f64,
-    /// Requests, by their effective number.
+    /// Requests.
     pub issued: f64,
     /// How many probes those are of.
     pub probes: usize,
+    /// The sum of (requests² ÷ effective requests) of the probes.
+    spread: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,19 +150,22 @@ impl ProbedRate {
     /// What valid probes say, rate by rate in the order in which those were first measured.
     pub fn all(probes: &[Probe]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        let valid = probes.iter();
-        for probe in valid.filter(|probe| probe.valid && probe.issued > 0.0) {
+        let sound = |probe: &&Probe| probe.valid && probe.issued > 0.0 && probe.effective > 0.0;
+        for probe in probes.iter().filter(sound) {
             let same = |known: &&mut Self| (known.rate / probe.rate).ln().abs() < 1e-9;
+            let spread = probe.issued * probe.issued / probe.effective;
             if let Some(known) = all.iter_mut().find(same) {
                 known.good += probe.good;
                 known.issued += probe.issued;
                 known.probes += 1;
+                known.spread += spread;
             } else {
                 all.push(Self {
                     rate: probe.rate,
                     good: probe.good,
                     issued: probe.issued,
                     probes: 1,
+                    spread,
                 });
             }
         }
@@ -140,9 +177,16 @@ impl ProbedRate {
         self.good / self.issued
     }
 
+    /// How many independent requests would tell as much of the share. A run in which all went well looks as if its
+    /// requests had nothing to do with each other, and one with a queue does not: what each says of that is the
+    /// mean over all of them, and every request counts alike, or the lucky runs would outweigh the others.
+    pub fn effective(&self) -> f64 {
+        self.issued * self.issued / self.spread
+    }
+
     /// The interval of that share by which the search decides.
     pub fn interval(&self) -> Option<Interval> {
-        wilson(self.share(), self.issued, REACH)
+        wilson(self.share(), self.effective(), REACH)
     }
 
     /// On which side of `attain` that lies.
@@ -237,7 +281,14 @@ impl CapacitySearch {
                 Err(CapacityEnd::NeverMet)
             }
             (None, Some(_)) => Ok(lowest(&evidence) / 2.0),
-            (Some(meets), Some(misses)) => self.within(&evidence, meets, misses),
+            (Some(meets), Some(misses)) => {
+                let ends = |known: &&ProbedRate| [meets, misses].contains(&known.rate);
+                let mut ends = evidence.iter().filter(ends);
+                match ends.find(|end| end.probes < CONFIRMED) {
+                    Some(end) => Ok(end.rate),
+                    None => self.within(&evidence, meets, misses),
+                }
+            }
         }?;
         if self.probes.len() >= config.probes_max {
             return Err(CapacityEnd::ProbesSpent);

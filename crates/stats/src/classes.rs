@@ -1,12 +1,12 @@
 //! The classes of mixed traffic, each for itself.
 
-use crate::goodput::{bounds_something, meets};
+use crate::goodput::{GoodTally, bounds_something};
 use crate::latency::LatencyPool;
 use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics, batch_size};
 use crate::steady::batches;
 use crate::tokens::TokenTally;
-use crate::{ClassSummary, Goodput, RequestMetrics};
+use crate::{ClassSummary, RequestMetrics};
 use trace::{ClassInfo, Pacing, Slo};
 
 /// What requests must meet: the objectives of their class, or else those of the run.
@@ -54,6 +54,7 @@ pub(crate) fn summarize_classes(
         .map(|(class, info)| {
             let mut tally = ClassTally {
                 latencies: LatencyPool::new(pacing),
+                good: GoodTally::new(pacing),
                 ..ClassTally::default()
             };
             for batch in runs
@@ -64,6 +65,7 @@ pub(crate) fn summarize_classes(
                     tally.add(pacing, objectives.of(class), record);
                 }
                 tally.latencies.close();
+                tally.good.close();
             }
             tally.finish(info, objectives.of(class), issued as u64, seconds)
         })
@@ -76,7 +78,7 @@ struct ClassTally<'a> {
     tokens: TokenTally,
     latencies: LatencyPool,
     issued: u64,
-    good: u64,
+    good: GoodTally,
 }
 
 impl<'a> ClassTally<'a> {
@@ -85,9 +87,9 @@ impl<'a> ClassTally<'a> {
         self.issued += 1;
         self.outcomes.add(record);
         self.latencies.add(pacing, record, metrics.as_mut());
+        self.good.add(slo.as_ref(), metrics.as_ref());
         if let Some(metrics) = metrics {
             self.tokens.add(&metrics);
-            self.good += u64::from(slo.is_some_and(|slo| meets(&slo, &metrics)));
         }
     }
 
@@ -99,12 +101,7 @@ impl<'a> ClassTally<'a> {
             asked_share: info.share,
             share: (issued > 0).then(|| self.issued as f64 / issued as f64),
             output_tokens_per_second: tokens.output_total.and_then(per_second),
-            goodput: slo
-                .filter(|_| self.issued > 0 && seconds > 0.0)
-                .map(|_| Goodput {
-                    requests_per_second: self.good as f64 / seconds,
-                    share: self.good as f64 / self.issued as f64,
-                }),
+            goodput: slo.and_then(|_| self.good.finish(seconds)),
             // What was planned is known of all classes together.
             reliability: self.outcomes.finish(self.issued),
             tokens,

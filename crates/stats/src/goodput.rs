@@ -1,8 +1,7 @@
 //! Requests that met every objective.
 
-use crate::run::RunMetrics;
-use crate::{Goodput, RequestMetrics};
-use trace::{Nanos, Slo};
+use crate::{Goodput, RequestMetrics, Series};
+use trace::{Nanos, Pacing, Slo};
 
 /// Whether a whole response met every bound of `slo`.
 ///
@@ -18,15 +17,37 @@ pub fn meets(slo: &Slo, metrics: &RequestMetrics) -> bool {
         && (single || within(slo.tpot_ms, metrics.tpot_ms))
 }
 
-impl Goodput {
-    /// Of `good` requests among all that `runs` issued; `None` where none was issued or no time
-    /// passed. The time is that of throughput.
-    pub(crate) fn of(good: u64, runs: &[RunMetrics]) -> Option<Self> {
-        let issued: u64 = runs.iter().map(|run| run.issued).sum();
-        let seconds: f64 = runs.iter().map(RunMetrics::seconds).sum();
-        (issued > 0 && seconds > 0.0).then(|| Self {
-            requests_per_second: good as f64 / seconds,
-            share: good as f64 / issued as f64,
+/// Which of the requests met their objectives, in the order of issue: what failed met none.
+#[derive(Default)]
+pub(crate) struct GoodTally(Series);
+
+impl GoodTally {
+    /// Of requests that are released in that way.
+    pub(crate) fn new(pacing: Pacing) -> Self {
+        Self(Series::paced(pacing))
+    }
+
+    /// Adds a request; `metrics` are absent where it failed.
+    pub(crate) fn add(&mut self, slo: Option<&Slo>, metrics: Option<&RequestMetrics>) {
+        let met = slo
+            .zip(metrics)
+            .is_some_and(|(slo, metrics)| meets(slo, metrics));
+        self.0.push(f64::from(u8::from(met)));
+    }
+
+    /// Ends a request, or a batch of them.
+    pub(crate) fn close(&mut self) {
+        self.0.close();
+    }
+
+    /// Over the time of throughput; `None` where nothing was issued or no time passed.
+    pub(crate) fn finish(&self, seconds: f64) -> Option<Goodput> {
+        let good: f64 = self.0.values().iter().sum();
+        let issued = self.0.values().len() as f64;
+        (issued > 0.0 && seconds > 0.0).then(|| Goodput {
+            requests_per_second: good / seconds,
+            share: good / issued,
+            n_effective: self.0.effective_of_mean(),
         })
     }
 }

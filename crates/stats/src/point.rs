@@ -4,7 +4,7 @@ use crate::answers::AnswerTally;
 use crate::classes::{Objectives, summarize_classes};
 use crate::conversations::summarize_conversations;
 use crate::drift::DriftTally;
-use crate::goodput::meets;
+use crate::goodput::GoodTally;
 use crate::latency::LatencyPool;
 use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
@@ -16,8 +16,8 @@ use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
 use crate::verdict::Evidence;
 use crate::{
-    Concurrency, Goodput, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState,
-    Throughput, Timings, Tokens, Verdict, bootstrap_median,
+    Concurrency, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
+    Timings, Tokens, Verdict, bootstrap_median,
 };
 use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts, RunHeader};
 
@@ -38,7 +38,7 @@ struct Tally<'a> {
     drift: DriftTally,
     request_rates: Vec<f64>,
     decode_rates: Vec<f64>,
-    good: u64,
+    good: GoodTally,
 }
 
 /// Latencies of requests issued while the load was at its target, in milliseconds.
@@ -100,7 +100,11 @@ pub(crate) fn summarize_point(
             .finish(&measured, &facts, asks_vectors(header)),
         goodput: objectives
             .cover_all()
-            .then(|| Goodput::of(tally.good, &measured))
+            .then(|| {
+                tally
+                    .good
+                    .finish(measured.iter().map(RunMetrics::seconds).sum())
+            })
             .flatten(),
         prompt_lengths: tally.lengths.finish(),
         classes: summarize_classes(point.pacing, objectives, runs, &measured),
@@ -148,6 +152,7 @@ impl<'a> Tally<'a> {
             answers: AnswerTally::new(&header.metadata),
             latencies: LatencyPool::new(pacing),
             steady: SteadyPool::new(pacing),
+            good: GoodTally::new(pacing),
             ..Self::default()
         }
     }
@@ -177,6 +182,8 @@ impl<'a> Tally<'a> {
             }
             self.outcomes.add(record);
             self.latencies.add(pacing, record, metrics.as_mut());
+            let slo = objectives.of(record.class);
+            self.good.add(slo.as_ref(), metrics.as_ref());
             let Some(metrics) = metrics else { continue };
             self.answers.add(record, metrics);
             self.tokens.add(metrics);
@@ -185,8 +192,6 @@ impl<'a> Tally<'a> {
             self.request_rates.extend(metrics.request_tokens_per_second);
             self.decode_rates.extend(metrics.decode_tokens_per_second);
             self.lengths.add(record);
-            let slo = objectives.of(record.class);
-            self.good += u64::from(slo.is_some_and(|slo| meets(&slo, metrics)));
             if measured
                 .steady
                 .as_ref()
@@ -203,6 +208,7 @@ impl<'a> Tally<'a> {
     fn close(&mut self) {
         self.latencies.close();
         self.steady.close();
+        self.good.close();
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) fn wilson(share: f64, n: f64, reach: f64) -> Option<Interval> {
     if n.is_nan() || n <= 0.0 {
         return None;
     }
+    // What rounding put outside of it is not outside of it.
+    let share = share.clamp(0.0, 1.0);
     let squared = reach * reach;
     let middle = share + squared / (2.0 * n);
     let half = reach * (share * (1.0 - share) / n + squared / (4.0 * n * n)).sqrt();

@@ -407,6 +407,9 @@ pub struct Goodput {
     pub requests_per_second: f64,
     /// Of all issued: a failed request met nothing.
     pub share: f64,
+    /// How many independent requests would tell as much of the share; absent where there are too few to know.
+    #[serde(default)]
+    pub n_effective: Option<f64>,
 }
 
 /// How the arrival stamps fared.

@@ -133,6 +133,7 @@ mod tests {
             rate,
             good,
             issued: 747.0,
+            effective: 747.0,
             valid: true,
         }
     }
@@ -157,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_search_has_its_answer_its_rates_and_its_curve() {
-        let file = searched(&[probe(100.0, 747.0), probe(104.0, 200.0)]);
+        let (meets, misses) = (probe(100.0, 747.0), probe(104.0, 200.0));
+        let file = searched(&[meets, misses, meets, misses]);
         let figure = capacity_svg(&file).unwrap();
         for text in [
             "Requests that met the objectives (%)",

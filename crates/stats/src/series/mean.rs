@@ -8,6 +8,18 @@ use crate::{Interval, MeanStd};
 const BLOCK_TIMES: f64 = 4.0;
 
 impl Series {
+    /// So many independent values would tell as much of the mean, with the doubt about their dependence in it: less
+    /// rather than more. `None` where the series is too short to tell.
+    pub(crate) fn effective_of_mean(&self) -> Option<f64> {
+        let MeanStd { mean, std, .. } = MeanStd::of(&self.values)?;
+        let n = self.values.len();
+        if n < ORDERED_MIN || std <= 0.0 {
+            return Some(n as f64);
+        }
+        let found = self.dependence(|value| value - mean, std * std)?;
+        Some(found.cautious())
+    }
+
     /// The 95 % interval of the mean; `None` where the series is too short to tell.
     ///
     /// Student's t with the variance that [`dependence`](crate::dependence) gives, bent by Hall's

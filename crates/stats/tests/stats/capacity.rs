@@ -1,9 +1,12 @@
 //! The search for a capacity, against servers whose knee is known.
 
+use crate::builder::{Setting, open, stream, token};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe, ProbedRate};
+use std::collections::VecDeque;
+use trace::{Nanos, Record, Slo};
 
 const ATTAIN: f64 = 0.99;
 
@@ -33,6 +36,7 @@ fn search(seed: u64, knee: f64) -> (CapacityAnswer, usize) {
             rate,
             good: good.count() as f64,
             issued: issued as f64,
+            effective: issued as f64,
             valid: true,
         });
     }
@@ -63,6 +67,96 @@ fn the_interval_holds_a_known_knee_and_is_narrow() {
     );
 }
 
+/// A server that answers eight at once, in turn, 20 ms each, the first token after 8; good is who has that after 22.
+const SLOTS: usize = 8;
+const SERVICE: f64 = 0.02;
+const FIRST: f64 = 0.008;
+const OBJECTIVE: f64 = 0.022;
+const QUEUE_ATTAIN: f64 = 0.95;
+
+/// When requests that arrive at a rate, by chance, begin, and how long each of them waits, in seconds.
+fn queue(rate: f64, seed: u64) -> impl Iterator<Item = (f64, f64)> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut free_at: VecDeque<f64> = std::iter::repeat_n(0.0, SLOTS).collect();
+    let mut now = 0.0;
+    std::iter::repeat_with(move || {
+        now -= (1.0 - random.random::<f64>()).ln() / rate;
+        // Who came first leaves first, because all take equally long.
+        let begins = free_at.pop_front().unwrap_or_default().max(now);
+        free_at.push_back(begins + SERVICE);
+        (now, begins - now)
+    })
+}
+
+/// The rate at which so many of a long series of requests meet the objective.
+fn knee_of_queue() -> f64 {
+    const LONG: usize = 400_000;
+    let (mut low, mut high) = (1.0, SLOTS as f64 / SERVICE);
+    while high / low > 1.001 {
+        let middle = f64::midpoint(low, high);
+        let waits = queue(middle, 7).take(LONG).map(|(_, wait)| wait);
+        let good = waits.filter(|wait| wait + FIRST <= OBJECTIVE).count();
+        if good as f64 / LONG as f64 >= QUEUE_ATTAIN {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    f64::midpoint(low, high)
+}
+
+/// A run of the queue, measured as every run is.
+fn probe_of_queue(rate: f64, requests: usize, seed: u64) -> Probe {
+    let mut noise = ChaCha8Rng::seed_from_u64(!seed);
+    let records = (0..)
+        .zip(queue(rate, seed).take(requests))
+        .map(|(id, (at, wait))| {
+            // What timers and sockets add.
+            let late = 1e-4 * noise.random::<f64>();
+            let moment = Nanos::from_seconds;
+            let (first, last) = (at + wait + FIRST + late, at + wait + SERVICE + late);
+            Record {
+                due: moment(at),
+                issued: moment(at),
+                done: moment(last),
+                done_read: moment(last),
+                events: vec![token(moment(first), 0), token(moment(last), 1)],
+                ..stream(id, 0, &[0, 0])
+            }
+        });
+    let mut setting = Setting::new(open(rate), records.collect());
+    setting.header.slo = Some(Slo {
+        ttft_ms: Some(OBJECTIVE * 1e3),
+        ..Slo::default()
+    });
+    Probe::of(rate, &setting.summarize().points[0])
+}
+
+#[test]
+fn requests_that_wait_for_each_other_are_not_taken_for_independent() {
+    const SEARCHES: u64 = 100;
+    let knee = knee_of_queue();
+    let mut held = 0;
+    for seed in 0..SEARCHES {
+        let mut search = CapacitySearch::new(CapacityConfig {
+            first_rate: 200.0,
+            attain: QUEUE_ATTAIN,
+            ..config()
+        });
+        while let Some(rate) = search.next_rate() {
+            let number = search.probes().len() as u64;
+            search.observe(probe_of_queue(rate, 1_500, 1_000 * seed + number));
+        }
+        let interval = search.answer().interval.unwrap();
+        held += u64::from(interval.low <= knee && knee <= interval.high);
+    }
+    // The bar is 18 of 20.
+    assert!(
+        held * 20 >= SEARCHES * 19,
+        "{held} of {SEARCHES}, knee {knee}"
+    );
+}
+
 #[test]
 fn a_server_that_never_or_always_meets_is_told() {
     let (never, _) = search(0, 1e-9);
@@ -83,6 +177,7 @@ fn what_was_no_measurement_narrows_nothing_and_ends_the_search_soon() {
             rate,
             good: 1e6,
             issued: 1e6,
+            effective: 1e6,
             valid: false,
         });
     }
@@ -102,6 +197,7 @@ fn a_rate_that_meets_above_one_that_misses_leaves_both_inside() {
             rate,
             good: good * 1e4,
             issued: 1e4,
+            effective: 1e4,
             valid: true,
         });
     }
@@ -110,11 +206,59 @@ fn a_rate_that_meets_above_one_that_misses_leaves_both_inside() {
 }
 
 #[test]
+fn a_lucky_run_weighs_no_more_than_the_others_of_its_rate() {
+    let probe = |good, effective| Probe {
+        rate: 100.0,
+        good,
+        issued: 1_000.0,
+        effective,
+        valid: true,
+    };
+    // All went well, as if no request waited for another; and twice there was a queue.
+    let [rate] = ProbedRate::all(&[
+        probe(1_000.0, 1_000.0),
+        probe(900.0, 20.0),
+        probe(890.0, 25.0),
+    ])[..] else {
+        panic!("one rate")
+    };
+    assert!((rate.share() - 0.93).abs() < 1e-9, "{}", rate.share());
+    // 3,000 requests, of which as few are independent as in all three on average.
+    let inflation = (1.0 + 50.0 + 40.0) / 3.0;
+    assert!(
+        (rate.effective() - 3_000.0 / inflation).abs() < 1e-6,
+        "{}",
+        rate.effective()
+    );
+}
+
+#[test]
+fn both_ends_of_an_answer_are_measured_twice() {
+    let mut search = CapacitySearch::new(config());
+    while let Some(rate) = search.next_rate() {
+        search.observe(Probe {
+            rate,
+            good: if rate < 90.0 { 1e4 } else { 0.0 },
+            issued: 1e4,
+            effective: 1e4,
+            valid: true,
+        });
+    }
+    let answer = search.answer();
+    for end in [answer.meets, answer.misses] {
+        let probes = ProbedRate::all(search.probes());
+        let end = probes.iter().find(|known| Some(known.rate) == end).unwrap();
+        assert_eq!(end.probes, 2);
+    }
+}
+
+#[test]
 fn probes_of_one_rate_count_together_and_what_was_no_measurement_counts_nowhere() {
     let probe = |rate, good, valid| Probe {
         rate,
         good,
         issued: 747.0,
+        effective: 747.0,
         valid,
     };
     let probes = [
@@ -148,6 +292,7 @@ proptest! {
                 rate,
                 good: good.into(),
                 issued: issued.into(),
+                effective: issued.into(),
                 valid: random.random::<f64>() < 0.9,
             });
             prop_assert!(search.probes().len() <= config.probes_max);

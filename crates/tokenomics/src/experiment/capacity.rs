@@ -1,11 +1,11 @@
 //! `tokenomics chat --find-capacity`: the highest arrival rate that meets the objectives.
 
-use super::chat::{Measured, Role, measure_once};
+use super::chat::{Role, measure_once};
 use crate::args::{ChatArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, say, write_atomically};
 use report::{CapacityFile, Style};
-use stats::{CapacityConfig, CapacityEnd, CapacitySearch, Grade, PointSummary, Probe, Summary};
+use stats::{CapacityConfig, CapacityEnd, CapacitySearch, Grade, Probe, Summary};
 use std::path::{Path, PathBuf};
 
 /// The rate that is tried first where none is named, in requests per second.
@@ -38,7 +38,9 @@ pub(crate) fn find_capacity(args: &ChatArgs) -> Result<Exit, Failure> {
             search.interrupt();
             break;
         }
-        let seen = observed(rate, &probe)?;
+        let point = probe.summary.points.first();
+        let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
+        let seen = Probe::of(rate, point);
         if !quiet {
             say(&report::capacity_probe_line(
                 &seen,
@@ -99,35 +101,6 @@ fn probe_args(args: &ChatArgs, rate: f64, requests: usize, number: usize) -> Cha
     probe.seed = args.seed.wrapping_add(number as u64);
     probe.output = None;
     probe
-}
-
-/// What the search is told of a run. Requests that waited in one queue say less than independent ones.
-fn observed(rate: f64, measured: &Measured) -> Result<Probe, Failure> {
-    let point = measured.summary.points.first();
-    let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
-    let issued = point.reliability.issued as f64;
-    let share = point.goodput.as_ref().map_or(0.0, |goodput| goodput.share);
-    let effective = issued * independence(point);
-    Ok(Probe {
-        rate,
-        good: share * effective,
-        issued: effective,
-        valid: point.verdict.grade != Grade::Invalid,
-    })
-}
-
-/// The share of the requests that count as independent, by the latency that depends most on the one
-/// before it; at least a tenth, because a share of good requests depends less than a latency.
-fn independence(point: &PointSummary) -> f64 {
-    const LEAST: f64 = 0.1;
-    let latencies = [&point.latency.ttft, &point.latency.e2e]
-        .into_iter()
-        .flatten();
-    let shares = latencies.filter_map(|latency| {
-        let effective = latency.n_effective?;
-        (latency.n > 0).then(|| effective / latency.n as f64)
-    });
-    shares.fold(1.0, f64::min).clamp(LEAST, 1.0)
 }
 
 /// Why a run was no measurement.
