@@ -4,7 +4,12 @@ use crate::number;
 use crate::style::{Ink, Style, grade_ink, mark};
 use crate::table::grid::{Cell, Grid};
 use serde_json::{Value, json};
-use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, Grade, PointSummary, Probe, Summary};
+use stats::{
+    CapacityAnswer, CapacityConfig, CapacityEnd, Grade, Interval, PointSummary, Probe, Summary,
+};
+
+/// An answer wider than so many times what was asked has rates in it that no probe decided.
+const WIDE: f64 = 2.5;
 
 /// One probe, as it is over. `invalid` says why it was no measurement.
 pub fn capacity_probe_line(probe: &Probe, attain: f64, invalid: Option<&str>) -> String {
@@ -40,6 +45,13 @@ pub fn capacity_text(
     lines.push(format!(
         "  where {attain} of the requests meet {objectives}"
     ));
+    if let Some(Interval { low, high }) = answer.interval
+        && high / low - 1.0 > WIDE * config.resolution
+    {
+        lines.push(
+            "  runs of this length tell no more; a larger --num-prompts narrows it".to_owned(),
+        );
+    }
     lines.push(String::new());
     let mut grid = Grid::titled([[
         "asked/s", "met", "tokens/s", "TTFT p50", "p99", "TPOT p50", "e2e p50", "p99",
