@@ -201,7 +201,7 @@ impl<'a, 'svg> Plane<'a, 'svg> {
         }
     }
 
-    /// A level over the whole width, with words at its right end.
+    /// A level over the whole width, with words under its left end.
     pub(super) fn level(&self, value: f64, words: &str) -> Result<(), ReportError> {
         let Rect { left, right, .. } = self.plot;
         let y = self.y_of(value);
@@ -209,10 +209,10 @@ impl<'a, 'svg> Plane<'a, 'svg> {
             .dashed(&[(left, y), (right, y)], palette::MUTED, 2)?;
         self.canvas.text(
             words,
-            (right - 6.0, y + 18.0),
+            (left + 6.0, y + 18.0),
             size::TICK,
             palette::MUTED,
-            HPos::Right,
+            HPos::Left,
         )
     }
 
