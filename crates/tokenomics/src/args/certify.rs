@@ -79,7 +79,7 @@ pub(crate) struct CapacityArgs {
         help_heading = "Load"
     )]
     pub(crate) rate_max: f64,
-    /// The most rates that are tried
-    #[arg(long, value_name = "N", default_value_t = 25, help_heading = "Load")]
+    /// The most runs that are made: a rate near the answer needs several
+    #[arg(long, value_name = "N", default_value_t = 40, help_heading = "Load")]
     pub(crate) probes: usize,
 }
