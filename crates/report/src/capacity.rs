@@ -5,28 +5,44 @@ use crate::style::{Ink, Style, grade_ink, mark};
 use crate::table::grid::{Cell, Grid};
 use serde_json::{Value, json};
 use stats::{
-    CapacityAnswer, CapacityConfig, CapacityEnd, Grade, Interval, PointSummary, Probe, Summary,
+    CapacityAnswer, CapacityConfig, CapacityEnd, Grade, Interval, PointSummary, Probe, ProbedRate,
+    Summary,
 };
 
 /// An answer wider than so many times what was asked has rates in it that no probe decided.
 const WIDE: f64 = 2.5;
 
-/// One probe, as it is over. `invalid` says why it was no measurement.
-pub fn capacity_probe_line(probe: &Probe, attain: f64, invalid: Option<&str>) -> String {
-    let share = if probe.issued > 0.0 {
-        probe.good / probe.issued
-    } else {
-        0.0
+/// The last probe, as it is over, and what all of its rate say together. `invalid` says why it was no measurement.
+pub fn capacity_probe_line(probes: &[Probe], attain: f64, invalid: Option<&str>) -> String {
+    let Some(probe) = probes.last() else {
+        return String::new();
     };
-    let mark = if share >= attain { "✓" } else { "✗" };
     let rate = number::significant(probe.rate);
-    match invalid {
-        Some(code) => format!("? {rate} requests/s: no measurement ({code})"),
-        None => format!(
-            "{mark} {rate} requests/s: {} met the objectives",
-            number::percent(share)
-        ),
+    if let Some(code) = invalid {
+        return format!("? {rate} requests/s: no measurement ({code})");
     }
+    let of_rate = |known: &ProbedRate| (known.rate / probe.rate - 1.0).abs() < 1e-9;
+    let known = ProbedRate::all(probes).into_iter().find(of_rate);
+    let mark = match known.and_then(|known| known.meets(attain)) {
+        Some(true) => "✓",
+        Some(false) => "✗",
+        None => "?",
+    };
+    let together = known.map_or_else(String::new, |known| {
+        let interval = known
+            .interval()
+            .map_or_else(String::new, |Interval { low, high }| {
+                let percent = |share: f64| number::significant(100.0 * share);
+                format!(" [{}, {}]", percent(low), percent(high))
+            });
+        if known.probes < 2 {
+            return interval;
+        }
+        let share = number::percent(known.share());
+        format!(", {share}{interval} in {} runs of it", known.probes)
+    });
+    let share = number::percent(probe.good / probe.issued.max(1.0));
+    format!("{mark} {rate} requests/s: {share} met the objectives{together}")
 }
 
 /// The answer first, then what each rate gave, from the lowest; ends with a line break.
@@ -46,6 +62,7 @@ pub fn capacity_text(
         "  where {attain} of the requests meet {objectives}"
     ));
     if let Some(Interval { low, high }) = answer.interval
+        && answer.end == CapacityEnd::Resolved
         && high / low - 1.0 > WIDE * config.resolution
     {
         lines.push(
@@ -53,6 +70,9 @@ pub fn capacity_text(
         );
     }
     lines.push(String::new());
+    if measured.is_empty() {
+        return lines.join("\n");
+    }
     let mut grid = Grid::titled([[
         "asked/s", "met", "tokens/s", "TTFT p50", "p99", "TPOT p50", "e2e p50", "p99",
     ]]);
@@ -152,6 +172,7 @@ fn row(point: &PointSummary) -> [String; 8] {
 /// The answer, the probes, and every number of every probe as a result file has them.
 pub fn capacity_json(
     config: &CapacityConfig,
+    objectives: &str,
     answer: &CapacityAnswer,
     probes: &[Probe],
     measured: &[Summary],
@@ -160,7 +181,8 @@ pub fn capacity_json(
         .iter()
         .filter_map(|summary| serde_json::from_str(&crate::results_json(summary)).ok())
         .collect();
-    let file =
-        json!({ "capacity": answer, "search": config, "probes": probes, "measured": results });
+    let file = json!({
+        "capacity": answer, "objectives": objectives, "search": config, "probes": probes, "measured": results,
+    });
     format!("{file:#}\n")
 }

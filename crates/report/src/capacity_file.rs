@@ -6,6 +6,8 @@ use stats::{CapacityAnswer, CapacityConfig, Probe};
 /// The file of a search for a capacity, read back for a figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CapacityFile {
+    /// What a good request met: `ttft:200 tpot:50`, in milliseconds; absent in files that do not say.
+    pub objectives: Option<String>,
     /// What was looked for.
     pub search: CapacityConfig,
     /// What was found.
@@ -18,6 +20,7 @@ pub struct CapacityFile {
 
 #[derive(Deserialize)]
 struct Fields {
+    objectives: Option<String>,
     search: CapacityConfig,
     capacity: CapacityAnswer,
     probes: Vec<Probe>,
@@ -57,6 +60,7 @@ impl CapacityFile {
         let measured =
             results.filter_map(|file| ResultFile::parse(file.to_string().as_bytes()).ok());
         Ok(Self {
+            objectives: fields.objectives,
             search: fields.search,
             answer: fields.capacity,
             probes: fields.probes,

@@ -189,6 +189,15 @@ impl ProbedRate {
         wilson(self.share(), self.effective(), REACH)
     }
 
+    /// Whether it meets `attain`, as far as that is decided.
+    pub fn meets(&self, attain: f64) -> Option<bool> {
+        match self.told(attain) {
+            Told::Meets => Some(true),
+            Told::Misses => Some(false),
+            Told::Nothing => None,
+        }
+    }
+
     /// On which side of `attain` that lies.
     fn told(&self, attain: f64) -> Told {
         match self.interval() {

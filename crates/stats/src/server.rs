@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use trace::{Bucket, RunFacts, ServerSample};
 
 /// A mean over fewer looks is an accident of when they were taken: some servers read 0 in long steps.
-const LOOKS_MIN: usize = 5;
+pub(crate) const LOOKS_MIN: usize = 5;
+
+/// Of fewer the 99th percentile is the largest value, or none.
+const P99_MIN: f64 = 100.0;
 
 /// The server's own numbers over the measured runs of a point; each absent where it does not say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +98,7 @@ impl ServerView {
             ttft_mean_ms: ratio(seconds, first_tokens).map(|seconds| seconds * 1e3),
             ttft_count: first_tokens,
             ttft_p50_ms: rank(0.5),
-            ttft_p99_ms: rank(0.99),
+            ttft_p99_ms: rank(0.99).filter(|_| first_tokens >= Some(P99_MIN)),
         })
     }
 }

@@ -3,6 +3,7 @@
 use crate::RequestMetrics;
 use crate::disturbed::is_disturbed;
 use crate::quantile::{quantile, sort};
+use crate::server::LOOKS_MIN;
 use std::collections::BTreeMap;
 use trace::{Nanos, Pacing, Record, RunFacts, RunHeader, RunId, SavedRun};
 
@@ -171,6 +172,9 @@ impl Axis {
             let due = if open { record.due } else { record.issued };
             bins.add(self, record, due);
         }
+        // Before the first request and after the last answer there is nothing to see.
+        let enough = |facts: &&RunFacts| facts.server.len() >= LOOKS_MIN + 2;
+        let facts = facts.filter(enough);
         let looks = facts.iter().flat_map(|facts| &facts.server);
         TimelineRun {
             point: point.map_or_else(String::new, |point| point.key.clone()),

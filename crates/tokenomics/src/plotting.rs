@@ -36,13 +36,12 @@ fn alone(path: &Path) -> Result<String, Failure> {
     if is_records(&bytes) {
         return over_time(path);
     }
+    if CapacityFile::is_one(&bytes) {
+        let file = CapacityFile::parse(&bytes);
+        return drawn(path, file.and_then(|file| figure::capacity_svg(&file)));
+    }
     refuse_foreign(&bytes, path)?;
-    let svg = if CapacityFile::is_one(&bytes) {
-        CapacityFile::parse(&bytes).and_then(|file| figure::capacity_svg(&file))
-    } else {
-        figure::results_svg(&bytes)
-    };
-    drawn(path, svg)
+    drawn(path, figure::results_svg(&bytes))
 }
 
 fn over_time(path: &Path) -> Result<String, Failure> {
@@ -63,7 +62,7 @@ fn overlaid(paths: &[PathBuf]) -> Result<String, Failure> {
         let bytes = read("the result file", path)?;
         if is_records(&bytes) || CapacityFile::is_one(&bytes) {
             return Err(Failure::usage(format!(
-                "{} is drawn alone: records over time, and a search for a capacity; only result files are overlaid",
+                "{} is drawn alone, as records and searches for a capacity are; only result files are overlaid",
                 path.display()
             )));
         }

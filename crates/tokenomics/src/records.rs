@@ -4,7 +4,8 @@ use crate::config::read;
 use crate::failure::Failure;
 use crate::output::Paths;
 use bytes::Bytes;
-use report::{ForeignResult, ResultFile};
+use report::{CapacityFile, ForeignResult, ResultFile};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use store::SavedFile;
@@ -26,17 +27,30 @@ pub(crate) fn read_records(path: &Path) -> Result<SavedFile, Failure> {
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
-/// Refuses the result file of another tool, which only `report` can show.
+/// Refuses what only looks like a result file: that of another tool, of a search for a capacity, or of a comparison.
 pub(crate) fn refuse_foreign(bytes: &[u8], path: &Path) -> Result<(), Failure> {
-    match ForeignResult::parse(bytes) {
-        Some(foreign) => Err(Failure::usage(format!(
-            "{} is a file of {}, which holds no records; `tokenomics report` shows what it says, and `tokenomics chat` \
+    let path = path.display();
+    let refused = if let Some(foreign) = ForeignResult::parse(bytes) {
+        format!(
+            "{path} is a file of {}, which holds no records; `tokenomics report` shows what it says, and `tokenomics chat` \
              measures",
-            path.display(),
             foreign.tool
-        ))),
-        None => Ok(()),
-    }
+        )
+    } else if CapacityFile::is_one(bytes) {
+        format!("{path} is the file of a search for a capacity, which only `tokenomics plot` reads")
+    } else if is_comparison(bytes) {
+        format!(
+            "{path} is the file of a comparison, which nothing reads back; give the files of what was compared"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(refused))
+}
+
+fn is_comparison(bytes: &[u8]) -> bool {
+    let file: Option<Value> = serde_json::from_slice(bytes).ok();
+    file.is_some_and(|file| file.get("judgement").is_some() && file.get("points").is_some())
 }
 
 /// Whether these are records of ours: Parquet, or lines of which the first is the header.

@@ -4,7 +4,7 @@
 use super::canvas::Canvas;
 use super::header::{self, Header};
 use super::labels::Rect;
-use super::palette::{self, look};
+use super::palette::{self, look, size};
 use super::plane::{Plane, Rise, Series};
 use super::scale::{LinearScale, YScale};
 use super::{HEIGHTS, MARGIN, WIDTH, slots};
@@ -66,7 +66,14 @@ fn attainment(canvas: &Canvas, file: &CapacityFile, slot: Rect) -> Result<(), Re
     plane.title("Requests that met the objectives (%)", &[])?;
     plane.axes(Some("Request rate (req/s)"))?;
     let asked = number::percent(file.search.attain);
-    plane.level(100.0 * file.search.attain, &format!("asked: {asked}"))?;
+    let objectives = file.objectives.as_deref().map(escape::terminal);
+    let objectives = objectives.map_or_else(String::new, |words| format!(" within {words}"));
+    let words = Canvas::clip(
+        &format!("asked: {asked}{objectives}"),
+        size::TICK,
+        slot.width() / 2.0,
+    );
+    plane.level(100.0 * file.search.attain, &words)?;
     for rate in rates {
         let Some(Interval { low, high }) = rate.interval() else {
             continue;
@@ -98,8 +105,17 @@ fn curve(canvas: &Canvas, file: &CapacityFile, slot: Rect) -> Result<(), ReportE
     });
     plane.title("Time to first token (ms)", &[p50, p99])?;
     plane.axes(Some("Output tokens per second"))?;
+    // Of the runs of one rate the line goes through the one in the middle.
+    let middles: Vec<_> = points
+        .chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq())
+        .map(|runs| {
+            let mut runs: Vec<_> = runs.iter().collect();
+            runs.sort_by(|a, b| a.2.p99.total_cmp(&b.2.p99));
+            runs[(runs.len() - 1) / 2]
+        })
+        .collect();
     let values = |of: fn(&MedianAndP99) -> f64| -> Vec<(f64, f64)> {
-        let values = points.iter();
+        let values = middles.iter();
         values.map(|(_, rate, ttft)| (*rate, of(ttft))).collect()
     };
     plane.line(&values(|ttft| ttft.p99), p99)?;
@@ -151,7 +167,13 @@ mod tests {
             search.observe(*probe);
         }
         let measured = [example::summary()];
-        let bytes = capacity_json(&config, &search.answer(), search.probes(), &measured);
+        let bytes = capacity_json(
+            &config,
+            "ttft:200",
+            &search.answer(),
+            search.probes(),
+            &measured,
+        );
         assert!(CapacityFile::is_one(bytes.as_bytes()));
         CapacityFile::parse(bytes.as_bytes()).unwrap()
     }
@@ -163,7 +185,7 @@ mod tests {
         let figure = capacity_svg(&file).unwrap();
         for text in [
             "Requests that met the objectives (%)",
-            "asked: 99.0 %",
+            "asked: 99.0 % within ttft:200",
             "Capacity: 100.0 to 104.0 requests/s",
             "Time to first token (ms)",
             "Output tokens per second",

@@ -12,11 +12,13 @@ use crate::{Axis, ReportError, escape, style};
 use plotters::style::text_anchor::HPos;
 use stats::{Grade, Summary, Timeline, TimelineBin, TimelineRun};
 
-const HEIGHT: u32 = 1240;
+const HEIGHT: u32 = 1300;
 /// The row with the names of the points, and the one with the meaning of the shades.
-const POINTS_HEIGHT: f64 = 34.0;
+const POINTS_HEIGHT: f64 = 40.0;
 const SHADES_HEIGHT: f64 = 40.0;
 const PANELS: f64 = 3.0;
+/// Between the ticks of a panel and the title of the next.
+const GAP: f64 = 16.0;
 
 /// The figure of one measurement, 1600 wide. Equal measurements give equal bytes.
 ///
@@ -40,7 +42,7 @@ pub fn timeline_svg(timeline: &Timeline, summary: &Summary) -> Result<String, Re
             left: MARGIN,
             top: first + height * index as f64,
             right: f64::from(WIDTH) - MARGIN,
-            bottom: first + height * (index + 1) as f64,
+            bottom: first + height * (index + 1) as f64 - GAP,
         };
         let plane = Plane::new(&canvas, &x, panel.rise(), slot, tick_width);
         let is_last = index + 1 == panels.len();

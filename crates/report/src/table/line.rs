@@ -12,7 +12,7 @@ pub fn point_line(point: &PointSummary, style: Style) -> String {
     let p50 = |sample: &Option<Distribution>| optional(sample.as_ref().map(|s| s.p50.value));
     let grade = point.verdict.grade;
     format!(
-        "{} {:<15} {:>9}  {:>13} tok/s   TTFT {:>6} ms   e2e {:>6} ms",
+        "{} {:<15} {:>9}  {:>13} tok/s  TTFT {:>6} ms  e2e {:>6} ms",
         style.paint(grade_ink(grade), mark(grade)),
         load(point),
         complete_of_issued(point),

@@ -56,8 +56,13 @@ fn its_counts_grow_from_the_first_look_to_the_last() {
     assert!((view.ttft_mean_ms.unwrap() - 55.0).abs() < 1e-9);
     let bounds = |low, high| Some(Interval { low, high });
     assert_eq!(view.ttft_p50_ms, bounds(40.0, 80.0));
-    // The 79th of 80, as the percentile lies between that and the largest.
-    assert_eq!(view.ttft_p99_ms, bounds(40.0, 80.0));
+    // Of 80 there is none.
+    assert_eq!(view.ttft_p99_ms, None);
+    let mut more = watched(1_600.0, [0.0, 30.0, 199.0, 200.0]);
+    more.facts[0].server[6].ttft_count = Some(300.0);
+    // The 198th of 200, as the percentile lies between that and the next.
+    let p99 = self::view(&more).ttft_p99_ms;
+    assert_eq!(p99, bounds(40.0, 80.0));
 }
 
 #[test]

@@ -100,15 +100,16 @@ fn disturbed_seconds_and_the_servers_words_lie_where_they_were() {
             seconds: vec![late, quiet],
             ..Instrument::default()
         };
-        facts.server = vec![ServerSample {
-            at: ms(2_500),
+        let look = |number: u64| ServerSample {
+            at: ms(500 + 1_000 * number),
             running: Some(1.0),
             ..ServerSample::default()
-        }];
+        };
+        facts.server = (0..7).map(look).collect();
     });
     let timeline = Timeline::of(&saved(setting)).unwrap();
     assert_eq!(timeline.disturbed, [(3.0, 4.0)]);
-    let look = timeline.runs[0].server[0];
+    let look = timeline.runs[0].server[2];
     close(look.at, 2.5);
     assert_eq!((look.running, look.waiting), (Some(1.0), None));
 }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// The rate that is tried first where none is named, in requests per second.
 const FIRST_RATE: f64 = 1.0;
 
+/// A run that takes longer is announced, in seconds.
+const LONG: f64 = 15.0;
+
 /// Measures rate after rate until the answer is narrow.
 pub(crate) fn find_capacity(args: &ChatArgs) -> Result<Exit, Failure> {
     if matches!(
@@ -29,6 +32,14 @@ pub(crate) fn find_capacity(args: &ChatArgs) -> Result<Exit, Failure> {
     while let Some(rate) = search.next_rate() {
         let number = search.probes().len();
         let requests = args.num_prompts.unwrap_or_else(|| requests(rate, wanted));
+        let seconds = requests as f64 / rate;
+        if !quiet && !args.dry_run && seconds > LONG {
+            say(&format!(
+                "Run {}: {requests} requests at {} requests/s take about {seconds:.0} s; --request-rate begins higher.",
+                number + 1,
+                (100.0 * rate).round() / 100.0
+            ));
+        }
         let Some(probe) = measure_once(probe_args(args, rate, requests, number), Role::Part)?
         else {
             // A dry run shows the first rate; the others follow from what is measured.
@@ -41,14 +52,15 @@ pub(crate) fn find_capacity(args: &ChatArgs) -> Result<Exit, Failure> {
         let point = probe.summary.points.first();
         let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
         let seen = Probe::of(rate, point);
+        search.observe(seen);
         if !quiet {
+            let invalid = why(&probe.summary);
             say(&report::capacity_probe_line(
-                &seen,
+                search.probes(),
                 config.attain,
-                why(&probe.summary),
+                invalid,
             ));
         }
-        search.observe(seen);
         measured.push(probe.summary);
     }
     conclude(args, &search, &config, &measured)
@@ -131,8 +143,8 @@ fn conclude(
         .results_file
         .clone()
         .unwrap_or_else(|| Path::new("results").join(format!("capacity-{moment}.json")));
-    let json = report::capacity_json(config, &answer, search.probes(), measured);
     let objectives = args.goodput.join(" ");
+    let json = report::capacity_json(config, &objectives, &answer, search.probes(), measured);
     let shown = |style| report::capacity_text(config, &objectives, &answer, measured, style);
     let file = args.output.as_deref();
     match args.output_format {

@@ -62,6 +62,7 @@ pub(crate) fn metadata(
             ),
         ),
         ("duration_seconds", json!(duration)),
+        ("goodput", json!(config.slo)),
         ("max_tokens", json!(request.max_tokens)),
         ("temperature", json!(request.temperature)),
         ("n", json!(request.choices)),

@@ -94,7 +94,9 @@ fn conclude(args: &ChatArgs, other: &str, base: &Side, new: &Side) -> Result<Exi
     write_atomically(&stem, report::comparison_json(&comparison).as_bytes())?;
     if !quiet {
         let api_base = args.api_base.as_deref().unwrap_or_default();
-        say(&format!("Base is {api_base}, new is {other}."));
+        say(&format!(
+            "Base is {api_base}, new is {other}. Each change is the geometric mean of new ÷ base over the blocks."
+        ));
         say(&format!("Written: {}", stem.display()));
     }
     let grades = [base_all.verdict.grade, new_all.verdict.grade];
