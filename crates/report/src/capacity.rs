@@ -21,8 +21,7 @@ pub fn capacity_probe_line(probes: &[Probe], attain: f64, invalid: Option<&str>)
     if let Some(code) = invalid {
         return format!("? {rate} requests/s: no measurement ({code})");
     }
-    let of_rate = |known: &ProbedRate| (known.rate / probe.rate - 1.0).abs() < 1e-9;
-    let known = ProbedRate::all(probes).into_iter().find(of_rate);
+    let known = ProbedRate::at(probes, probe.rate);
     let mark = match known.and_then(|known| known.meets(attain)) {
         Some(true) => "✓",
         Some(false) => "✗",
@@ -185,4 +184,38 @@ pub fn capacity_json(
         "capacity": answer, "objectives": objectives, "search": config, "probes": probes, "measured": results,
     });
     format!("{file:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::capacity_probe_line;
+    use stats::Probe;
+
+    fn probe(good: f64) -> Probe {
+        Probe {
+            rate: 80.0,
+            good,
+            issued: 1_000.0,
+            effective: 1_000.0,
+            valid: true,
+        }
+    }
+
+    #[test]
+    fn a_probe_is_marked_by_what_its_rate_has_decided() {
+        let line = |probes: &[Probe]| capacity_probe_line(probes, 0.95, None);
+        assert!(line(&[probe(1_000.0)]).starts_with("✓ 80.0 requests/s: 100.0 % met"));
+        assert!(line(&[probe(500.0)]).starts_with('✗'));
+        // Above what was asked, and not surely.
+        let undecided = line(&[probe(955.0)]);
+        assert!(
+            undecided.starts_with("? 80.0 requests/s: 95.5 %"),
+            "{undecided}"
+        );
+        let together = line(&[probe(955.0), probe(985.0)]);
+        assert!(together.starts_with('✓'), "{together}");
+        assert!(together.contains("98.5 % met") && together.contains("in 2 runs of it"));
+        let invalid = capacity_probe_line(&[probe(1.0)], 0.95, Some("timer_late"));
+        assert_eq!(invalid, "? 80.0 requests/s: no measurement (timer_late)");
+    }
 }

@@ -152,7 +152,7 @@ impl ProbedRate {
         let mut all: Vec<Self> = Vec::new();
         let sound = |probe: &&Probe| probe.valid && probe.issued > 0.0 && probe.effective > 0.0;
         for probe in probes.iter().filter(sound) {
-            let same = |known: &&mut Self| (known.rate / probe.rate).ln().abs() < 1e-9;
+            let same = |known: &&mut Self| known.is_of(probe.rate);
             let spread = probe.issued * probe.issued / probe.effective;
             if let Some(known) = all.iter_mut().find(same) {
                 known.good += probe.good;
@@ -170,6 +170,18 @@ impl ProbedRate {
             }
         }
         all
+    }
+
+    /// Whether that is its rate, as far as sums of logarithms tell.
+    fn is_of(&self, rate: f64) -> bool {
+        (self.rate / rate).ln().abs() < 1e-9
+    }
+
+    /// What the probes say of that rate.
+    pub fn at(probes: &[Probe], rate: f64) -> Option<Self> {
+        Self::all(probes)
+            .into_iter()
+            .find(|known| known.is_of(rate))
     }
 
     /// The share of good requests.

@@ -169,7 +169,11 @@ impl Axis {
         let (from, to) = (self.at(from), self.at(to.unwrap_or(self.start)));
         let mut bins = Bins::new(from, to, self.width);
         for record in records {
-            let due = if open { record.due } else { record.issued };
+            let due = if open {
+                record.due.min(record.issued)
+            } else {
+                record.issued
+            };
             bins.add(self, record, due);
         }
         // Before the first request and after the last answer there is nothing to see.

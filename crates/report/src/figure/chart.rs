@@ -17,8 +17,8 @@ const MARKER: f64 = 8.0;
 const SMALL_MARKER: f64 = 6.5;
 /// Half a side of the cross through the marker of an invalid point.
 const CROSS: f64 = 13.0;
-const LINE: u32 = 4;
-const THIN_LINE: u32 = 3;
+pub(super) const LINE: u32 = 4;
+pub(super) const THIN_LINE: u32 = 3;
 /// How far a label may stand from its point: the farther, the easier it is taken for another's.
 const NEAR: f64 = 30.0;
 const FAR: f64 = 42.0;

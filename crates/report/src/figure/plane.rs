@@ -1,6 +1,7 @@
 //! A plot with a number on both axes: over time, or over throughput.
 
 use super::canvas::{Canvas, Pixel};
+use super::chart::{LINE, THIN_LINE, TICK_GAP};
 use super::labels::Rect;
 use super::palette::{self, size};
 use super::scale::{LinearScale, LogScale, YScale};
@@ -13,10 +14,6 @@ const TITLE_HEIGHT: f64 = 52.0;
 /// Of the labels of the horizontal axis, and of its name under them.
 const TICKS_HEIGHT: f64 = 40.0;
 const NAME_HEIGHT: f64 = 38.0;
-/// From a label of the vertical axis to the plot.
-const TICK_GAP: f64 = 12.0;
-const LINE: u32 = 4;
-const THIN_LINE: u32 = 3;
 
 /// How a series is drawn, and named in the title's key.
 #[derive(Clone, Copy, Debug)]

@@ -239,6 +239,26 @@ fn a_server_that_counts_words_as_tokens_is_named_by_the_tokenizer() {
 }
 
 #[test]
+fn files_of_searches_and_comparisons_are_named_where_they_are_given_in_the_wrong_place() {
+    let shell = Shell::new();
+    shell.write(
+        "search.json",
+        r#"{"capacity": {}, "probes": [], "search": {}, "measured": []}"#,
+    );
+    shell.write("both.json", r#"{"judgement": "same", "points": []}"#);
+    for (file, sentence) in [
+        ("search.json", "only `tokenomics plot` reads"),
+        ("both.json", "the file of a comparison"),
+    ] {
+        for line in [format!("report {file}"), format!("compare {file} {file}")] {
+            let ran = shell.run(&words(&line));
+            assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
+            assert!(ran.stderr.contains(sentence), "{line}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn records_become_a_figure_over_time_and_a_page_of_their_own() {
     let (_server, url) = provider(MockConfig::default());
     let shell = Shell::new();
