@@ -106,6 +106,25 @@ fn a_server_slower_by_a_twentieth_is_found_with_the_requests_that_are_asked_for(
     assert!(better >= 18, "{better} of 20 with {n} requests");
 }
 
+#[test]
+fn every_number_that_decides_tells_the_worse_from_the_better_by_itself() {
+    let (base, slow) = (server(3_000, 1.0, 11), server(3_000, 1.1, 12));
+    for name in [
+        "ttft.p50",
+        "tpot.p50",
+        "e2e.p50",
+        "steady.output_tokens_per_second",
+    ] {
+        let options = CompareOptions {
+            metrics: Some(vec![name.parse().expect("a metric")]),
+            min_effect: MIN_EFFECT,
+        };
+        let judged = |base, new| compare(base, new, &options).judgement;
+        assert_eq!(judged(&base, &slow), Judgement::Worse, "{name}");
+        assert_eq!(judged(&slow, &base), Judgement::Better, "{name}");
+    }
+}
+
 /// Ten blocks by turns on a machine whose speed changes by a tenth from block to block.
 fn by_turns(slower: f64, seed: u64) -> Comparison {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
