@@ -232,8 +232,10 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
 
 /// The bytes of free text in a batch.
 pub(crate) fn text_bytes(batch: &RecordBatch) -> Result<u64, StoreError> {
-    let length = |name| Ok(typed::<StringArray>(batch, name)?.value_data().len() as u64);
-    let known = length("finish_reason")? + length("detail")?;
+    let known = ["finish_reason", "detail"].into_iter().try_fold(0, |sum, name| {
+        let column = typed::<StringArray>(batch, name)?;
+        Ok::<_, StoreError>(sum + column.value_data().len() as u64)
+    })?;
     Ok(known + response_column::text_bytes(batch))
 }
 
