@@ -20,7 +20,9 @@ mod drift;
 mod goodput;
 mod latency;
 mod lengths;
+mod lumps;
 mod metric;
+mod pace;
 mod paired;
 mod point;
 mod pooling;
@@ -75,4 +77,4 @@ pub use summary::{
     SteadyState, Summary, Throughput, Timings, TokenSource, Tokens, TurnSummary,
 };
 pub use timeline::{ServerLook, Timeline, TimelineBin, TimelineRun};
-pub use verdict::{Grade, Reason, Verdict};
+pub use verdict::{Bound, Grade, Reason, Verdict};

@@ -122,12 +122,7 @@ impl Results {
 
     fn reasons(&self, records: &[Record]) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        let reason = |grade, code: &str, sentence: String| Reason {
-            grade,
-            code: code.to_owned(),
-            point: None,
-            sentence,
-        };
+        let reason = |grade, code: &str, sentence: String| Reason::new(grade, code, None, sentence);
         // What we stopped ourselves failed for no fault of theirs.
         let is_failure = |record: &&Record| {
             !record.outcome.is_complete() && record.outcome != Outcome::Cancelled
