@@ -11,8 +11,16 @@ use trace::Nanos;
 /// One gap between two lumps is as likely a timer's or a network's as a model's.
 const LUMPS_MIN: usize = 3;
 
+/// A lump of fewer tokens than this part of the usual one was sent before it was full.
+const PARTIAL: f64 = 0.75;
+
 /// Two ways to count that should agree may be so far apart: so far may the answer be off.
 const APART_MAX: f64 = 1.25;
+
+const FEW_APART_MAX: f64 = 1.05;
+
+/// Where tokens may be anywhere, their mean is no farther off than the root of this.
+const BETWEEN_MAX: f64 = 1.4;
 
 /// No model makes a token of one stream in less: a buffer was emptied.
 const TOKEN_MS_MIN: f64 = 0.02;
@@ -20,11 +28,17 @@ const TOKEN_MS_MIN: f64 = 0.02;
 /// Where most of an answer came at once, what came after it must have been slow enough to explain a part of the wait.
 const WAIT_EXPLAINED_MIN: f64 = 0.1;
 
+/// And there must be so many of it.
+const AFTER_MIN: f64 = 4.0;
+
 /// Bytes in a token, of text in whatever language: fewer means that tokens leave no text, more that there are several.
 const TEXT_TOKEN_BYTES: std::ops::RangeInclusive<f64> = 2.5..=8.0;
 
 /// And of an event of one token, on average.
 const SINGLE_BYTES_MAX: f64 = 6.0;
+
+/// Of fewer, nothing is told from bytes and gaps.
+const TOKENS_MIN: f64 = 12.0;
 
 /// Standard deviation of a token's bytes, as a part of their mean.
 const BYTES_SPREAD: f64 = 0.7;
@@ -33,11 +47,15 @@ const BYTES_SPREAD: f64 = 0.7;
 const COUNT_ERROR_MAX: f64 = 0.15;
 
 /// A gap of one token among gaps of one token, as parts of the median: two would be twice as long.
-const EVEN: std::ops::RangeInclusive<f64> = 0.5..=1.6;
+const EVEN: std::ops::RangeInclusive<f64> = 0.6..=1.6;
 
 /// So many of the gaps must be even, and so many there must be.
 const EVEN_SHARE_MIN: f64 = 0.7;
 const EVEN_MIN: usize = 5;
+
+/// Of those, events of one byte, and the mean of their gaps as a part of that of all.
+const BYTES_MIN: usize = 2;
+const ALIKE: std::ops::RangeInclusive<f64> = 0.85..=1.2;
 
 /// Tokens that were held back must have had the time to be made, at the pace of the others or a little faster.
 const TIME_SLACK: f64 = 1.3;
@@ -113,7 +131,10 @@ fn choice_pace(
         }
         .unknown(stream, per_event);
     }
-    if first.events == 1 {
+    let mut events: Vec<u64> = lumps[1..].iter().map(|lump| lump.events).collect();
+    events.sort_unstable();
+    let usual = events.get(events.len() / 2).copied();
+    if first.events == 1 && usual.is_none_or(|events| events == 1) {
         return after(match (per_event, counts) {
             (_, Some(counts)) => counts[0] as f64,
             (TokensPerEvent::Mean(mean), None) => mean,
@@ -126,7 +147,7 @@ fn choice_pace(
             began,
             tokens,
         }
-        .known(),
+        .known(|lump| lump.tokens as f64),
         first_tokens: Some(first.tokens as f64),
     }
 }
@@ -157,24 +178,41 @@ impl Lumped<'_> {
         (self.first().at - self.began).millis()
     }
 
-    /// Where the tokens of each lump are known: all that came after the first. A last lump that is smaller than
-    /// the others was not full when it was sent, and its time is that of no token: it is left out.
-    fn known(&self) -> Option<f64> {
-        let [first, .., before, last] = *self.lumps else {
-            return None;
+    /// Where the tokens of each lump are known, or about: all that came after the first. A last lump that is smaller
+    /// than the others was not full when it was sent, and its time is that of no token: it is left out.
+    fn known(&self, tokens_of: impl Fn(&Lump) -> f64) -> Option<f64> {
+        self.paced(tokens_of, APART_MAX)
+    }
+
+    /// The same where the tokens of each lump are told from its text: two gaps have to say nearly the same.
+    fn told(&self, tokens_of: impl Fn(&Lump) -> f64) -> Option<f64> {
+        let few = self.lumps.len() <= LUMPS_MIN + 1;
+        self.paced(tokens_of, if few { FEW_APART_MAX } else { APART_MAX })
+    }
+
+    fn paced(&self, tokens_of: impl Fn(&Lump) -> f64, apart_max: f64) -> Option<f64> {
+        let mut sizes: Vec<f64> = self.lumps[1..].iter().map(&tokens_of).collect();
+        let last = *sizes.last()?;
+        let usual = {
+            let mut sorted = sizes.clone();
+            crate::quantile::sort(&mut sorted);
+            sorted[sorted.len() / 2]
         };
-        let later = &self.lumps[1..];
-        let after: u64 = later.iter().map(|lump| lump.tokens).sum();
-        let with = self.span_ms(last) / after as f64;
-        let without = self.span_ms(before) / (after - last.tokens) as f64;
-        let mut sizes: Vec<u64> = later.iter().map(|lump| lump.tokens).collect();
-        sizes.sort_unstable();
-        let usual = sizes[sizes.len() / 2];
-        let tpot = if last.tokens < usual { without } else { with };
-        let agree = usual == 1 || with.max(without) <= APART_MAX * with.min(without);
-        let most_at_once = first.tokens as f64 > after as f64;
-        let explained = tpot * first.tokens as f64 >= WAIT_EXPLAINED_MIN * self.wait_ms();
-        (agree && tpot >= TOKEN_MS_MIN && (explained || !most_at_once)).then_some(tpot)
+        if last < PARTIAL * usual {
+            sizes.pop();
+        }
+        if sizes.len() + 1 < LUMPS_MIN {
+            return None;
+        }
+        let later: f64 = sizes.iter().sum();
+        let tpot = self.span_ms(self.lumps[sizes.len()]) / later;
+        let before = later - sizes[sizes.len() - 1];
+        let without = self.span_ms(self.lumps[sizes.len() - 1]) / before;
+        let agree = usual <= 1.0 || tpot.max(without) <= apart_max * tpot.min(without);
+        let first = tokens_of(&self.first());
+        let explained = tpot * first >= WAIT_EXPLAINED_MIN * self.wait_ms();
+        let credible = first <= later || explained && later >= AFTER_MIN;
+        (agree && credible && tpot >= TOKEN_MS_MIN).then_some(tpot)
     }
 
     /// Where only the total is known, and is larger than the events.
@@ -184,20 +222,29 @@ impl Lumped<'_> {
             first_tokens: None,
         };
         let (first, last) = (self.first(), self.last());
-        let after = |later: f64| ChoicePace {
-            tpot_ms: Some(self.span_ms(last) / later)
-                .filter(|&tpot| tpot >= TOKEN_MS_MIN && self.lumps.len() > 1),
-            first_tokens: Some(self.tokens - later),
-        };
         let events: u64 = self.lumps[1..].iter().map(|lump| lump.events).sum();
         if events == 0 {
             return none;
         }
         let events = events as f64;
-        let bytes: u64 = self.lumps[1..].iter().map(|lump| lump.bytes).sum();
         // Each event is a token at least, those of the first lump too.
         let most = self.tokens - first.events as f64;
-        let (TokensPerEvent::Mean(mean), true) = (per_event, most >= events) else {
+        let after = |later: f64| {
+            let tokens_of = |lump: &Lump| lump.events as f64 * later / events;
+            let nearly_one_each = first.events == 1 && most <= APART_MAX * events;
+            let tpot_ms = if nearly_one_each {
+                Some(self.span_ms(last) / later)
+            } else {
+                self.told(tokens_of)
+            };
+            ChoicePace {
+                tpot_ms,
+                first_tokens: Some(self.tokens - later),
+            }
+        };
+        let bytes: u64 = self.lumps[1..].iter().map(|lump| lump.bytes).sum();
+        let enough = most >= events && self.tokens >= TOKENS_MIN;
+        let (TokensPerEvent::Mean(mean), true) = (per_event, enough) else {
             return none;
         };
         if most <= APART_MAX * events {
@@ -213,8 +260,11 @@ impl Lumped<'_> {
             let part = bytes / all_bytes;
             let error = BYTES_SPREAD * ((1.0 - part) / (self.tokens * part)).sqrt();
             let later = (self.tokens * part).clamp(events, most);
-            let enough = error <= COUNT_ERROR_MAX && self.lumps.len() >= LUMPS_MIN;
-            return if enough { after(later) } else { none };
+            let tokens_of = |lump: &Lump| lump.bytes as f64 * later / bytes;
+            return ChoicePace {
+                tpot_ms: self.told(tokens_of).filter(|_| error <= COUNT_ERROR_MAX),
+                first_tokens: Some(self.tokens - later),
+            };
         }
         if single && (stream.calls_tools || !spread) {
             return self.even().map_or(none, |tpot| ChoicePace {
@@ -223,31 +273,37 @@ impl Lumped<'_> {
             });
         }
         // Between all and none of the unknown ones, where that is near enough to either.
-        if most <= APART_MAX * APART_MAX * events {
+        if most <= BETWEEN_MAX * events {
             return after((most * events).sqrt());
         }
         none
     }
 
     /// Where later events hold one token each, save for some that others were held back with: the mean of their
-    /// gaps.
+    /// gaps. An event of one byte holds no more than one, and takes no less time than the others.
     fn even(&self) -> Option<f64> {
-        let mut gaps: Vec<f64> = self
-            .lumps
-            .windows(2)
-            .filter(|pair| pair[1].events == 1)
-            .map(|pair| (pair[1].at - pair[0].at).millis())
-            .collect();
-        crate::quantile::sort(&mut gaps);
-        let median = crate::quantile::quantile(&gaps, 0.5)?;
-        let even = gaps.iter().filter(|&gap| EVEN.contains(&(gap / median)));
-        let (count, sum) = even.fold((0, 0.0), |(count, sum), gap| (count + 1, sum + gap));
-        let share = count as f64 / (self.lumps.len() - 1) as f64;
-        let tpot = sum / count as f64;
+        let alone = self.lumps.windows(2).filter(|pair| pair[1].events == 1);
+        let gap = |pair: &[Lump]| ((pair[1].at - pair[0].at).millis(), pair[1].bytes);
+        let gaps: Vec<(f64, u64)> = alone.map(gap).collect();
+        let mut sorted: Vec<f64> = gaps.iter().map(|&(gap, _)| gap).collect();
+        crate::quantile::sort(&mut sorted);
+        let median = crate::quantile::quantile(&sorted, 0.5)?;
+        let even = || {
+            gaps.iter()
+                .filter(|(gap, _)| EVEN.contains(&(gap / median)))
+        };
+        let mean = |gaps: &[f64]| gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let all: Vec<f64> = even().map(|&(gap, _)| gap).collect();
+        let of_a_byte = even().filter(|&&(_, bytes)| bytes == 1);
+        let of_a_byte: Vec<f64> = of_a_byte.map(|&(gap, _)| gap).collect();
+        let tpot = mean(&all);
+        let share = all.len() as f64 / (self.lumps.len() - 1) as f64;
+        let alike = ALIKE.contains(&(mean(&of_a_byte) / tpot));
         // The rest of the tokens was made in the rest of the time.
-        let rest_ms = (self.last().at - self.began).millis() - sum;
-        let had_time = (self.tokens - count as f64) * tpot <= TIME_SLACK * rest_ms;
-        (count >= EVEN_MIN && share >= EVEN_SHARE_MIN && had_time && tpot >= TOKEN_MS_MIN)
-            .then_some(tpot)
+        let rest_ms = (self.last().at - self.began).millis() - all.iter().sum::<f64>();
+        let had_time = (self.tokens - all.len() as f64) * tpot <= TIME_SLACK * rest_ms;
+        let enough = all.len() >= EVEN_MIN && of_a_byte.len() >= BYTES_MIN;
+        let certain = enough && share >= EVEN_SHARE_MIN && alike && had_time;
+        (certain && tpot >= TOKEN_MS_MIN).then_some(tpot)
     }
 }
