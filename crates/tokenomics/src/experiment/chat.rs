@@ -190,6 +190,7 @@ fn between<'a>(config: &'a ChatConfig, target: &'a Target) -> Between<'a> {
         again: None,
         until: config.load.budget.map(until),
         server: config.server_metrics.then_some((target, &config.tls)),
+        target: Some(target),
         tokenizer: config.traffic.traffic.tokenizer().map(|known| &**known),
     }
 }
