@@ -47,29 +47,24 @@ impl Neighbours {
     pub fn since(&self, before: &Self, server: Option<u16>) -> Option<Used> {
         let parents = parents();
         let us = with_descendants([std::process::id()].into(), &parents);
-        let served = match server {
+        let answering = match server.map(|port| serving(port, &parents)) {
             None => HashSet::new(),
-            Some(port) => {
-                let served = serving(port, &parents);
-                if served.is_empty() {
-                    return None;
-                }
-                served
-            }
+            Some(nobody) if nobody.is_empty() => return None,
+            Some(known) => known,
         };
         let grown = |process: &u32| {
             let now = self.by_process.get(process).copied().unwrap_or_default();
             let then = before.by_process.get(process).copied().unwrap_or_default();
             now.saturating_sub(then)
         };
-        let ours: Duration = us.iter().map(grown).sum();
-        let theirs: Duration = served.difference(&us).map(grown).sum();
+        let ours: Duration = us.iter().map(&grown).sum();
+        let theirs: Duration = answering.difference(&us).map(&grown).sum();
         // A server that is pinned to other processors took none of these.
         let here = |process: &&u32| {
             let theirs = allowed(&format!("/proc/{process}/status"));
             theirs.is_none_or(|theirs| theirs.iter().any(|one| self.processors.contains(one)))
         };
-        let beside: Duration = served.difference(&us).filter(here).map(grown).sum();
+        let beside: Duration = answering.difference(&us).filter(here).map(grown).sum();
         let busy = self.busy.saturating_sub(before.busy);
         Some(Used {
             processors: u32::try_from(self.processors.len()).unwrap_or(u32::MAX),
@@ -82,16 +77,17 @@ impl Neighbours {
 /// The processes that answer on a port: who listens there, what they have started, and who listens on this machine to
 /// what they ask in their turn, as the servers behind a proxy.
 fn serving(port: u16, parents: &HashMap<u32, u32>) -> HashSet<u32> {
-    let (mut found, mut seen, mut ports) = (HashSet::new(), HashSet::new(), vec![port]);
+    let mut found: HashSet<u32> = HashSet::new();
+    let mut seen: HashSet<u16> = HashSet::new();
+    let mut ports = vec![port];
     while let Some(port) = ports.pop() {
         if !seen.insert(port) {
             continue;
         }
-        let listening = owners(port);
-        let new = with_descendants(listening.processes, parents);
-        for process in new {
+        let known = owners(port);
+        for process in with_descendants(known.processes.clone(), parents) {
             if found.insert(process) {
-                ports.extend(listening.asked_by(process));
+                ports.extend(known.asked_by(process));
             }
         }
     }
@@ -136,7 +132,9 @@ fn busy(stat: &str, processors: &[u32]) -> Option<Duration> {
         let name = format!("cpu{processor} ");
         let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
         let ticks = line.split_whitespace().take(3);
-        ticks.map(|ticks| ticks.parse::<u32>().ok()).sum()
+        ticks
+            .map(|ticks| ticks.parse::<u32>().ok())
+            .sum::<Option<u32>>()
     };
     let ticks: Option<u32> = processors.iter().map(of).sum();
     (!processors.is_empty()).then_some(TICK * ticks?)
@@ -195,7 +193,7 @@ mod tests {
         let after = loop {
             let look = Neighbours::look().unwrap();
             let worked = look.by_process.get(&id).copied().unwrap_or_default();
-            if worked >= Duration::from_millis(300) || began.elapsed() > Duration::from_secs(60) {
+            if worked >= Duration::from_millis(300) || began.elapsed() > Duration::from_mins(1) {
                 break look;
             }
             std::thread::sleep(Duration::from_millis(20));
