@@ -88,7 +88,7 @@ impl RequestMetrics {
 
         let e2e = finished.map(|at| at - record.issued);
         let told = shown_tokens.filter(|_| !streams.is_empty());
-        let told = told.map(|tokens| pace(&streams, record.issued, tokens, per_event));
+        let told = told.map(|tokens| pace(&streams, record.began(), tokens, per_event));
         let Pace {
             tpot_ms,
             first_tokens,

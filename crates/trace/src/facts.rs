@@ -73,7 +73,7 @@ pub struct RunFacts {
     /// What came of asking for the vector of one text twice, after the last run of a point of vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_again: Option<AskedAgain>,
-    /// What the server said of itself: a look before the run, one each second, and one after it; empty
+    /// What the server said of itself: a look before the run, about one each second, and one after it; empty
     /// where it says nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server: Vec<ServerSample>,

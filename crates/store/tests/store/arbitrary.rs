@@ -60,6 +60,11 @@ pub(crate) fn facts(run: u32) -> RunFacts {
         stamps: StampSource::Kernel,
         instrument: Instrument {
             cpu: Some(Nanos(5)),
+            beside: Some(trace::Beside {
+                processors: 2,
+                server: Some(Nanos(7)),
+                ..trace::Beside::default()
+            }),
             ..Instrument::default()
         },
         asked_again: trace::AskedAgain::of(&[0.5, 0.25], &[0.5, 0.75]),
