@@ -3,7 +3,7 @@
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::{ChatConfig, secrets};
-use crate::experiment::asked::asked;
+use crate::experiment::asked::asked_of_all;
 use crate::experiment::calibrate::certify;
 use crate::experiment::capacity::find_capacity;
 use crate::experiment::continuous::fixed_vs_continuous;
@@ -142,7 +142,7 @@ async fn measure(
             .collect(),
         slo: config.slo,
         classes: config.traffic.classes.clone(),
-        asked: Some(asked(config, &server.model)),
+        asked: Some(asked_of_all(config, &server.model)),
     };
     let sink = if config.output.keeps {
         Sink::open(config.output.records, &paths, &header)?
