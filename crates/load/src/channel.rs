@@ -169,3 +169,32 @@ impl<C: Connector> Channel<C> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Channel;
+    use crate::{Target, TcpConnector, TlsOptions};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_a_moment_ago_is_not_taken_for_idle() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let target = Target::parse(&url).unwrap();
+        let within = Duration::from_secs(5);
+        let connector = TcpConnector::probe(&target, &TlsOptions::default(), within).unwrap();
+        drop(listener.accept().unwrap());
+
+        let mut channel = Channel::open(&connector).await.unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        assert!(channel.is_idle());
+        // From here on the runtime does not get to look at its sockets.
+        peer.shutdown(std::net::Shutdown::Both).unwrap();
+        let closed = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            !channel.is_idle()
+        });
+        assert!(closed);
+    }
+}

@@ -3,7 +3,6 @@
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::{ChatConfig, secrets};
-use crate::experiment::asked::asked;
 use crate::experiment::calibrate::certify;
 use crate::experiment::capacity::find_capacity;
 use crate::experiment::continuous::fixed_vs_continuous;
@@ -142,7 +141,7 @@ async fn measure(
             .collect(),
         slo: config.slo,
         classes: config.traffic.classes.clone(),
-        asked: Some(asked(config, &server.model)),
+        asked: Some(crate::experiment::asked::asked(config, &server.model)),
     };
     let sink = if config.output.keeps {
         Sink::open(config.output.records, &paths, &header)?
@@ -237,6 +236,7 @@ fn client(
         },
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
+        keep_alive: config.keep_alive,
     };
     let secrets = secrets(config.api_key.as_ref(), &config.headers);
     let on_record = Box::new(move |mut record: Record| {
