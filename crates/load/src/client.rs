@@ -1,7 +1,6 @@
 //! A client of one server: its idle connections, and the one run loop of every load shape.
 
 use crate::ahead::{Ahead, PromptMaker, planned_requests};
-use crate::channel::Channel;
 use crate::connector::Connector;
 use crate::deadline::Deadlines;
 use crate::exchange::{self, exchange};
@@ -10,12 +9,13 @@ use crate::headers::request_head;
 use crate::heard::{Heard, HeardAnswer};
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
+use crate::pool::Pool;
 use crate::session::{Conversation, Turns};
 use crate::speaker::Speaker;
 use crate::template::{Outgoing, Reading, Template};
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct ClientOptions {
     pub deadlines: Deadlines,
     /// The source of every stamp.
     pub clock: Clock,
+    /// Whether a connection serves one request after the other, where the server lets it.
+    pub keep_alive: bool,
 }
 
 /// Sends the requests of plans to one server, and turns what comes back into records.
@@ -66,7 +68,7 @@ pub(crate) struct Shared<C: Connector> {
     pub(crate) stream: bool,
     pub(crate) deadlines: Deadlines,
     pub(crate) outbox: Outbox,
-    idle: RefCell<Vec<Channel<C>>>,
+    pub(crate) pool: Pool<C>,
     /// Connections that failed since the last one that was opened.
     refused_in_a_row: Cell<u64>,
 }
@@ -89,6 +91,8 @@ pub struct RunSpan {
     /// The server took no connections any more, and a closed loop, which would only have knocked
     /// ever faster, was ended.
     pub lost: bool,
+    /// The server was seen closing connections right after an answer, and none is used again since.
+    pub reuse_ended: bool,
     /// What the first answers said, as far as it can be counted again.
     pub answers: Vec<HeardAnswer>,
     /// How late the pacer gave each word of an open loop, in nanoseconds, in no order.
@@ -103,20 +107,6 @@ impl<C: Connector> Drop for Client<C> {
 }
 
 impl<C: Connector> Shared<C> {
-    /// An idle connection that the server has not closed meanwhile.
-    pub(crate) fn take_idle(&self) -> Option<Channel<C>> {
-        loop {
-            let mut channel = self.idle.borrow_mut().pop()?;
-            if channel.is_idle() {
-                return Some(channel);
-            }
-        }
-    }
-
-    pub(crate) fn give_back(&self, channel: Channel<C>) {
-        self.idle.borrow_mut().push(channel);
-    }
-
     pub(crate) fn note_connecting(&self, opened: bool) {
         let refused = self.refused_in_a_row.get() + 1;
         self.refused_in_a_row.set(if opened { 0 } else { refused });
@@ -144,7 +134,10 @@ impl<C: Connector + 'static> Client<C> {
             url: options.path.clone(),
             why: "its path cannot be sent",
         })?;
-        let head = request_head("POST", uri.path(), &options.headers);
+        let mut head = request_head("POST", uri.path(), &options.headers);
+        if !options.keep_alive {
+            head.extend_from_slice(b"connection: close\r\n");
+        }
         let reading = options.template.reading();
         let (outbox, decoding) = Outbox::open(options.clock, reading, on_record)?;
         let shared = Shared {
@@ -153,7 +146,7 @@ impl<C: Connector + 'static> Client<C> {
             stream: options.template.stream(),
             deadlines: options.deadlines,
             outbox,
-            idle: RefCell::default(),
+            pool: Pool::new(options.keep_alive),
             refused_in_a_row: Cell::new(0),
         };
         Ok(Client {
@@ -184,8 +177,11 @@ impl<C: Connector + 'static> Client<C> {
     /// # Errors
     /// Not even one connection could be opened; the words are the system's.
     pub async fn prepare(&self, count: usize) -> Result<(), String> {
-        self.shared.idle.borrow_mut().retain_mut(Channel::is_idle);
-        let missing = count.saturating_sub(self.shared.idle.borrow().len());
+        if !self.shared.pool.reuses() {
+            // What a run opens for itself is measured.
+            return Ok(());
+        }
+        let missing = count.saturating_sub(self.shared.pool.count());
         let mut opening = JoinSet::new();
         let mut refused = None;
         let mut left = missing;
@@ -196,7 +192,10 @@ impl<C: Connector + 'static> Client<C> {
                 left -= 1;
             }
             match opening.join_next().await {
-                Some(Ok(Ok(channel))) => self.shared.give_back(channel),
+                Some(Ok(Ok(channel))) => {
+                    let now = self.shared.clock.now();
+                    self.shared.pool.give_back(channel, now);
+                }
                 Some(Ok(Err(cause))) => {
                     refused.get_or_insert(cause);
                     left = 0;
@@ -206,7 +205,7 @@ impl<C: Connector + 'static> Client<C> {
             }
         }
         match refused {
-            Some(cause) if self.shared.idle.borrow().is_empty() => Err(cause.words()),
+            Some(cause) if self.shared.pool.count() == 0 => Err(cause.words()),
             _ => Ok(()),
         }
     }
@@ -321,6 +320,7 @@ impl<C: Connector + 'static> Client<C> {
             next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
             lost,
+            reuse_ended: self.shared.pool.is_given_up(),
             answers: heard.finish(),
             pacer_late: gate.close(),
         })

@@ -2,7 +2,8 @@
 
 use crate::Clock;
 use crate::head::Head;
-use crate::packet::{EndCause, Ending, Packet, Pieces, Progress, Said};
+use crate::packet::{EndCause, Ending, Packet, Pieces, Said};
+use crate::progress::Progress;
 use crate::stamps::ReadStamp;
 use crate::template::Reading;
 use openai::{
@@ -26,6 +27,12 @@ pub(crate) struct Decoder {
 struct Body {
     stream: StreamDecoder<ReadStamp>,
     failed: bool,
+    /// When `[DONE]` came.
+    done: Option<ReadStamp>,
+    /// When every choice had its finish reason.
+    finished: Option<ReadStamp>,
+    /// Tokens came after that: who gives a reason with every event says nothing of the end.
+    went_on: bool,
     /// A body that is not a stream is decoded whole.
     whole: Vec<u8>,
     /// A stream is kept where its text is wanted.
@@ -37,6 +44,9 @@ impl Body {
         Body {
             stream: StreamDecoder::new(choices),
             failed: false,
+            done: None,
+            finished: None,
+            went_on: false,
             whole: Vec::new(),
             keeps,
         }
@@ -49,18 +59,41 @@ impl Body {
         if !stream {
             return;
         }
-        // The stream keeps its error until it is settled.
-        self.failed |= pieces
-            .iter()
-            .any(|(bytes, stamp)| self.stream.push(bytes, stamp).is_err());
+        for (bytes, stamp) in pieces.iter() {
+            // The stream keeps its error until it is settled.
+            self.failed |= self.stream.push(bytes, stamp).is_err();
+            self.note_ends(stamp);
+            if self.failed {
+                break;
+            }
+        }
         if let Some(progress) = progress {
             if let Some(stamp) = self.stream.last_token() {
                 progress.note_token(stamp.arrived);
             }
+            progress.note_ends(self.done, self.finished());
             if self.failed {
                 progress.note_worthless();
             }
+            progress.note_decoded(pieces.len());
         }
+    }
+
+    /// Notes what the stream says of its end, after what came with `stamp`.
+    fn note_ends(&mut self, stamp: ReadStamp) {
+        if self.stream.is_done() {
+            self.done.get_or_insert(stamp);
+        }
+        if self.stream.is_finished() {
+            let finished = *self.finished.get_or_insert(stamp);
+            let last_token = self.stream.last_token();
+            self.went_on |= last_token.is_some_and(|token| token.index > finished.index);
+        }
+    }
+
+    /// When the stream said that it is over, though without `[DONE]`.
+    fn finished(&self) -> Option<ReadStamp> {
+        self.finished.filter(|_| !self.went_on)
     }
 }
 
@@ -118,6 +151,7 @@ impl Decoder {
         body.push(&ending.pieces, is_stream, None);
         let mut record = Record {
             due: ending.due,
+            reissued: ending.reissued,
             connected: ending.connected,
             sent: ending.sent,
             first_byte: ending.first_byte,
@@ -214,12 +248,9 @@ type Settled = (Outcome, Option<String>);
 /// What the end of receiving says by itself; `None` where the body has the last word.
 fn settle_cause(cause: &EndCause) -> Option<Settled> {
     Some(match cause {
-        EndCause::Whole | EndCause::Refused => return None,
+        EndCause::Whole | EndCause::LeftOpen | EndCause::Refused => return None,
         EndCause::ConnectFailed(why) => (Outcome::Connect, Some(why.clone())),
-        EndCause::Stale => (
-            Outcome::Stale,
-            Some("the server closed the kept-alive connection under the request".into()),
-        ),
+        EndCause::ClosedBeforeAnswer(why) => (Outcome::ClosedBeforeAnswer, Some(why.clone())),
         EndCause::Broken(why) => (Outcome::Truncated, Some(why.clone())),
         EndCause::Malformed(why) => (Outcome::Protocol, Some(why.clone())),
         EndCause::Timeout(which) => (Outcome::Timeout(*which), None),
@@ -237,10 +268,20 @@ fn settle_stream(
     cause: &EndCause,
     head: Option<&Head>,
 ) -> Settled {
+    let finished = body.finished().is_some();
     let mut end = body.stream.finish();
     let error = end.error.take();
-    let whole = end.done || (end.whole && *cause == EndCause::Whole);
+    let whole = end.done
+        || match cause {
+            EndCause::Whole => end.whole,
+            // All of it had come; that the body had no end of its own changes nothing of it.
+            EndCause::LeftOpen | EndCause::Broken(_) | EndCause::Timeout(_) => finished,
+            _ => false,
+        };
     take_events(record, end, head);
+    if whole && *cause != EndCause::Whole {
+        end_with_last_event(record);
+    }
     match error {
         Some(StreamError::Server { message }) => return (Outcome::ServerError, Some(message)),
         Some(error) => return (Outcome::Protocol, Some(error.to_string())),
@@ -269,13 +310,16 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Opt
         choice: event.choice,
     }));
     record.events = events;
-    if let Some(done) = record
-        .events
-        .iter()
-        .find(|event| event.kind == EventKind::Done)
-    {
-        record.done = done.arrived;
-        record.done_read = done.read;
+    let is_done = |event: &&Event| event.kind == EventKind::Done;
+    if let Some(done) = record.events.iter().find(is_done) {
+        (record.done, record.done_read) = (done.arrived, done.read);
+    }
+}
+
+/// How long a body stays open after its last event is no part of the answer.
+fn end_with_last_event(record: &mut Record) {
+    if let Some(last) = record.events.last() {
+        (record.done, record.done_read) = (last.arrived, last.read);
     }
 }
 

@@ -90,6 +90,11 @@ impl<S: Copy> StreamDecoder<S> {
         self.content.done
     }
 
+    /// Whether every choice has its finish reason.
+    pub const fn is_finished(&self) -> bool {
+        self.content.choices_finished >= self.content.n
+    }
+
     /// Stamp of the last event that carried generated text.
     pub const fn last_token(&self) -> Option<S> {
         self.content.last_token

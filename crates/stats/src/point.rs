@@ -17,8 +17,8 @@ use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
 use crate::verdict::Evidence;
 use crate::{
-    Concurrency, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
-    Timings, Tokens, Verdict, bootstrap_median,
+    Concurrency, Interval, MeanStd, PointSummary, Reliability, RequestMetrics, Series, SteadyState,
+    Throughput, Timings, Tokens, Verdict, bootstrap_median,
 };
 use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts, RunHeader};
 
@@ -87,7 +87,10 @@ pub(crate) fn summarize_point(
     let (latency, gaps) = tally.latencies.finish();
     let mut summary = PointSummary {
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
-        reliability: tally.outcomes.finish(planned),
+        reliability: Reliability {
+            reuse_ended: facts.iter().any(|facts| facts.reuse_ended),
+            ..tally.outcomes.finish(planned)
+        },
         tokens: Tokens {
             recounted: recounted(&facts),
             ..tally.tokens.finish()

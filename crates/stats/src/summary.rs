@@ -178,6 +178,12 @@ pub struct Reliability {
     pub failures: Vec<FailureCount>,
     /// Complete responses whose stream carried no token event.
     pub complete_without_tokens: u64,
+    /// Requests that were sent once more, on a new connection, because the reused one had been closed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reissued: u64,
+    /// The server was seen closing connections right after an answer, and none was used again since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse_ended: bool,
 }
 
 /// One kind of failure.
@@ -463,4 +469,9 @@ impl PointSummary {
             Pacing::Open { arrival, .. } => arrival.rate(),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

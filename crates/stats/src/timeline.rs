@@ -280,7 +280,7 @@ impl Bins {
             metrics.e2e
         };
         if let Some(latency) = latency {
-            let from_due = record.issued + latency - due;
+            let from_due = record.began() + latency - due;
             self.latencies[bin].push(from_due.millis());
         }
     }

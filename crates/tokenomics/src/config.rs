@@ -40,6 +40,7 @@ pub(crate) struct ChatConfig {
     pub(crate) traffic: TrafficConfig,
     pub(crate) request: RequestConfig,
     pub(crate) deadlines: Deadlines,
+    pub(crate) keep_alive: bool,
     pub(crate) slo: Option<Slo>,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
@@ -212,6 +213,7 @@ impl ChatConfig {
             tls: tls(args.ca_cert.as_deref())?,
             traffic,
             deadlines: deadlines(&args)?,
+            keep_alive: !args.no_keep_alive,
             slo: slo(&args.goodput, request.stream)?,
             request,
             output: OutputConfig {

@@ -38,7 +38,7 @@ pub(super) fn token_events(record: &Record) -> impl Iterator<Item = &Event> {
 
 fn mean_event(record: &Record) -> Option<f64> {
     let waits: Vec<f64> = token_events(record)
-        .map(|event| (event.arrived - record.issued).millis())
+        .map(|event| (event.arrived - record.began()).millis())
         .collect();
     (!waits.is_empty()).then(|| waits.iter().sum::<f64>() / waits.len() as f64)
 }

@@ -198,7 +198,7 @@ impl Evidence<'_> {
             "http_401" | "http_403" => "Check the key.",
             "http_400" | "http_404" | "http_422" => "Check the address and the model.",
             "http_429" | "http_503" => "Lower the load.",
-            "connect" | "stale_connection" | "timeout_connect" => {
+            "connect" | "stale_connection" | "closed_before_answer" | "timeout_connect" => {
                 "Check that the server still runs and takes connections."
             }
             _ => "Look into the server's log.",

@@ -72,6 +72,7 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             by_server: 7,
             ..trace::Recounted::default()
         }),
+        reuse_ended: true,
     }
 }
 

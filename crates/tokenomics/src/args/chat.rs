@@ -203,6 +203,9 @@ pub(crate) struct ChatArgs {
         help_heading = "Requests"
     )]
     pub(crate) stall_timeout: f64,
+    /// Open a connection for each request; else one serves many, where the server lets it
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) no_keep_alive: bool,
 
     /// Objectives that a good request meets, in ms: ttft:200 tpot:50 e2e:5000
     #[arg(

@@ -138,6 +138,9 @@ pub(crate) struct EmbeddingArgs {
         help_heading = "Requests"
     )]
     pub(crate) connect_timeout: f64,
+    /// Open a connection for each request; else one serves many, where the server lets it
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) no_keep_alive: bool,
     #[command(flatten)]
     pub(crate) thresholds: AssertArgs,
     #[command(flatten)]

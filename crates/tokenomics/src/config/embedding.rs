@@ -34,6 +34,7 @@ pub(crate) struct EmbeddingConfig {
     pub(crate) dimensions: Option<u32>,
     pub(crate) extra_body: serde_json::Map<String, serde_json::Value>,
     pub(crate) deadlines: Deadlines,
+    pub(crate) keep_alive: bool,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
     pub(crate) description: Option<String>,
@@ -90,6 +91,7 @@ impl EmbeddingConfig {
             dimensions: args.dimensions,
             extra_body: extra_body(args.extra_body.as_deref())?,
             deadlines: deadlines(&args)?,
+            keep_alive: !args.no_keep_alive,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
                 exports: args.exports.export,

@@ -166,6 +166,7 @@ fn client(
         answers_kept: 0,
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
+        keep_alive: config.keep_alive,
     };
     let secrets = secrets(config.api_key.as_ref(), &config.headers);
     let on_record = Box::new(move |mut record: Record| {

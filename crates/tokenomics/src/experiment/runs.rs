@@ -137,6 +137,7 @@ pub(crate) async fn run_all(
             recounted: between
                 .tokenizer
                 .and_then(|tokenizer| recount(tokenizer, &span.answers)),
+            reuse_ended: span.reuse_ended,
         });
         progress.end_run();
         let precise = |until: Until<'_>| undisturbed && until.is_over(recorder, run.point);
