@@ -66,8 +66,8 @@ fn formats_have_names() {
     }
     assert_eq!(
         "splitwise".parse::<TraceFormat>().unwrap_err().to_string(),
-        "`splitwise` is not a trace format that is read here; give one of `mooncake`, `burstgpt`, \
-         `azure`."
+        "`splitwise` is not a trace format that is read here; give one of `mooncake`, `bailian`, \
+         `burstgpt`, `azure`."
     );
 }
 
@@ -103,8 +103,8 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
         ),
         (
             "\"timestamp\": 5",
-            "\"timestamp\": \"5\"",
-            "row 2 of the trace has the text `5` in column `timestamp`; there must be a time in \
+            "\"timestamp\": \"soon\"",
+            "row 2 of the trace has the text `soon` in column `timestamp`; there must be a time in \
              milliseconds, from 0 on.",
         ),
         (
@@ -121,8 +121,9 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
         (
             "[1]",
             "[1, 2]",
-            "row 2 of the trace has 2 ids in column `hash_ids`; there must be at most one id for every \
-             512 tokens of `input_length`.",
+            "row 2 of the trace has 2 ids in column `hash_ids`, more than one for every 512 tokens of its \
+             9. Give the size of its blocks with `--trace-block-tokens`; Mooncake's have 512, \
+             Qwen-Bailian's 16.",
         ),
         (
             "\"timestamp\": 5",
@@ -136,7 +137,7 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
     }
     assert_eq!(
         refusal("[1]\n", TraceFormat::Mooncake),
-        "row 1 of the trace has an array; there must be an object with a field for every column."
+        "row 1 of the trace has a number; there must be an object with a field for every column."
     );
     assert!(refusal("{\n", TraceFormat::Mooncake).contains("row 1: EOF"));
     assert!(refusal(b"\n\xff", TraceFormat::Mooncake).contains("line 2"));
