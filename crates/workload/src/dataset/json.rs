@@ -29,18 +29,21 @@ pub(crate) fn json_format(text: &str, named: Format) -> Format {
     let (Some(first), second) = (lines.next(), lines.next()) else {
         return named;
     };
-    // Where a value ends with its line, what comes next is another one.
+    if second.is_none() && named == Format::Json {
+        return named;
+    }
     match (serde_json::from_str::<Value>(first), second) {
+        // Where a value ends with its line, what comes next is another one.
         (Ok(_), Some(_)) => Format::JsonLines,
         (Ok(Value::Array(list)), None) if !list.first().is_some_and(is_message) => Format::Json,
-        (Ok(_), None) => named,
-        (Err(_), _) if named == Format::JsonLines => {
-            // Where it is no document either, its lines say what is wrong.
-            let is_document = serde_json::from_str::<Value>(text).is_ok();
-            if is_document { Format::Json } else { named }
-        }
-        (Err(_), _) => named,
+        // Where it is no document either, its lines say what is wrong.
+        (Err(_), _) if named == Format::JsonLines && is_json(text) => Format::Json,
+        (Ok(_), None) | (Err(_), _) => named,
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok()
 }
 
 /// The rows of a JSON file.

@@ -16,10 +16,21 @@ pub(super) fn rows(text: &str, asked: Option<&str>) -> Result<Vec<Arc<str>>, Wor
         .position(|&name| name == column)
         .ok_or_else(|| column::missing(1, column, &names))?;
     let mut prompts = Vec::new();
-    while let Some((row, _, record)) = reader.next()? {
-        prompts.push(prompt(row, record.get(index).unwrap_or_default())?);
+    while let Some(row) = reader.next()? {
+        let text = row.fields.get(index).unwrap_or_default();
+        prompts.push(prompt(row.number, text)?);
     }
     Ok(prompts)
+}
+
+/// A record of a table.
+pub(crate) struct TableRow<'a> {
+    /// From 1, the header not counted.
+    pub(crate) number: usize,
+    /// The columns, in their order.
+    pub(crate) names: &'a [String],
+    /// One for every column that has a name.
+    pub(crate) fields: &'a csv::StringRecord,
 }
 
 /// A table, record by record.
@@ -54,11 +65,8 @@ impl<'a> TableReader<'a> {
         &self.names
     }
 
-    /// The next record, with its number from 1, and the columns. It has a field for every column that
-    /// has a name.
-    pub(crate) fn next(
-        &mut self,
-    ) -> Result<Option<(usize, &[String], &csv::StringRecord)>, WorkloadError> {
+    /// The next record.
+    pub(crate) fn next(&mut self) -> Result<Option<TableRow<'_>>, WorkloadError> {
         self.row += 1;
         let more = self.reader.read_record(&mut self.record);
         if !more.map_err(|error| malformed(self.row, error.to_string()))? {
@@ -80,7 +88,11 @@ impl<'a> TableReader<'a> {
                 ),
             ));
         }
-        Ok(Some((self.row, &self.names, &self.record)))
+        Ok(Some(TableRow {
+            number: self.row,
+            names: &self.names,
+            fields: &self.record,
+        }))
     }
 }
 

@@ -44,13 +44,21 @@ fn by_messages(first: &Fields) -> Option<DatasetFormat> {
     let has_prompt = first
         .iter()
         .any(|(name, value)| is_usual(name) && value.is_string());
-    let has_list = |name: &&str| matches!(first.get(*name), Some(Value::Array(_) | Value::Null));
+    let has_list = |name: &&str| first.get(*name).is_some_and(may_be_messages);
     match LISTS.iter().copied().find(has_list) {
         _ if has_prompt => None,
         Some("messages" | "prompt" | "turns") => Some(DatasetFormat::Messages),
         Some(_) => Some(DatasetFormat::ShareGpt),
         None => None,
     }
+}
+
+/// A list of messages, or of such lists; also one without any, which says nothing else.
+fn may_be_messages(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| {
+        list.first()
+            .is_none_or(|first| is_message(first) || may_be_messages(first))
+    })
 }
 
 fn by_columns(first: &Fields) -> Option<DatasetFormat> {

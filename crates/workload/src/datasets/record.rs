@@ -48,9 +48,10 @@ fn object(row: usize, value: Value) -> Result<(usize, Fields), WorkloadError> {
 fn table(text: &str) -> Result<Vec<(usize, Fields)>, WorkloadError> {
     let mut reader = TableReader::new(text)?;
     let mut rows = Vec::new();
-    while let Some((row, names, record)) = reader.next()? {
-        let values = record.iter().map(|field| Value::String(field.to_owned()));
-        rows.push((row, names.iter().cloned().zip(values).collect()));
+    while let Some(row) = reader.next()? {
+        let fields = row.fields.iter();
+        let values = fields.map(|field| Value::String(field.to_owned()));
+        rows.push((row.number, row.names.iter().cloned().zip(values).collect()));
     }
     Ok(rows)
 }
@@ -71,7 +72,7 @@ const LIMITS: [&str; 8] = [
 pub(super) fn are_token_ids(list: &[Value]) -> bool {
     match list.first() {
         Some(Value::Array(inner)) => are_token_ids(inner),
-        Some(_) => list.iter().all(|value| value.is_u64()),
+        Some(_) => list.iter().all(Value::is_u64),
         None => false,
     }
 }

@@ -55,10 +55,13 @@ pub(super) fn for_each(
         }
         Container::Table => {
             let mut reader = TableReader::new(text)?;
-            while let Some((number, names, record)) = reader.next()? {
+            while let Some(row) = reader.next()? {
                 each(&Row {
-                    number,
-                    fields: Fields::Table { names, record },
+                    number: row.number,
+                    fields: Fields::Table {
+                        names: row.names,
+                        record: row.fields,
+                    },
                 })?;
             }
         }

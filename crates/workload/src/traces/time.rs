@@ -147,17 +147,17 @@ pub(super) fn unit(
     if let Some(unit) = TimeUnit::of_epoch(*first) {
         return Ok(unit);
     }
-    let times = numbers.iter().map(|(time, _)| *time);
-    let different = times.clone().zip(times.skip(1));
-    let gaps = different.filter(|(before, after)| after > before).count();
+    let neighbours = numbers.iter().zip(numbers.iter().skip(1));
+    let gaps = neighbours.filter(|((before, _), (after, _))| after > before);
+    let gaps = gaps.count();
     let fractional = numbers.iter().filter(|(_, is_whole)| !is_whole).count();
-    let least = if fractional * 2 > numbers.len() {
+    let gap_min = if fractional * 2 > numbers.len() {
         FRACTIONAL_MILLIS_MIN
     } else {
         WHOLE_MILLIS_MIN
     };
     let doubtful = match usual {
-        Some(TimeUnit::Millis) => gaps > 0 && (last - first) / (gaps as f64) < least,
+        Some(TimeUnit::Millis) => gaps > 0 && (last - first) / (gaps as f64) < gap_min,
         Some(_) => false,
         None => gaps > 0,
     };
