@@ -100,7 +100,9 @@ const SCALED_TOKENS_MIN: f64 = 16.0;
 /// An id for several in that order.
 fn joined_id(ids: &[u64]) -> u64 {
     let mut hash = Sha256::new();
-    ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
+    for id in ids {
+        hash.update(id.to_le_bytes());
+    }
     let bytes: [u8; 32] = hash.finalize().into();
     bytes
         .iter()
