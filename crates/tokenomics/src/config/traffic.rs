@@ -6,6 +6,7 @@ use super::{RequestConfig, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::records::is_records;
 use crate::tokenizer::ClientTokenizer;
 use crate::{model, prompts};
@@ -16,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use trace::{Arrival, ClassInfo, Nanos, Prompt};
 use workload::{
-    ChatSource, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime, Trace, TraceFormat,
-    Traffic, TrafficClass, TurnCount,
+    ChatSource, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime, TimeUnit, Trace,
+    TraceFormat, TraceReader, Traffic, TrafficClass, TurnCount,
 };
 
 /// The traffic, and what the result file says of it.
@@ -236,6 +237,22 @@ fn tokenizer(
     Ok(Some((name.to_owned(), Arc::new(counter))))
 }
 
+/// Says what a trace was taken for: a wrong unit would show in the span.
+fn tell(path: &Path, trace: &Trace, format: TraceFormat, unit: TimeUnit) {
+    let span = trace.rows.last().map_or(0.0, |row| row.due.seconds());
+    let left_out = match trace.left_out {
+        0 => String::new(),
+        rows => format!(", {rows} more left out for want of a prompt or an answer"),
+    };
+    say(&format!(
+        "Trace {}: {} requests over {span} s{left_out}; read as {} with its times in {}.",
+        path.display(),
+        trace.rows.len(),
+        format.name(),
+        unit.words()
+    ));
+}
+
 /// A trace of others, or the records of an earlier run.
 fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failure> {
     let in_file = |error| Failure::usage(format!("--trace {}: {error}", path.display()));
@@ -244,11 +261,14 @@ fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failur
         of_saved(bytes.into())
             .map_err(|why| Failure::usage(format!("--trace {}: {why}", path.display())))?
     } else {
-        let format = match &args.trace_format {
-            Some(name) => name.parse::<TraceFormat>().map_err(Failure::usage)?,
-            None => workload::detect_trace(&bytes).map_err(in_file)?,
+        let reader = TraceReader {
+            format: args.trace_format,
+            unit: args.trace_time_unit,
+            block_tokens: args.trace_block_tokens,
         };
-        workload::parse_trace(&bytes, format).map_err(in_file)?
+        let (trace, format, unit) = reader.read(&bytes).map_err(in_file)?;
+        tell(path, &trace, format, unit);
+        trace
     };
     let trace = match &args.trace_window {
         None => trace,
