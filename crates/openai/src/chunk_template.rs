@@ -19,20 +19,34 @@ pub(crate) struct ChunkTemplate {
     pub(crate) kind: EventKind,
     /// Index of that choice.
     pub(crate) choice: u32,
+    /// Where the text goes on in what was gathered of the answer.
+    pub(crate) text_place: usize,
 }
 
 impl ChunkTemplate {
-    /// Learns from a chunk whose only text is `text`, a slice of `data`.
-    pub(crate) fn learn(data: &str, text: &str, kind: EventKind, choice: u32) -> Self {
+    /// Learns from a chunk whose only text is `text`, a slice of `data`. The memory of what was known before
+    /// serves again.
+    pub(crate) fn learn(
+        known: Option<Self>,
+        data: &str,
+        text: &str,
+        kind: EventKind,
+        choice: u32,
+        text_place: usize,
+    ) -> Self {
         let start = text.as_ptr().addr() - data.as_ptr().addr();
         let end = start + text.len();
         debug_assert_eq!(&data[start..end], text, "the text is a slice of the data");
+        let mut kept = known.map(|known| known.data).unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(data.as_bytes());
         Self {
-            data: data.as_bytes().to_vec(),
+            data: kept,
             start,
             end,
             kind,
             choice,
+            text_place,
         }
     }
 
@@ -56,7 +70,7 @@ mod tests {
     #[test]
     fn only_a_plain_text_in_the_same_surroundings_is_recognised() {
         let data = r#"{"text":"abc"}"#;
-        let template = ChunkTemplate::learn(data, &data[9..12], EventKind::Content, 0);
+        let template = ChunkTemplate::learn(None, data, &data[9..12], EventKind::Content, 0, 0);
         assert_eq!(template.text(data.as_bytes()), Some("abc"));
         assert_eq!(
             template.text("{\"text\":\" né\u{7f}\"}".as_bytes()),

@@ -6,8 +6,11 @@
 
 mod answer;
 mod answer_facts;
+mod answer_so_far;
 mod api_error;
 mod body;
+mod calls;
+mod choice;
 mod chunk;
 mod chunk_template;
 mod embedding_reply;
@@ -16,9 +19,12 @@ mod endpoint;
 mod error;
 mod event;
 mod fields;
+mod finish_reason;
 mod frame;
 mod json;
 mod json_tree;
+mod left_out;
+mod message;
 mod messages;
 mod models;
 mod pooling;
@@ -34,14 +40,16 @@ mod score;
 mod server_request;
 mod sse;
 mod stream;
+mod tape;
 mod text_counts;
 mod usage;
+mod usage_so_far;
+mod value;
 
 pub use answer::Answer;
-pub use answer_facts::{AnswerFacts, LeftOut};
+pub use answer_facts::AnswerFacts;
 pub use api_error::ApiError;
 pub use body::{ChoiceBody, completion_body, error_body, models_body};
-pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
     EmbeddingInput, EmbeddingLimits, EmbeddingRequest, VectorEncoding, VectorSizes,
@@ -52,6 +60,7 @@ pub use event::{EventKind, StreamEvent};
 pub use fields::Fields;
 pub use frame::{DONE, FrameStyle, error_frame};
 pub use json_tree::{DEPTH_MAX, Json, JsonError};
+pub use left_out::LeftOut;
 pub use messages::{Message, messages};
 pub use models::model_ids;
 pub use pooling::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate};
