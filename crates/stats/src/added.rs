@@ -209,21 +209,23 @@ const FLOOR_SHARE: f64 = 0.02;
 const FLOOR_SHARE_MAX: f64 = 0.1;
 
 impl Added {
-    /// How far the two direct arms, between which nothing differs, are apart beyond doubt, where that is much beside
-    /// what is reported: in milliseconds, with its sign.
+    /// Whether the two direct arms, between which nothing differs, are apart beyond doubt and by much beside what is
+    /// reported.
     ///
     /// A difference of fifteen nanoseconds that is no chance is of no consequence for 39 µs. What is added comes from
     /// both arms, so it is off by the floor at most; that matters beyond 2 % of it and beyond half its interval, and
     /// beyond a tenth of it in any case.
-    pub fn floor_that_matters(&self) -> Option<f64> {
-        let floor = self.floor.interval?;
+    pub fn floor_matters(&self) -> bool {
+        let (Some(floor), Some(interval)) = (self.floor.interval, self.paired_median.interval)
+        else {
+            return false;
+        };
         let (off, value) = (self.floor.value.abs(), self.paired_median.value.abs());
-        let interval = self.paired_median.interval?;
-        let reach = (interval.high - interval.low) / 2.0;
-        let is_much = off > f64::max(FLOOR_SHARE * value, reach);
+        let half = (interval.high - interval.low) / 2.0;
+        let is_much = off > f64::max(FLOOR_SHARE * value, half);
         let is_more = matches!(self.told, Told::Adds | Told::Saves) && off > FLOOR_SHARE_MAX * value;
         let differs = floor.low > 0.0 || floor.high < 0.0;
-        (differs && (is_much || is_more)).then_some(self.floor.value)
+        differs && (is_much || is_more)
     }
 }
 

@@ -58,6 +58,17 @@ impl From<Failure> for Cut {
 }
 
 impl Bench<'_> {
+    /// What is new in a start, around what runs already.
+    pub(super) fn open<'a>(
+        &self,
+        lab: &'a Lab<'a>,
+        number: u32,
+        invocation: u64,
+    ) -> Result<Start<'a>, Failure> {
+        let sides = Sides::open(self.config, lab, invocation, &self.recorder)?;
+        Ok(Start { number, lab, sides })
+    }
+
     /// One closed loop, after its warm-up.
     pub(super) async fn closed(
         &mut self,

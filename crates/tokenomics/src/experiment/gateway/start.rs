@@ -86,8 +86,8 @@ pub(super) struct RunningGateway {
     /// Absent where it ran already.
     pub(super) child: Option<Watched>,
     pub(super) way: Way,
-    /// Whether it is we who end it.
-    ending: Arc<AtomicBool>,
+    /// Whether its end is nothing to be told of: it is not ready yet, which is waited for, or it is we who end it.
+    may_end: Arc<AtomicBool>,
 }
 
 impl RunningGateway {
@@ -102,13 +102,13 @@ impl RunningGateway {
     ) -> Result<Self, Failure> {
         let settings = config.settings(scratch, provider);
         let way = Way::through(config, config.gateway.headers(&settings));
-        let ending = Arc::new(AtomicBool::new(false));
+        let may_end = Arc::new(AtomicBool::new(true));
         if config.args.no_start_proxy {
             check_once(config, &way).await?;
             return Ok(RunningGateway {
                 child: None,
                 way,
-                ending,
+                may_end,
             });
         }
         let spec = config.gateway.spec(&settings).map_err(Failure::usage)?;
@@ -116,9 +116,9 @@ impl RunningGateway {
             say(&format!("Starting {}", spec.command_line()));
         }
         let port = (config.args.proxy_port, "--proxy-port");
-        let wanted = Arc::clone(&ending);
+        let expected = Arc::clone(&may_end);
         let child = Watched::start(&spec, port, log, secrets(config), move || {
-            if !wanted.load(Ordering::Relaxed) {
+            if !expected.load(Ordering::Relaxed) {
                 // Nobody listens before the first run and after the last one.
                 let _heard = ended.send(true);
             }
@@ -129,10 +129,15 @@ impl RunningGateway {
             Err(_) => Probe::Silent,
         };
         child.wait_until_ready(config.start_timeout, ask).await?;
+        may_end.store(false, Ordering::Relaxed);
+        // It may have ended right before.
+        if let Some(failure) = child.failure() {
+            return Err(failure);
+        }
         Ok(RunningGateway {
             child: Some(child),
             way,
-            ending,
+            may_end,
         })
     }
 
@@ -143,7 +148,7 @@ impl RunningGateway {
 
     /// Ends it, where we started it.
     fn stop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
+        self.may_end.store(true, Ordering::Relaxed);
         self.child = None;
     }
 }
