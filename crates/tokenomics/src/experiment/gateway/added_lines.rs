@@ -170,10 +170,16 @@ fn two_figures(gateway: &str, whole: &AddedBoth, results: &Results) -> String {
     else {
         return meaning + ".";
     };
-    let why = if through > direct * WAKES_SLOWLIER {
-        ", because its processor falls asleep while it waits for longer"
-    } else if direct > through * WAKES_SLOWLIER {
-        ", because another thread has to leave its processor first when it is asked directly"
+    // Whom nobody shares its processor with leaves it asleep while it waits.
+    let is_alone = results.starts.iter().all(|start| {
+        let alone = |pair| {
+            let together = start.placement.together(pair);
+            together.is_none_or(|share| share < 1.0 - MOSTLY)
+        };
+        start.placement.usual().is_some() && alone(Pair::ClientMock) && alone(Pair::ClientGateway)
+    });
+    let why = if is_alone && through > direct * WAKES_SLOWLIER {
+        ": its processor has nothing else to do, and falls asleep while it waits"
     } else {
         ""
     };

@@ -187,7 +187,7 @@ impl Bench<'_> {
             }
         }
         if let Some(watcher) = watcher {
-            self.placements.push(watcher.finish(3 * u64::from(turn)));
+            self.placements.push(watcher.finish(turn.into()));
         }
         let instrument = watch.finish(Vec::new());
         let now = usage::now(start.lab);

@@ -27,7 +27,7 @@ pub(super) enum Pair {
     MockGateway,
 }
 
-/// How often each gave up its processor, for each request.
+/// How often each gave up its processor, for each request that it saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sleeps {
     pub(super) client: Option<f64>,
@@ -112,13 +112,13 @@ impl Watcher {
         self.every = LOOK_EVERY.max(LOOK_PART * begun.elapsed());
     }
 
-    /// What was seen while so many requests were asked.
-    pub(super) fn finish(mut self, requests: u64) -> Placement {
+    /// What was seen in so many turns.
+    pub(super) fn finish(mut self, turns: u64) -> Placement {
         let look = self.look();
         self.looks.push(processors(&self.last, &look));
         Placement {
             looks: self.looks,
-            sleeps: sleeps(&self.first, &look, requests),
+            sleeps: sleeps(&self.first, &look, turns),
         }
     }
 
@@ -148,16 +148,17 @@ fn processors(before: &Look, now: &Look) -> Processors {
     }
 }
 
-fn sleeps(before: &Look, now: &Look, requests: u64) -> Sleeps {
-    let of = |before: &[ThreadLook], now: &[ThreadLook]| {
+/// A turn is three requests, and one of them goes through the gateway.
+fn sleeps(before: &Look, now: &Look, turns: u64) -> Sleeps {
+    let of = |before: &[ThreadLook], now: &[ThreadLook], requests: u64| {
         let sum = |looks: &[ThreadLook]| looks.iter().map(|look| look.slept).sum::<u64>();
         let slept = sum(now).saturating_sub(sum(before));
         (!now.is_empty() && requests > 0).then(|| slept as f64 / requests as f64)
     };
     Sleeps {
-        client: of(before.client.as_slice(), now.client.as_slice()),
-        mock: of(&before.mock, &now.mock),
-        gateway: of(&before.gateway, &now.gateway),
+        client: of(before.client.as_slice(), now.client.as_slice(), 3 * turns),
+        mock: of(&before.mock, &now.mock, 3 * turns),
+        gateway: of(&before.gateway, &now.gateway, turns),
     }
 }
 
@@ -184,9 +185,9 @@ mod tests {
             gateway: vec![thread(3, 0, 900, 40), thread(4, 0, 5, 0)],
         };
         let now = Look {
-            client: Some(thread(1, 0, 9, 20)),
-            mock: vec![thread(2, 1, 9, 15)],
-            gateway: vec![thread(3, 0, 901, 40), thread(4, 1, 20, 30)],
+            client: Some(thread(1, 0, 9, 40)),
+            mock: vec![thread(2, 1, 9, 25)],
+            gateway: vec![thread(3, 0, 901, 40), thread(4, 1, 20, 15)],
         };
         let found = processors(&before, &now);
         assert_eq!(
@@ -196,7 +197,7 @@ mod tests {
         let expected = Sleeps {
             client: Some(1.0),
             mock: Some(0.5),
-            gateway: Some(3.0),
+            gateway: Some(1.5),
         };
         assert_eq!(sleeps(&before, &now, 10), expected);
         // Nothing is known of a gateway that we did not start.
