@@ -120,7 +120,8 @@ pub fn added(starts: &[Vec<Turn>], seed: u64) -> Option<Added> {
         estimate
     };
     let [paired_median, floor] = [paired, floor].map(|estimate| enough(estimate, TURNS_MIN[0]));
-    let mean = |of: fn(&StartAdded) -> f64| values.iter().map(of).sum::<f64>() / values.len() as f64;
+    let mean =
+        |of: fn(&StartAdded) -> f64| values.iter().map(of).sum::<f64>() / values.len() as f64;
     Some(Added {
         turns,
         told: told(paired_median, floor),
@@ -223,7 +224,8 @@ impl Added {
         let (off, value) = (self.floor.value.abs(), self.paired_median.value.abs());
         let half = (interval.high - interval.low) / 2.0;
         let is_much = off > f64::max(FLOOR_SHARE * value, half);
-        let is_more = matches!(self.told, Told::Adds | Told::Saves) && off > FLOOR_SHARE_MAX * value;
+        let is_more =
+            matches!(self.told, Told::Adds | Told::Saves) && off > FLOOR_SHARE_MAX * value;
         let differs = floor.low > 0.0 || floor.high < 0.0;
         differs && (is_much || is_more)
     }
@@ -232,13 +234,7 @@ impl Added {
 /// Paired median, floor, three differences of quantiles.
 fn statistics([direct, through, paired, floor]: &[Vec<f64>; 4]) -> Option<[f64; 5]> {
     let [p50, p95, p99] = differences(direct, through)?;
-    Some([
-        quantile(paired, 0.5)?,
-        quantile(floor, 0.5)?,
-        p50,
-        p95,
-        p99,
-    ])
+    Some([quantile(paired, 0.5)?, quantile(floor, 0.5)?, p50, p95, p99])
 }
 
 /// The differences of the quantiles of sorted values.

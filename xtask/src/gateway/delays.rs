@@ -47,9 +47,15 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
             all.entry(*delay).or_default().push(measured);
         }
     }
-    println!("A relay with a known delay, {} rounds of {} s:", args.rounds, args.seconds);
+    println!(
+        "A relay with a known delay, {} rounds of {} s:",
+        args.rounds, args.seconds
+    );
     for (name, of) in [
-        ("added", (|measured| measured.added) as fn(&Measurement) -> super::reported::Reported),
+        (
+            "added",
+            (|measured| measured.added) as fn(&Measurement) -> super::reported::Reported,
+        ),
         ("a client sees", |measured| measured.client),
     ] {
         // What the relay itself takes is the same whatever it adds.
@@ -62,8 +68,16 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
         for (delay, measured) in &all {
             let truth = *delay as f64 + hop;
             let value = mean(measured.iter().map(|measured| of(measured).value));
-            let half = median(measured.iter().map(|measured| of(measured).half_width()).collect());
-            let holds = measured.iter().filter(|measured| of(measured).holds(truth)).count();
+            let half = median(
+                measured
+                    .iter()
+                    .map(|measured| of(measured).half_width())
+                    .collect(),
+            );
+            let holds = measured
+                .iter()
+                .filter(|measured| of(measured).holds(truth))
+                .count();
             println!(
                 "{delay:>12} {:>14.1} {:>10.1} {half:>12.1} {holds:>11} of {:<3}",
                 value - hop,
@@ -73,7 +87,13 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
         }
     }
     let measured = all.values().flatten();
-    let held = measured.clone().filter(|measured| measured.floor.holds(0.0)).count();
-    println!("Direct against direct: no difference in {held} of {}.", measured.count());
+    let held = measured
+        .clone()
+        .filter(|measured| measured.floor.holds(0.0))
+        .count();
+    println!(
+        "Direct against direct: no difference in {held} of {}.",
+        measured.count()
+    );
     Ok(())
 }

@@ -46,7 +46,12 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
             }
         }
         let (ours_all, plain_all) = (mean(ours.iter().copied()), mean(plain.iter().copied()));
-        let apart = median(ours.iter().zip(&plain).map(|(ours, plain)| ours - plain).collect());
+        let apart = median(
+            ours.iter()
+                .zip(&plain)
+                .map(|(ours, plain)| ours - plain)
+                .collect(),
+        );
         println!(
             "What nginx adds for a client, {}: {ours_all:.1} µs by us, {plain_all:.1} µs by a plain socket client, \
              apart by {:.1} µs on average, {apart:.1} µs in the median of {} rounds",
@@ -58,7 +63,10 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
             ours_all - plain_all,
             ours.len()
         );
-        let pairs = ours.iter().zip(&plain).map(|(ours, plain)| format!("{ours:.0}/{plain:.0}"));
+        let pairs = ours
+            .iter()
+            .zip(&plain)
+            .map(|(ours, plain)| format!("{ours:.0}/{plain:.0}"));
         println!("  ours/plain: {}", pairs.collect::<Vec<_>>().join(" "));
     }
     Ok(())

@@ -64,15 +64,28 @@ fn is_whole(answer: &[u8]) -> Result<bool> {
     let length = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"));
-    let length: usize = length.context("an answer without a length")?.trim().parse()?;
+    let length: usize = length
+        .context("an answer without a length")?
+        .trim()
+        .parse()?;
     Ok(answer.len() == end + 4 + length)
 }
 
 /// The median of what the way `through` adds, in microseconds: turns of direct, through and direct again in changing
 /// order, for as long as that, on new connections.
 pub(super) fn added(direct: &str, through: &str, time: Duration) -> Result<f64> {
-    let mut ways = [PlainClient::connect(direct)?, PlainClient::connect(through)?];
-    let orders = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0], [1, 0, 2], [0, 2, 1]];
+    let mut ways = [
+        PlainClient::connect(direct)?,
+        PlainClient::connect(through)?,
+    ];
+    let orders = [
+        [0, 1, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+        [1, 0, 2],
+        [0, 2, 1],
+    ];
     let begun = Instant::now();
     let mut differences = Vec::new();
     for turn in 0_usize.. {

@@ -9,7 +9,14 @@ use std::path::Path;
 /// Prints how many intervals hold the mean of all values, and how wide they are.
 pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
     let nginx = format!("taskset -c {SERVER_CPU} nginx");
-    let more = ["--gateway", "nginx", "--provider-port", "0", "--proxy-command", &nginx];
+    let more = [
+        "--gateway",
+        "nginx",
+        "--provider-port",
+        "0",
+        "--proxy-command",
+        &nginx,
+    ];
     let mut all = Vec::new();
     for round in 0..args.rounds {
         all.push(measure(on_cpu(CLIENT_CPU, program), args, round, &more)?);
@@ -22,7 +29,9 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
     held("a client sees", &all, |measured| measured.client);
     let mixed = all.iter().filter(|measured| measured.regimes > 1).count();
     let direct = |of: fn(f64, f64) -> f64, from| {
-        all.iter().map(|measured| measured.direct_p50).fold(from, of)
+        all.iter()
+            .map(|measured| measured.direct_p50)
+            .fold(from, of)
     };
     println!(
         "Direct answers took {:.1} to {:.1} µs; {mixed} of {} had starts of several kinds.",
@@ -36,8 +45,15 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
 fn held(name: &str, all: &[Measurement], of: fn(&Measurement) -> Reported) {
     let values = || all.iter().map(|measured| of(measured).value);
     let truth = mean(values());
-    let holds = all.iter().filter(|measured| of(measured).holds(truth)).count();
-    let half = median(all.iter().map(|measured| of(measured).half_width()).collect());
+    let holds = all
+        .iter()
+        .filter(|measured| of(measured).holds(truth))
+        .count();
+    let half = median(
+        all.iter()
+            .map(|measured| of(measured).half_width())
+            .collect(),
+    );
     println!(
         "{name}: mean {truth:.1} µs, values from {:.1} to {:.1}; {holds} of {} intervals hold the mean, median \
          half-width {half:.1} µs ({:.0} %)",

@@ -17,7 +17,9 @@ impl Reported {
     fn of(estimate: &Value) -> Result<Self> {
         let number = |key: &str| {
             let number = estimate[key].as_f64();
-            Ok::<f64, anyhow::Error>(1e3 * number.with_context(|| format!("no {key} in {estimate}"))?)
+            Ok::<f64, anyhow::Error>(
+                1e3 * number.with_context(|| format!("no {key} in {estimate}"))?,
+            )
         };
         Ok(Reported {
             value: number("value")?,
@@ -76,7 +78,10 @@ pub(super) fn measure(
     let results: Value = serde_json::from_slice(&output.stdout)?;
     let whole = &results["added_ms"]["whole"];
     let each = results["starts"]["each"].as_array();
-    let regimes = each.into_iter().flatten().filter_map(|start| start["regime"].as_u64());
+    let regimes = each
+        .into_iter()
+        .flatten()
+        .filter_map(|start| start["regime"].as_u64());
     Ok(Measurement {
         added: Reported::of(&whole["paired_median"])?,
         client: Reported::of(&whole["client"]["paired_median"])?,

@@ -43,7 +43,10 @@ pub(super) fn over_starts(values: impl Iterator<Item = f64>) -> Option<Estimate>
     let mean = values.iter().sum::<f64>() / n;
     let interval = (values.len() > 1).then(|| {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        around(mean, student_t_95(n - 1.0) * (squares / (n - 1.0) / n).sqrt())
+        around(
+            mean,
+            student_t_95(n - 1.0) * (squares / (n - 1.0) / n).sqrt(),
+        )
     });
     Some(Estimate {
         value: mean,

@@ -55,12 +55,7 @@ mod tests {
 
     #[test]
     fn starts_whose_direct_answers_take_several_times_as_long_are_of_another_kind() {
-        let mixed = starts(&[
-            (0.048, 0.09),
-            (0.0056, 0.02),
-            (0.051, 0.09),
-            (0.0061, 0.02),
-        ]);
+        let mixed = starts(&[(0.048, 0.09), (0.0056, 0.02), (0.051, 0.09), (0.0061, 0.02)]);
         assert_eq!(regimes(&mixed), [[1, 3], [0, 2]]);
     }
 
@@ -75,10 +70,7 @@ mod tests {
         let alike = starts(&[(0.048, 0.09), (0.041, 0.08), (0.055, 0.1)]);
         assert_eq!(regimes(&alike), [[0, 1, 2]]);
         // A microsecond is none, though it is twice as much.
-        assert_eq!(
-            regimes(&starts(&[(0.001, 0.09), (0.002, 0.09)])),
-            [[0, 1]]
-        );
+        assert_eq!(regimes(&starts(&[(0.001, 0.09), (0.002, 0.09)])), [[0, 1]]);
         assert!(regimes(&[]).is_empty());
     }
 }

@@ -1,7 +1,11 @@
-use super::{BlockPair, Estimate, Told, Turn, added, added_at_rate, over_starts};
+use super::{
+    AddedLatency, BlockPair, Estimate, Seen, Told, Turn, added, added_at_rate, over_starts,
+    woken_p50,
+};
 use crate::Interval;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use trace::{Event, EventKind, Nanos, Outcome, Record, RunId};
 
 /// A skewed latency around 0.1 ms, in a machine that has slow moments some turns long.
 struct Machine {
@@ -44,7 +48,11 @@ impl Machine {
 fn within_one_start_the_interval_covers_what_that_start_adds_as_often_as_it_says() {
     let covers = |seed| {
         let turns = Machine::new(seed).turns(400, 0.1);
-        let interval = added(&[turns], seed).unwrap().paired_median.interval.unwrap();
+        let interval = added(&[turns], seed)
+            .unwrap()
+            .paired_median
+            .interval
+            .unwrap();
         interval.low <= 0.1 && 0.1 <= interval.high
     };
     let covered = (0..100).filter(|seed| covers(*seed)).count();
@@ -253,4 +261,61 @@ fn a_floor_is_worth_a_word_only_where_it_is_much_beside_what_is_reported() {
     assert!(!wide(Told::Nothing));
     // What may be nothing is nothing.
     assert!(!floor_matters(0.001, around(0.01, 0.1), Told::Adds));
+}
+
+/// A record that was issued at 1 ms; each of its events arrived and was read then, and so was its end.
+fn record(events: &[(EventKind, u64, u64)], done: (u64, u64)) -> Record {
+    let at = |micros| Nanos(1_000 * micros);
+    let event = |(kind, arrived, read): &(EventKind, u64, u64)| Event {
+        kind: *kind,
+        arrived: at(*arrived),
+        read: at(*read),
+        read_index: 0,
+        text_bytes: 1,
+        tokens: None,
+        choice: 0,
+    };
+    Record {
+        stream: !events.is_empty(),
+        events: events.iter().map(event).collect(),
+        done: at(done.0),
+        done_read: at(done.1),
+        outcome: Outcome::Complete,
+        ..Record::begun(RunId::default(), 1, at(1_000))
+    }
+}
+
+#[test]
+fn a_client_sees_an_answer_when_its_read_returns_and_not_when_it_arrived() {
+    let whole = record(&[], (1_050, 1_085));
+    let of = |record: &Record, latency: AddedLatency| {
+        [Seen::Arrived, Seen::Read].map(|seen| latency.of(record, seen).unwrap())
+    };
+    let close = |found: [f64; 2], expected: [f64; 2]| {
+        let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f64::max) < 1e-9, "{found:?} {expected:?}");
+    };
+    close(of(&whole, AddedLatency::EndToEnd), [0.05, 0.085]);
+    close(of(&whole, AddedLatency::EndToEndFromDue), [0.05, 0.085]);
+    let stream = record(
+        &[
+            (EventKind::Empty, 1_010, 1_011),
+            (EventKind::Content, 1_020, 1_024),
+            (EventKind::Content, 1_040, 1_060),
+            (EventKind::Done, 1_041, 1_070),
+        ],
+        (1_042, 1_072),
+    );
+    close(of(&stream, AddedLatency::FirstToken), [0.02, 0.024]);
+    close(of(&stream, AddedLatency::Event), [0.03, 0.042]);
+    close(of(&stream, AddedLatency::EndToEnd), [0.04, 0.06]);
+    close(of(&stream, AddedLatency::StreamEnd), [0.042, 0.072]);
+    let failed = Record {
+        outcome: Outcome::Http,
+        ..whole.clone()
+    };
+    assert_eq!(AddedLatency::EndToEnd.of(&failed, Seen::Read), None);
+    let woken = woken_p50([&whole, &failed, &stream]).unwrap();
+    assert!((woken - 0.0275).abs() < 1e-9, "{woken}");
+    assert_eq!(woken_p50([&failed]), None);
 }

@@ -169,7 +169,9 @@ async fn run_all(bench: &mut Bench<'_>, lab: &mut Lab<'_>, invocation: u64) -> R
         }
         if let Some(arrival) = config.arrival {
             let (rate, time) = (arrival.rate(), seconds(config.args.rate_seconds));
-            tell(&format!("{which}: {rate} requests/s in turns, {time} s each"));
+            tell(&format!(
+                "{which}: {rate} requests/s in turns, {time} s each"
+            ));
             bench.at_rate(&start, arrival).await?;
         }
     }

@@ -24,8 +24,12 @@ fn unit(ms: f64) -> (&'static str, f64, usize) {
 fn in_unit(ms: f64, (_, size, digits): (&str, f64, usize)) -> String {
     let text = format!("{:.digits$}", ms / size);
     // What rounds to nothing has no sign.
-    let is_nothing = text.trim_start_matches('-').chars().all(|c| "0.".contains(c));
-    text.trim_start_matches(if is_nothing { "-" } else { "" }).to_owned()
+    let is_nothing = text
+        .trim_start_matches('-')
+        .chars()
+        .all(|c| "0.".contains(c));
+    text.trim_start_matches(if is_nothing { "-" } else { "" })
+        .to_owned()
 }
 
 /// In nanoseconds below a microsecond, in microseconds below a millisecond.
@@ -54,7 +58,11 @@ pub(super) fn write(text: &mut String, names: &Names<'_>, results: &Results) {
         text,
         "\n=== Latency added by {}, one request at a time, {} ===",
         names.gateway,
-        if starts == 1 { "one start".to_owned() } else { format!("mean of {starts} starts") }
+        if starts == 1 {
+            "one start".to_owned()
+        } else {
+            format!("mean of {starts} starts")
+        }
     );
     table(text, results, whole);
     let quantiles = ["p50", "p95", "p99"].iter().zip(whole.arrived.quantiles);
@@ -98,8 +106,14 @@ fn table(text: &mut String, results: &Results, whole: &AddedBoth) {
     };
     row(
         "",
-        ["direct", "through", "added, 95 % interval", "a client sees", "direct twice (the floor)"]
-            .map(str::to_owned),
+        [
+            "direct",
+            "through",
+            "added, 95 % interval",
+            "a client sees",
+            "direct twice (the floor)",
+        ]
+        .map(str::to_owned),
     );
     for (name, both) in rows(results, whole) {
         let cells = [
@@ -122,7 +136,10 @@ fn conclusion(gateway: &str, whole: &AddedBoth, results: &Results) -> String {
         if starts == 1 { "" } else { "s" }
     );
     let said = match added.told {
-        Told::Adds => format!("{gateway} adds {} ({over}).", span(added.paired_median.value)),
+        Told::Adds => format!(
+            "{gateway} adds {} ({over}).",
+            span(added.paired_median.value)
+        ),
         Told::Saves => format!(
             "Through {gateway} answers come {} sooner ({over}).",
             span(-added.paired_median.value)
@@ -166,7 +183,8 @@ fn two_figures(gateway: &str, whole: &AddedBoth, results: &Results) -> String {
         let known: Vec<f64> = results.starts.iter().filter_map(of).collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
     };
-    let (Some(direct), Some(through)) = (mean(|start| start.woken[0]), mean(|start| start.woken[1]))
+    let (Some(direct), Some(through)) =
+        (mean(|start| start.woken[0]), mean(|start| start.woken[1]))
     else {
         return meaning + ".";
     };
@@ -196,7 +214,9 @@ fn each_start(text: &mut String, results: &Results) {
     let header = "start      direct    through      added  a client sees  woken: direct  through  processors";
     let _ = writeln!(text, "\n{header}");
     for start in &results.starts {
-        let [direct, through] = start.woken.map(|woken| woken.map_or_else(|| "–".to_owned(), span));
+        let [direct, through] = start
+            .woken
+            .map(|woken| woken.map_or_else(|| "–".to_owned(), span));
         let _ = writeln!(
             text,
             "{:<7}{:>10}{:>11}{:>11}{:>15}{:>15}{:>9}  {}",
@@ -337,6 +357,67 @@ fn markdown(text: &mut String, results: &Results, whole: &AddedBoth) {
             estimate(*paired_median),
             estimate(both.read.paired_median),
             estimate(*floor)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StartView, estimate, regime, span};
+    use crate::experiment::gateway::placement::Placement;
+    use stats::{Estimate, StartAdded};
+
+    #[test]
+    fn each_span_is_in_a_unit_that_shows_it() {
+        for (ms, words) in [
+            (15e-6, "15 ns"),
+            (-0.4e-6, "0 ns"),
+            (-91e-6, "-91 ns"),
+            (0.039, "39.0 µs"),
+            (1.25, "1.25 ms"),
+            (0.0, "0 ns"),
+        ] {
+            assert_eq!(span(ms), words);
+        }
+        let of = |value, interval: Option<(f64, f64)>| {
+            estimate(Estimate {
+                value,
+                interval: interval.map(|(low, high)| stats::Interval { low, high }),
+            })
+        };
+        assert_eq!(of(15e-6, Some((1e-6, 29e-6))), "15 ns [1, 29]");
+        assert_eq!(of(-0.2e-3, Some((-1.8e-3, 1.4e-3))), "-0.2 µs [-1.8, 1.4]");
+        assert_eq!(of(0.0365, Some((0.0287, 0.0444))), "36.5 µs [28.7, 44.4]");
+        assert_eq!(of(0.0365, None), "36.5 µs [too few]");
+    }
+
+    #[test]
+    fn a_kind_of_start_is_named_by_what_its_answers_took() {
+        let start = |start, direct_p50, added| {
+            let of = |paired_median| StartAdded {
+                start,
+                turns: 100,
+                paired_median,
+                floor: 0.0,
+                direct_p50,
+                through_p50: direct_p50 + paired_median,
+            };
+            StartView {
+                arrived: of(added),
+                read: of(2.0 * added),
+                woken: [None, None],
+                placement: Placement::default(),
+                regime: 0,
+            }
+        };
+        let (first, last) = (start(0, 0.0056, 0.0113), start(3, 0.0061, 0.0103));
+        assert_eq!(
+            regime(&[&first, &last]),
+            "starts 1, 4: direct answers took 5.6 to 6.1 µs, the gateway added 10.3 to 11.3 µs, a client saw 20.6 to 22.6 µs."
+        );
+        assert_eq!(
+            regime(&[&first]),
+            "start 1: direct answers took 5.6 µs, the gateway added 11.3 µs, a client saw 22.6 µs."
         );
     }
 }

@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use trace::{Arrival, Nanos, Pacing, Plan, RunFacts, RunId};
 
-/// In each start at least so many turns, however long they take, and in all together at most so many, however short
-/// they are.
+/// In all starts together at least so many turns, however long they take, and at most so many, however short they are.
 const TURNS_MIN: u32 = 30;
 const TURNS_MAX: u32 = 5_000;
+
+/// The least in each start: its median is one value of the interval, and the first turn is none of it.
+const TURNS_OF_START_MIN: u32 = 11;
 
 /// One turn of a schedule for each side.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -158,6 +160,7 @@ impl Bench<'_> {
         }
         let starts = self.config.starts();
         let (time, most) = (self.config.added / starts, TURNS_MAX.div_ceil(starts));
+        let least = TURNS_MIN.div_ceil(starts).max(TURNS_OF_START_MIN);
         let begun = Instant::now();
         let before = usage::now(start.lab);
         let watch = Watch::start();
@@ -165,7 +168,7 @@ impl Bench<'_> {
         let mut span: Option<(Nanos, Nanos)> = None;
         let mut order = Arm::ALL;
         let mut turn = 0;
-        while turn < TURNS_MIN || (turn < most && begun.elapsed() < time) {
+        while turn < least || (turn < most && begun.elapsed() < time) {
             order.shuffle(&mut rng);
             for arm in order {
                 // The first turn opens and wakes what later ones use.
@@ -207,11 +210,7 @@ impl Bench<'_> {
 
     /// The same schedule to both sides, a block of a second each, whose turn it is in an order of its own; this start's
     /// part of the blocks.
-    pub(super) async fn at_rate(
-        &mut self,
-        start: &Start<'_>,
-        arrival: Arrival,
-    ) -> Result<(), Cut> {
+    pub(super) async fn at_rate(&mut self, start: &Start<'_>, arrival: Arrival) -> Result<(), Cut> {
         let per_start = blocks_per_start(self.config);
         let seed = self.config.args.seed ^ (u64::from(start.number) << 8);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

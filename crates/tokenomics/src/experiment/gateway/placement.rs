@@ -1,6 +1,7 @@
 //! Who runs where, and who sleeps: what makes one start another than the next.
 
 use super::start::Lab;
+use crate::child::Watched;
 use process::ThreadLook;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,9 @@ impl Placement {
     pub(super) fn usual(&self) -> Option<(Processors, f64)> {
         let mut sorted = self.looks.clone();
         sorted.sort_unstable();
-        let most = sorted.chunk_by(|a, b| a == b).max_by_key(|same| same.len())?;
+        let most = sorted
+            .chunk_by(|a, b| a == b)
+            .max_by_key(|same| same.len())?;
         Some((most[0], most.len() as f64 / sorted.len() as f64))
     }
 
@@ -88,7 +91,7 @@ impl Watcher {
         let gateway = lab.gateway.child.as_ref();
         let mut watcher = Watcher {
             has_mock: lab.provider.mock.is_some(),
-            gateway: gateway.map_or_else(Vec::new, |child| child.processes()),
+            gateway: gateway.map_or_else(Vec::new, Watched::processes),
             first: Look::default(),
             last: Look::default(),
             looked: Instant::now(),
@@ -137,14 +140,21 @@ impl Watcher {
 
 fn processors(before: &Look, now: &Look) -> Processors {
     let did = |look: &&ThreadLook| {
-        let then = before.gateway.iter().find(|then| then.thread == look.thread);
+        let then = before
+            .gateway
+            .iter()
+            .find(|then| then.thread == look.thread);
         look.on_cpu
             .saturating_sub(then.map_or(Duration::ZERO, |then| then.on_cpu))
     };
     Processors {
         client: now.client.map(|look| look.processor),
         mock: now.mock.first().map(|look| look.processor),
-        gateway: now.gateway.iter().max_by_key(did).map(|look| look.processor),
+        gateway: now
+            .gateway
+            .iter()
+            .max_by_key(did)
+            .map(|look| look.processor),
     }
 }
 

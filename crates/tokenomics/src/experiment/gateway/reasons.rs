@@ -21,9 +21,8 @@ pub(super) fn reasons(results: &Results, records: &[Record]) -> Vec<Reason> {
         sentence,
     };
     // What we stopped ourselves failed for no fault of theirs.
-    let is_failure = |record: &&Record| {
-        !record.outcome.is_complete() && record.outcome != Outcome::Cancelled
-    };
+    let is_failure =
+        |record: &&Record| !record.outcome.is_complete() && record.outcome != Outcome::Cancelled;
     let failed: Vec<&Record> = records.iter().filter(is_failure).collect();
     if let Some(first) = failed.first() {
         let words = first.detail.as_deref().unwrap_or("no words");

@@ -188,11 +188,7 @@ impl AddedBoth {
     }
 }
 
-fn start_views(
-    whole: &AddedBoth,
-    records: &[Record],
-    placements: &[Placement],
-) -> Vec<StartView> {
+fn start_views(whole: &AddedBoth, records: &[Record], placements: &[Placement]) -> Vec<StartView> {
     let groups = regimes(&whole.arrived.starts);
     let starts = whole.arrived.starts.iter().zip(&whole.read.starts);
     let view = |(place, (arrived, read)): (usize, (&StartAdded, &StartAdded))| {

@@ -174,16 +174,21 @@ impl<'a> Lab<'a> {
     ) -> Result<Self, Failure> {
         let provider = RunningProvider::start(config).await?;
         let target = &provider.target;
-        let gateway =
-            RunningGateway::start(config, target, scratch.path(), Log::New(&log), ended.clone());
+        let gateway = RunningGateway::start(
+            config,
+            target,
+            scratch.path(),
+            Log::New(&log),
+            ended.clone(),
+        );
         let gateway = gateway.await?;
         Ok(Lab {
-            config,
+            gateway,
+            provider,
             scratch,
+            config,
             log,
             ended,
-            provider,
-            gateway,
         })
     }
 
@@ -202,8 +207,7 @@ impl<'a> Lab<'a> {
         let log = Log::Continued(&self.log);
         let (target, scratch) = (&self.provider.target, self.scratch.path());
         let ended = self.ended.clone();
-        self.gateway =
-            RunningGateway::start(self.config, target, scratch, log, ended).await?;
+        self.gateway = RunningGateway::start(self.config, target, scratch, log, ended).await?;
         Ok(())
     }
 }

@@ -38,9 +38,8 @@ pub(super) fn note(
 ) {
     let (then, before) = before;
     let (now, after) = after;
-    let since = |after: Option<Duration>, before: Option<Duration>| {
-        Some(after?.saturating_sub(before?))
-    };
+    let since =
+        |after: Option<Duration>, before: Option<Duration>| Some(after?.saturating_sub(before?));
     let more = Usage {
         wall: *now - *then,
         client: after.client.saturating_sub(before.client),
