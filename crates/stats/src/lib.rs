@@ -47,8 +47,8 @@ mod warmup;
 mod windows;
 
 pub use added::{
-    ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,
-    added, added_at_rate, stream_harm, turns,
+    ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, Seen, StartAdded, StreamHarm,
+    StreamShape, Told, Turn, added, added_at_rate, regimes, stream_harm, turns, woken_p50,
 };
 pub use assertion::{Assertion, AssertionError, AssertionResult};
 pub use bootstrap::bootstrap_median;
