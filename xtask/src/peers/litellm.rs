@@ -1,9 +1,10 @@
 //! `LiteLLM`'s proxy before mocks: one healthy, one that always answers 429 and has the healthy one to fall back to.
 
 use super::child::{Server, free_port, spec};
-use super::http::{ask, get};
+use super::http::{ask, post};
 use super::measured::Instrument;
-use super::mock::{ITL_MS, TTFT_MS, mock};
+use super::metrics::Metrics;
+use super::mock::Mock;
 use super::recording::{Recorder, chat};
 use super::table::{Table, Within};
 use anyhow::Result;
@@ -15,26 +16,28 @@ const KEY: &str = "sk-peers-key";
 const REQUESTS: u64 = 64;
 const REFUSED: u64 = 8;
 
-fn config(healthy: &str, refusing: &str) -> String {
-    let model = |name: &str, provider: &str| {
+fn config(healthy: &Mock, spare: &Mock, limited: &Mock) -> String {
+    let model = |name: &str, provider: &Mock| {
         format!(
             "\x20 - model_name: {name}\n\
              \x20   litellm_params:\n\
              \x20     model: openai/{name}\n\
              \x20     api_key: none\n\
-             \x20     api_base: {provider}\n"
+             \x20     api_base: {}\n",
+            provider.api()
         )
     };
     format!(
-        "model_list:\n{}{}\
+        "model_list:\n{}{}{}\
          litellm_settings:\n\
          \x20 drop_params: true\n\
          \x20 num_retries: 1\n\
-         \x20 fallbacks: [{{\"limited\": [\"healthy\"]}}]\n\
+         \x20 fallbacks: [{{\"limited\": [\"spare\"]}}]\n\
          general_settings:\n\
          \x20 master_key: {KEY}\n",
         model("healthy", healthy),
-        model("limited", refusing),
+        model("spare", spare),
+        model("limited", limited),
     )
 }
 
@@ -45,8 +48,9 @@ pub(super) fn run(
 ) -> Result<()> {
     let packages = ["litellm[proxy]==1.106.2", "prisma"];
     let programs = instrument.cache.environment("litellm", &packages, &[])?;
-    let healthy = mock(instrument, "healthy", &[])?;
-    let limited = mock(instrument, "limited", &["--fault", "status:429:1"])?;
+    let healthy = Mock::start(instrument, "healthy", &[])?;
+    let spare = Mock::start(instrument, "spare", &[])?;
+    let limited = Mock::start(instrument, "limited", &["--fault", "status:429:1"])?;
     let port = free_port()?;
     let number = port.to_string();
     let file = instrument.cache.path("litellm.yaml");
@@ -54,11 +58,11 @@ pub(super) fn run(
     let args = ["--config", &path, "--host", "127.0.0.1", "--port", &number];
     let mut command = spec("LiteLLM", &programs.join("litellm"), &args);
     command.environment = vec![("LITELLM_TELEMETRY".to_owned(), "False".to_owned())];
-    command.files = vec![(file, config(&healthy.api(), &limited.api()))];
+    command.files = vec![(file, config(&healthy, &spare, &limited))];
     let log = instrument.cache.log("litellm");
     let patience = Duration::from_secs(300);
     let server = Server::start(&command, port, "/health/readiness", patience, &log)?;
-    through(instrument, &server, table)?;
+    through(instrument, &server, &healthy, table)?;
     falls_back(instrument, &server, &limited, table)?;
     wrong_key(instrument, &server, table)?;
     let api = server.api();
@@ -78,32 +82,34 @@ pub(super) fn run(
     )
 }
 
-fn through(instrument: &Instrument<'_>, server: &Server, table: &mut Table) -> Result<()> {
+fn through(
+    instrument: &Instrument<'_>,
+    server: &Server,
+    healthy: &Mock,
+    table: &mut Table,
+) -> Result<()> {
     let (api, requests) = (server.api(), REQUESTS.to_string());
     let mut flags = vec!["--api-base", &api, "--api-key", KEY, "--model", "healthy"];
-    flags.extend([
-        "--max-concurrency",
-        "4",
-        "--num-prompts",
-        &requests,
-        "--max-tokens",
-        "16",
-    ]);
+    flags.extend(["--max-concurrency", "4", "--num-prompts", &requests]);
+    flags.extend(["--max-tokens", "16", "--warmup-runs", "0"]);
     let measured = instrument.measure("litellm", "chat", &flags)?;
+    let truth = healthy.truth(usize::try_from(REQUESTS)?)?;
     table.complete("a healthy model", &measured, REQUESTS);
+    let ttft = measured.number("latency/ttft/mean");
     table.beside(
-        "a healthy model: TTFT mean, ms, of the mock behind it",
-        measured.number("latency/ttft/mean"),
-        Some(TTFT_MS),
+        "a healthy model: TTFT mean, ms; the provider's",
+        ttft,
+        truth.ttft,
     );
-    let tpot = (measured.number("latency/tpot/mean"), Some(ITL_MS));
+    let tpot = (measured.number("latency/tpot/mean"), truth.tpot);
+    let close = Within {
+        share: 0.05,
+        floor: 0.1,
+    };
     table.near(
-        "a healthy model: TPOT mean, ms, of the mock behind it",
+        "a healthy model: TPOT mean, ms; the provider's",
         tpot,
-        Within {
-            share: 0.05,
-            floor: 0.1,
-        },
+        close,
     );
     table.verdict_without("a healthy model", &measured, &["littles_law"]);
     Ok(())
@@ -112,15 +118,12 @@ fn through(instrument: &Instrument<'_>, server: &Server, table: &mut Table) -> R
 fn falls_back(
     instrument: &Instrument<'_>,
     server: &Server,
-    limited: &Server,
+    limited: &Mock,
     table: &mut Table,
 ) -> Result<()> {
     let api = server.api();
-    let answer = ask(
-        &format!("{api}/chat/completions"),
-        Some(KEY),
-        &chat("limited", 4),
-    )?;
+    let url = format!("{api}/chat/completions");
+    let answer = ask(&url, Some(KEY), &chat("limited", 4))?;
     let told = |name: &str| answer.header(name).unwrap_or("absent").to_owned();
     let own = format!(
         "fallbacks {}, retries {}, group {}",
@@ -130,65 +133,32 @@ fn falls_back(
     );
     let requests = REFUSED.to_string();
     let mut flags = vec!["--api-base", &api, "--api-key", KEY, "--model", "limited"];
-    flags.extend([
-        "--max-concurrency",
-        "2",
-        "--num-prompts",
-        &requests,
-        "--max-tokens",
-        "8",
-    ]);
-    flags.extend(["--warmup-runs", "0"]);
-    let before = refused(limited)?;
+    flags.extend(["--max-concurrency", "2", "--num-prompts", &requests]);
+    flags.extend(["--max-tokens", "8", "--warmup-runs", "0"]);
+    let before = Metrics::of(&limited.url)?;
     let measured = instrument.measure("litellm-fallback", "chat", &flags)?;
-    let after = refused(limited)?;
-    table.complete("a model whose provider answers 429", &measured, REFUSED);
-    let attempts = before.zip(after).map(|(before, after)| after - before);
-    table.beside(
-        "a model whose provider answers 429: requests that reached it",
-        Some(REFUSED as f64),
-        attempts,
-    );
-    let said = ["fallback", "fell back"]
-        .iter()
-        .any(|word| measured.mentions(word));
-    let holds = if said {
+    let after = Metrics::of(&limited.url)?;
+    let what = "a model whose provider answers 429";
+    table.complete(what, &measured, REFUSED);
+    let reached = after.grown(&before, "tokenomics:mock_requests_total");
+    let ours = Some(REFUSED as f64);
+    table.beside(format!("{what}: requests that reached it"), ours, reached);
+    let said = ["fallback", "fell back"];
+    let holds = if said.iter().any(|word| measured.mentions(word)) {
         Ok(())
     } else {
         Err("no word of it".to_owned())
     };
     let shown = measured.reason_with(&["fallback", "fell back", "retri", "another model"]);
     let shown = shown.unwrap_or_else(|| measured.verdict());
-    table.told(
-        "a model whose provider answers 429: fallbacks told",
-        (shown, own),
-        holds,
-    );
+    table.told(format!("{what}: fallbacks told"), (shown, own), holds);
     Ok(())
 }
 
-/// Requests that the mock has answered so far, by its own count.
-fn refused(mock: &Server) -> Result<Option<f64>> {
-    let text = get(&format!("{}/metrics", mock.url))?.text();
-    let counts = text
-        .lines()
-        .filter(|line| line.starts_with("mock_requests_total"));
-    let counts: Vec<f64> = counts
-        .filter_map(|line| line.rsplit_once(' ')?.1.parse().ok())
-        .collect();
-    Ok((!counts.is_empty()).then(|| counts.iter().sum()))
-}
-
 fn wrong_key(instrument: &Instrument<'_>, server: &Server, table: &mut Table) -> Result<()> {
+    const WRONG: &str = "sk-wrong";
     let api = server.api();
-    let mut flags = vec![
-        "--api-base",
-        &api,
-        "--api-key",
-        "sk-wrong",
-        "--model",
-        "healthy",
-    ];
+    let mut flags = vec!["--api-base", &api, "--api-key", WRONG, "--model", "healthy"];
     flags.extend([
         "--max-concurrency",
         "1",
@@ -198,28 +168,15 @@ fn wrong_key(instrument: &Instrument<'_>, server: &Server, table: &mut Table) ->
         "0",
     ]);
     let measured = instrument.measure("litellm-wrong-key", "chat", &flags)?;
-    let words = measured.words().to_lowercase();
-    let holds = if words.contains("key") {
+    let why = measured.why();
+    let holds = if why.to_lowercase().contains("key") {
         Ok(())
     } else {
         Err("the key is not named".to_owned())
     };
-    let refusal = super::http::post(
-        &format!("{api}/chat/completions"),
-        Some("sk-wrong"),
-        &chat("healthy", 1),
-    )?;
-    let own = format!("{} {}", refusal.status, excerpt(&refusal.text()));
-    table.told("a wrong key", (excerpt(&measured.why()), own), holds);
+    let url = format!("{api}/chat/completions");
+    let refusal = post(&url, Some(WRONG), &chat("healthy", 1))?;
+    let own = format!("{} {}", refusal.status, refusal.text());
+    table.told("a wrong key", (why, own), holds);
     Ok(())
-}
-
-fn excerpt(text: &str) -> String {
-    const CHARS: usize = 160;
-    let short: String = text.chars().take(CHARS).collect();
-    if short.len() < text.len() {
-        short + "…"
-    } else {
-        short
-    }
 }

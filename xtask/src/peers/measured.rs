@@ -137,10 +137,6 @@ impl Measured {
         self.file.to_string().to_lowercase().contains(word)
             || self.words.to_lowercase().contains(word)
     }
-
-    pub(crate) fn words(&self) -> &str {
-        &self.words
-    }
 }
 
 #[cfg(test)]

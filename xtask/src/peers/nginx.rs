@@ -2,7 +2,7 @@
 
 use super::child::{Server, free_port};
 use super::measured::Instrument;
-use super::mock::{ITL_MS, TTFT_MS, mock};
+use super::mock::Mock;
 use super::recording::Recorder;
 use super::table::{Table, Within};
 use anyhow::{Context, Result};
@@ -21,7 +21,7 @@ pub(super) fn run(
     table: &mut Table,
 ) -> Result<()> {
     let program = instrument.cache.program("nginx", "nginx-light")?;
-    let healthy = mock(instrument, "healthy", &[])?;
+    let healthy = Mock::start(instrument, "healthy", &[])?;
     let scratch = instrument.cache.path("nginx");
     std::fs::create_dir_all(&scratch)?;
     let port = free_port()?;
@@ -40,34 +40,30 @@ pub(super) fn run(
     let log = instrument.cache.log("nginx");
     let server = Server::start(&spec, port, "/v1/models", Duration::from_secs(30), &log)?;
     let (api, requests) = (server.api(), REQUESTS.to_string());
-    let mut flags = vec![
-        "--api-base",
-        &api,
-        "--max-concurrency",
-        "8",
+    let mut flags = vec!["--api-base", &api, "--max-concurrency", "8"];
+    flags.extend([
         "--num-prompts",
         &requests,
-    ];
-    flags.extend(["--max-tokens", "16"]);
+        "--max-tokens",
+        "16",
+        "--warmup-runs",
+        "0",
+    ]);
     let measured = instrument.measure("nginx", "chat", &flags)?;
+    let truth = healthy.truth(usize::try_from(REQUESTS)?)?;
     table.complete("8 in flight", &measured, REQUESTS);
-    let ttft = (measured.number("latency/ttft/mean"), Some(TTFT_MS));
+    let close = |floor| Within { share: 0.02, floor };
+    let ttft = (measured.number("latency/ttft/mean"), truth.ttft);
     table.near(
-        "8 in flight: TTFT mean, ms, of the mock behind it",
+        "8 in flight: TTFT mean, ms; the provider's",
         ttft,
-        Within {
-            share: 0.02,
-            floor: 1.0,
-        },
+        close(1.0),
     );
-    let tpot = (measured.number("latency/tpot/mean"), Some(ITL_MS));
+    let tpot = (measured.number("latency/tpot/mean"), truth.tpot);
     table.near(
-        "8 in flight: TPOT mean, ms, of the mock behind it",
+        "8 in flight: TPOT mean, ms; the provider's",
         tpot,
-        Within {
-            share: 0.02,
-            floor: 0.1,
-        },
+        close(0.1),
     );
     table.verdict_valid("8 in flight", &measured);
     drop(server);

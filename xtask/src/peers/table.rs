@@ -105,8 +105,9 @@ impl Table {
         (reported, own): (impl Into<String>, impl Into<String>),
         holds: Result<(), String>,
     ) {
-        let outcome = holds.map_or_else(Outcome::Fails, |()| Outcome::Holds);
-        self.push(what, (reported.into(), own.into()), String::new(), outcome);
+        let outcome = holds.map_or_else(|why| Outcome::Fails(excerpt(&why)), |()| Outcome::Holds);
+        let (reported, own) = (excerpt(&reported.into()), excerpt(&own.into()));
+        self.push(what, (reported, own), String::new(), outcome);
     }
 
     /// All that were asked for must be complete.
@@ -233,6 +234,15 @@ fn markdown(peer: &str, row: &Row) -> String {
         let _infallible = write!(line, "| {} ", cell.replace('|', "\\|").replace('\n', " "));
     }
     line + "|\n"
+}
+
+/// A sentence of a reason may be long; the result file has the whole of it.
+fn excerpt(text: &str) -> String {
+    const CHARS: usize = 160;
+    match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn shown(value: Option<f64>) -> String {
