@@ -95,6 +95,7 @@ impl Run {
                 }],
                 slo: None,
                 classes: Vec::new(),
+                asked: None,
             },
             facts: vec![RunFacts {
                 interrupted: self.span.interrupted,

@@ -1,12 +1,14 @@
 //! Prompts that are made, and rendered, before their time comes.
 
+use crate::decode::counted;
 use crate::template::Template;
 use crate::{Clock, LoadError};
+use openai::TextCounts;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use trace::{Message, Plan, PlannedRequest, Prompt, Stop};
+use trace::{Message, Plan, PlannedRequest, Prompt, Stop, TextFacts};
 
 type Make = dyn Fn(&PlannedRequest) -> Result<Prompt, String> + Send + Sync;
 
@@ -37,6 +39,8 @@ pub(crate) struct Prepared {
     pub(crate) body: Vec<u8>,
     /// Texts that are to be answered.
     pub(crate) inputs: u32,
+    /// What is known of their text.
+    pub(crate) text: TextFacts,
     /// What a conversation begins with; empty where nothing follows.
     pub(crate) messages: Vec<Message>,
 }
@@ -184,8 +188,16 @@ fn prepare(
     Ok(Prepared {
         body: template.render(prompt, planned),
         inputs: prompt.inputs(),
+        text: text_facts(prompt),
         messages,
     })
+}
+
+/// What is known of a prompt's text, all its parts together.
+fn text_facts(prompt: &Prompt) -> TextFacts {
+    let mut counts = TextCounts::default();
+    prompt.parts().for_each(|part| counts.add(part));
+    counted(counts)
 }
 
 /// The prompt of a card; `None` where the plan holds the prompt itself.

@@ -273,6 +273,7 @@ impl<C: Connector + 'static> Client<C> {
                 due: gate.due(planned),
                 inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
+                prompt_text: Some(prepared.text),
                 max_tokens: planned.max_tokens,
                 class: planned.class,
                 turn: None,

@@ -5,9 +5,14 @@ use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces, Progress, Said};
 use crate::stamps::ReadStamp;
 use crate::template::Reading;
-use openai::{Answer, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder, StreamError};
+use openai::{
+    Answer, AnswerFacts, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder,
+    StreamError, TextCounts,
+};
 use std::collections::HashMap;
-use trace::{Event, EventKind, Nanos, Outcome, Record, Usage, Vectors};
+use trace::{
+    Event, EventKind, LeftOut, Nanos, Outcome, Record, ResponseFacts, TextFacts, Usage, Vectors,
+};
 
 /// Decodes the responses of a run as they come in.
 pub(crate) struct Decoder {
@@ -120,6 +125,7 @@ impl Decoder {
             done_read: ending.done.read,
             stream: ending.stream,
             planned_tokens: ending.planned_tokens,
+            prompt_text: ending.prompt_text,
             max_tokens: ending.max_tokens,
             class: ending.class,
             turn: ending.turn,
@@ -134,7 +140,7 @@ impl Decoder {
         };
         let kept = std::mem::take(&mut body.whole);
         let (outcome, detail) = if is_stream {
-            settle_stream(&mut record, body, &ending.cause)
+            settle_stream(&mut record, body, &ending.cause, ending.head.as_ref())
         } else {
             self.settle_whole(&mut record, &kept, ending)
         };
@@ -225,11 +231,16 @@ fn settle_cause(cause: &EndCause) -> Option<Settled> {
     })
 }
 
-fn settle_stream(record: &mut Record, body: Body, cause: &EndCause) -> Settled {
+fn settle_stream(
+    record: &mut Record,
+    body: Body,
+    cause: &EndCause,
+    head: Option<&Head>,
+) -> Settled {
     let mut end = body.stream.finish();
     let error = end.error.take();
     let whole = end.done || (end.whole && *cause == EndCause::Whole);
-    take_events(record, end);
+    take_events(record, end, head);
     match error {
         Some(StreamError::Server { message }) => return (Outcome::ServerError, Some(message)),
         Some(error) => return (Outcome::Protocol, Some(error.to_string())),
@@ -242,9 +253,10 @@ fn settle_stream(record: &mut Record, body: Body, cause: &EndCause) -> Settled {
     ))
 }
 
-fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>) {
+fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Option<&Head>) {
     record.finish_reason = end.finish_reason;
     record.usage = end.usage.map(usage);
+    record.response = Some(response(end.facts, head));
     // Made anew: collecting in place would keep the decoder's spare capacity with every record.
     let mut events = Vec::with_capacity(end.events.len());
     events.extend(end.events.iter().map(|event| Event {
@@ -279,6 +291,7 @@ fn settle_completion(record: &mut Record, body: &[u8], head: &Head) -> Settled {
         Ok(response) => {
             record.usage = response.usage.map(usage);
             record.finish_reason = response.finish_reason;
+            record.response = Some(self::response(response.facts, Some(head)));
             (Outcome::Complete, None)
         }
         Err(StreamError::Server { message }) => (Outcome::ServerError, Some(message)),
@@ -320,5 +333,34 @@ fn usage(usage: openai::Usage) -> Usage {
         completion_tokens: usage.completion_tokens,
         cached_tokens: usage.cached_tokens,
         reasoning_tokens: usage.reasoning_tokens,
+        total_tokens: usage.total_tokens,
+    }
+}
+
+/// What the answer said, and what a gateway said beside it.
+fn response(facts: AnswerFacts, head: Option<&Head>) -> Box<ResponseFacts> {
+    let left_out = facts.left_out.into_iter().map(|left_out| LeftOut {
+        field: left_out.field,
+        value: left_out.value,
+    });
+    Box::new(ResponseFacts {
+        model: facts.model,
+        choices: facts.choices,
+        other_finish_reasons: facts.other_finish_reasons,
+        text: counted(facts.text),
+        tool_calls: facts.tool_calls,
+        usage_excerpt: facts.usage_excerpt,
+        left_out: left_out.collect(),
+        retries: head.and_then(|head| head.retries),
+        fallbacks: head.and_then(|head| head.fallbacks),
+    })
+}
+
+pub(crate) const fn counted(counts: TextCounts) -> TextFacts {
+    TextFacts {
+        bytes: counts.bytes,
+        characters: counts.characters,
+        ascii: counts.ascii,
+        words: counts.words,
     }
 }

@@ -61,6 +61,7 @@ impl<C: Connector> Capture<C> {
             due: outgoing.due.unwrap_or(issued),
             inputs: outgoing.inputs,
             planned_tokens: outgoing.planned_tokens,
+            prompt_text: outgoing.prompt_text,
             max_tokens: outgoing.max_tokens,
             class: outgoing.class,
             turn: outgoing.turn,

@@ -10,6 +10,10 @@ pub(crate) struct Head {
     pub(crate) retry_after_seconds: Option<u64>,
     /// What a gateway says that it added.
     pub(crate) gateway_overhead: Option<Nanos>,
+    /// How often a gateway says that it tried again.
+    pub(crate) retries: Option<u32>,
+    /// How often a gateway says that it went on to another model.
+    pub(crate) fallbacks: Option<u32>,
     /// Where a redirect points.
     pub(crate) location: Option<String>,
 }
@@ -31,6 +35,8 @@ impl Head {
             gateway_overhead: text("x-litellm-overhead-duration-ms")
                 .and_then(|value| value.parse().ok())
                 .and_then(millis),
+            retries: text("x-litellm-attempted-retries").and_then(|value| value.parse().ok()),
+            fallbacks: text("x-litellm-attempted-fallbacks").and_then(|value| value.parse().ok()),
             location: text("location").filter(|_| (300..400).contains(&status)),
         }
     }

@@ -6,7 +6,7 @@ use openai::Answer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::oneshot;
-use trace::{Nanos, PlannedTokens, RunId, TimeoutKind, Turn};
+use trace::{Nanos, PlannedTokens, RunId, TextFacts, TimeoutKind, Turn};
 
 /// Bytes of one response body, with the stamp of the read that completed each piece.
 #[derive(Debug, Default)]
@@ -75,6 +75,7 @@ pub(crate) struct Ending {
     /// Texts that were to be answered.
     pub(crate) inputs: u32,
     pub(crate) planned_tokens: Option<PlannedTokens>,
+    pub(crate) prompt_text: Option<TextFacts>,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) class: u32,
     pub(crate) turn: Option<Turn>,

@@ -86,6 +86,7 @@ impl<C: Connector> Conversation<C> {
                 inputs,
                 // What the answers before have in tokens is the server's to say.
                 planned_tokens: None,
+                prompt_text: None,
                 max_tokens: follow_up.max_tokens,
                 class,
                 turn: turn(number),

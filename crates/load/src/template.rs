@@ -1,6 +1,6 @@
 use crate::packet::Listener;
 use openai::{ChatMessage, PoolingTask, PoolingTemplate, RequestTemplate};
-use trace::{Message, PlannedRequest, PlannedTokens, Prompt, Role, RunId, Turn};
+use trace::{Message, PlannedRequest, PlannedTokens, Prompt, Role, RunId, TextFacts, Turn};
 
 /// Renders the body of each request, and says how its answer is read.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Outgoing {
     /// Texts that are to be answered.
     pub(crate) inputs: u32,
     pub(crate) planned_tokens: Option<PlannedTokens>,
+    /// What is known of the text of the prompt.
+    pub(crate) prompt_text: Option<TextFacts>,
     /// The limit on generated tokens, as far as the plan sets one.
     pub(crate) max_tokens: Option<u32>,
     pub(crate) class: u32,

@@ -5,6 +5,7 @@
 //! frames and bodies ([`FrameStyle`], [`completion_body`]). Nothing here does any input or output.
 
 mod answer;
+mod answer_facts;
 mod api_error;
 mod body;
 mod chunk;
@@ -33,9 +34,11 @@ mod score;
 mod server_request;
 mod sse;
 mod stream;
+mod text_counts;
 mod usage;
 
 pub use answer::Answer;
+pub use answer_facts::{AnswerFacts, LeftOut};
 pub use api_error::ApiError;
 pub use body::{ChoiceBody, completion_body, error_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
@@ -64,4 +67,5 @@ pub use server_request::{
 };
 pub use sse::{LINE_BYTES_MAX, SseDecoder, SseEvent};
 pub use stream::{StreamDecoder, StreamEnd};
+pub use text_counts::TextCounts;
 pub use usage::Usage;

@@ -1,7 +1,7 @@
 use crate::chunk::{Delta, Text};
 use crate::error::excerpt;
 use crate::responses_event::Response;
-use crate::{StreamError, Usage};
+use crate::{AnswerFacts, StreamError, Usage};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ pub struct Completion {
     pub finish_reason: Option<String>,
     /// Bytes of generated text, of every kind and in all choices.
     pub text_bytes: u64,
+    /// What it said besides.
+    pub facts: AnswerFacts,
 }
 
 impl Completion {
@@ -48,6 +50,7 @@ impl Completion {
             usage: wire.usage,
             finish_reason: finish_reason.map(|reason| reason.to_string()),
             text_bytes: choices.iter().map(WireChoice::text_bytes).sum(),
+            facts: AnswerFacts::default(),
         })
     }
 }
@@ -64,6 +67,7 @@ fn of_response(text: &str) -> Option<Result<Completion, String>> {
         usage: response.usage,
         finish_reason: Some(excerpt(response.finish_reason(), MESSAGE_CHARS_MAX)),
         text_bytes: response.text_bytes(),
+        facts: AnswerFacts::default(),
     }))
 }
 

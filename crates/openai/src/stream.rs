@@ -3,7 +3,7 @@ use crate::chunk_template::ChunkTemplate;
 use crate::error::excerpt;
 use crate::response::{MESSAGE_CHARS_MAX, error_message, message_of};
 use crate::responses_event::ResponseEvent;
-use crate::{EventKind, SseDecoder, SseEvent, StreamError, StreamEvent, Usage};
+use crate::{AnswerFacts, EventKind, SseDecoder, SseEvent, StreamError, StreamEvent, Usage};
 use std::borrow::Cow;
 
 /// Turns the bytes of a streamed response into events, each with the stamp of the read that
@@ -35,6 +35,8 @@ pub struct StreamEnd<S> {
     pub last_token: Option<S>,
     /// Why it could not be read to its end.
     pub error: Option<StreamError>,
+    /// What it said beside its events.
+    pub facts: AnswerFacts,
 }
 
 impl<S: Copy> StreamDecoder<S> {
@@ -51,6 +53,7 @@ impl<S: Copy> StreamDecoder<S> {
             last_token: None,
             tokens_counted: (n == 1).then_some(0),
             template: None,
+            facts: AnswerFacts::default(),
         };
         Self {
             sse: SseDecoder::new(),
@@ -121,6 +124,7 @@ impl<S: Copy> StreamDecoder<S> {
             whole: (content.done || finished) && error.is_none(),
             last_token: content.last_token,
             error,
+            facts: content.facts,
         }
     }
 }
@@ -153,6 +157,7 @@ struct StreamContent<S> {
     /// or where it cannot be said whose tokens they are.
     tokens_counted: Option<u64>,
     template: Option<ChunkTemplate>,
+    facts: AnswerFacts,
 }
 
 impl<S: Copy> StreamContent<S> {

@@ -12,6 +12,8 @@ pub struct Usage {
     pub cached_tokens: Option<u64>,
     /// `completion_tokens_details.reasoning_tokens`.
     pub reasoning_tokens: Option<u64>,
+    /// `total_tokens`.
+    pub total_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -22,6 +24,7 @@ struct WireUsage {
     completion_tokens_details: Option<CompletionTokensDetails>,
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
     input_tokens_details: Option<PromptTokensDetails>,
     output_tokens_details: Option<CompletionTokensDetails>,
 }
@@ -39,6 +42,7 @@ struct CompletionTokensDetails {
 impl From<WireUsage> for Usage {
     fn from(wire: WireUsage) -> Self {
         Self {
+            total_tokens: wire.total_tokens,
             prompt_tokens: wire.prompt_tokens.or(wire.input_tokens),
             completion_tokens: wire.completion_tokens.or(wire.output_tokens),
             cached_tokens: wire

@@ -93,6 +93,7 @@ pub(crate) fn summary() -> Summary {
         assertions: Vec::new(),
         precision: Vec::new(),
         certificate: None,
+        answers: None,
         verdict: Verdict {
             grade: Grade::Suspect,
             reasons,

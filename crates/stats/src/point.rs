@@ -5,6 +5,7 @@ use crate::classes::{Objectives, summarize_classes};
 use crate::conversations::summarize_conversations;
 use crate::drift::DriftTally;
 use crate::goodput::GoodTally;
+use crate::judge::{FaultTally, Judge};
 use crate::latency::LatencyPool;
 use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
@@ -66,6 +67,7 @@ pub(crate) fn summarize_point(
     header: &RunHeader,
     objectives: Objectives<'_>,
     runs: &[Run],
+    faults: FaultTally,
 ) -> PointSummary {
     let mut tally = Tally::new(point.pacing, header);
     let measured: Vec<RunMetrics> = runs
@@ -115,6 +117,7 @@ pub(crate) fn summarize_point(
         ),
         server: ServerView::of(&facts),
         receipt: tally.receipt.finish(&facts),
+        answers: faults.finish(Judge::new(header).models(), tally.answers.estimated),
         verdict: Verdict::of(Vec::new()),
         point: point.clone(),
     };
@@ -125,11 +128,20 @@ pub(crate) fn summarize_point(
         gaps,
         drift: tally.drift.finish(),
         answers: tally.answers,
+        faults: &faults,
+        models_asked: Judge::new(header).models(),
+        template_tokens: template_tokens(header),
         exhausted,
         shares_prompts: shares_prompts(header, point.pacing),
     };
     summary.verdict = evidence.judge();
     summary
+}
+
+/// Tokens that the model's chat template adds to every prompt, where a tokenizer told.
+fn template_tokens(header: &RunHeader) -> Option<u64> {
+    let tokenizer = header.metadata.get("tokenizer")?;
+    tokenizer.get("template_tokens")?.as_u64()
 }
 
 /// Whether prompts have beginnings that the server is meant to know: what was said before, what groups
@@ -149,7 +161,7 @@ fn shares_prompts(header: &RunHeader, pacing: Pacing) -> bool {
 impl<'a> Tally<'a> {
     fn new(pacing: Pacing, header: &RunHeader) -> Self {
         Self {
-            answers: AnswerTally::new(&header.metadata),
+            answers: AnswerTally::new(header),
             latencies: LatencyPool::new(pacing),
             steady: SteadyPool::new(pacing),
             good: GoodTally::new(pacing),

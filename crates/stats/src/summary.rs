@@ -5,6 +5,7 @@
 
 use crate::{AssertionResult, Certificate, Disturbed, PrecisionResult, ServerView, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trace::{Pacing, PointInfo, Recounted};
 
 /// All points of an invocation.
@@ -68,8 +69,30 @@ pub struct PointSummary {
     pub server: Option<ServerView>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
+    /// What answers said of themselves; absent where records do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
     /// Whether all this can be believed.
     pub verdict: Verdict,
+}
+
+/// What complete answers of a point said of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Why choices ended, and how often.
+    pub finish_reasons: BTreeMap<String, u64>,
+    /// The names of the models that answered, and how often.
+    pub models: BTreeMap<String, u64>,
+    /// The names of the models that were asked for.
+    pub models_asked: Vec<String>,
+    /// Answers whose tokens are counted by events, because no count came, or one that cannot be.
+    pub counted_by_events: u64,
+    /// How often a gateway says that it tried again.
+    pub gateway_retries: u64,
+    /// How often a gateway says that it went on to another model.
+    pub gateway_fallbacks: u64,
+    /// Whether the server says that prompt tokens came from its cache.
+    pub has_prefix_cache: bool,
 }
 
 /// Prompts that were made to have a length, by the tokenizer, and what the server counted.

@@ -1,17 +1,20 @@
 //! Whether a measurement can be believed, and why not.
 //!
-//! The rules are in four files, by who is to blame: [`load`] (what was asked was not offered),
+//! The rules are in five files, by who is to blame: [`load`] (what was asked was not offered),
 //! [`client`] (the instrument was in the way), [`response`] (what came back says less than it
-//! seems), [`answers`] (what came back is not what was asked for). Every limit is a constant there, with its reason.
+//! seems), [`answers`] (what came back is not what was asked for), [`judged`] (single answers that do not fit what was
+//! asked or what they say of themselves). Every limit is a constant there, with its reason.
 
 mod answers;
 mod client;
+mod judged;
 mod load;
 mod response;
 
 use crate::PointSummary;
 use crate::answers::AnswerTally;
 use crate::drift::Drift;
+use crate::judge::FaultTally;
 use crate::latency::GapShape;
 use crate::run::RunMetrics;
 use serde::{Deserialize, Serialize};
@@ -76,6 +79,12 @@ pub(crate) struct Evidence<'a> {
     pub(crate) drift: Option<Drift>,
     /// Whether answers came as they were asked for.
     pub(crate) answers: AnswerTally,
+    /// What single answers have wrong with them.
+    pub(crate) faults: &'a FaultTally,
+    /// The names of models that requests ask for.
+    pub(crate) models_asked: &'a [String],
+    /// Tokens that the model's chat template adds to every prompt, where a tokenizer tells.
+    pub(crate) template_tokens: Option<u64>,
     /// Requests that found no file descriptor or local port left.
     pub(crate) exhausted: u64,
     /// Prompts have beginnings that the server is meant to know.
@@ -91,6 +100,7 @@ impl Evidence<'_> {
         let findings = [
             self.judge_responses(),
             self.judge_answers(),
+            self.judge_faults(),
             self.judge_load(),
             self.judge_client(),
         ];

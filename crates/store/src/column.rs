@@ -1,5 +1,6 @@
 use crate::StoreError;
 use crate::event_column::{self, EventColumns};
+use crate::response_column::{self, Added, AddedColumns};
 use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, UInt16Array,
@@ -46,12 +47,15 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("gateway_overhead_ns", DataType::UInt64, true),
         Field::new("body_bytes", DataType::UInt64, false),
     ];
+    fields.extend(response_column::fields());
     fields.extend(event_column::fields());
     Arc::new(Schema::new(fields))
 });
 
-/// Columns that the first files of this version do not have: what is in none of them was not kept.
-const ADDED: [&str; 1] = ["max_tokens"];
+/// Whether files of earlier versions may lack that column: what is in none of them was not kept.
+fn was_added(name: &str) -> bool {
+    name == "max_tokens" || response_column::names().any(|added| added == name)
+}
 
 /// The columns, other than the events', whose values grow from row to row, or nearly.
 pub(crate) const ASCENDING: [&str; 8] = [
@@ -122,6 +126,7 @@ pub(crate) fn to_batch(records: &[Record]) -> Result<RecordBatch, ArrowError> {
         options(|row| row.gateway_overhead.map(|span| span.0)),
         numbers(|row| row.body_bytes),
     ];
+    arrays.extend(response_column::to_arrays(records));
     arrays.extend(event_column::to_arrays(records));
     RecordBatch::try_new(Arc::clone(&SCHEMA), arrays)
 }
@@ -151,12 +156,14 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let decoding = numbers("decoding_ns")?;
     let (class, session, turn) = (counts("class")?, numbers("session")?, numbers("turn")?);
     let events = EventColumns::of(batch)?;
+    let added = AddedColumns::of(batch);
 
-    let usage = |row| Usage {
+    let usage = |row, total_tokens| Usage {
         prompt_tokens: primitive(prompt, row),
         completion_tokens: primitive(completion, row),
         cached_tokens: primitive(cached, row),
         reasoning_tokens: primitive(reasoning, row),
+        total_tokens,
     };
     let vectors_of = |row| -> Option<Vectors> {
         Some(Vectors {
@@ -178,6 +185,12 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
         })
     };
     let record = |row| {
+        let Added {
+            reissued,
+            total_tokens,
+            response,
+            prompt_text,
+        } = added.row(row)?;
         Ok(Record {
             run: RunId {
                 point: point.value(row),
@@ -187,6 +200,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             id: id.value(row),
             due: Nanos(due.value(row)),
             issued: Nanos(issued.value(row)),
+            reissued,
             connected: primitive(connected, row).map(Nanos),
             sent: primitive(sent, row).map(Nanos),
             first_byte: primitive(first_byte, row).map(Nanos),
@@ -194,7 +208,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             done_read: Nanos(done_read.value(row)),
             stream: stream.value(row),
             events: events.row(row)?,
-            usage: usage_reported.value(row).then(|| usage(row)),
+            usage: usage_reported.value(row).then(|| usage(row, total_tokens)),
             planned_tokens: planned_of(row),
             max_tokens: max_tokens
                 .and_then(|column| primitive(column, row))
@@ -209,6 +223,8 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             retry_after_seconds: primitive(retry_after, row),
             gateway_overhead: primitive(gateway_overhead, row).map(Nanos),
             body_bytes: body_bytes.value(row),
+            response,
+            prompt_text,
         })
     };
     (0..batch.num_rows()).map(record).collect()
@@ -216,8 +232,13 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
 
 /// The bytes of free text in a batch.
 pub(crate) fn text_bytes(batch: &RecordBatch) -> Result<u64, StoreError> {
-    let length = |name| Ok(typed::<StringArray>(batch, name)?.value_data().len() as u64);
-    length("finish_reason").and_then(|bytes| Ok(bytes + length("detail")?))
+    let known = ["finish_reason", "detail"]
+        .into_iter()
+        .try_fold(0, |sum, name| {
+            let column = typed::<StringArray>(batch, name)?;
+            Ok::<_, StoreError>(sum + column.value_data().len() as u64)
+        })?;
+    Ok(known + response_column::text_bytes(batch))
 }
 
 /// Checks that every column of [`SCHEMA`] is there, in its type; others are ignored.
@@ -233,7 +254,7 @@ pub(crate) fn check_schema(found: &Schema) -> Result<(), StoreError> {
         match found.field_with_name(expected.name()) {
             Ok(field) if describe(field) != describe(expected) => return refuse(describe(field)),
             Ok(_) => {}
-            Err(_) if ADDED.contains(&expected.name().as_str()) => {}
+            Err(_) if was_added(expected.name()) => {}
             Err(_) => return refuse("absent".to_owned()),
         }
     }
@@ -329,7 +350,9 @@ mod tests {
         let batch = to_batch(std::slice::from_ref(&limited)).unwrap();
         assert_eq!(from_batch(&batch).unwrap(), [limited]);
         let mut older = batch;
-        older.remove_column(older.schema().index_of("max_tokens").unwrap());
+        for name in crate::response_column::names().chain(["max_tokens"]) {
+            older.remove_column(older.schema().index_of(name).unwrap());
+        }
         assert!(check_schema(&older.schema()).is_ok());
         assert_eq!(from_batch(&older).unwrap(), [record]);
     }

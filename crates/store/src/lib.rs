@@ -19,6 +19,7 @@ mod jsonl;
 mod limits;
 mod parquet_file;
 mod part;
+mod response_column;
 mod table;
 
 pub use error::StoreError;

@@ -138,6 +138,7 @@ mod tests {
             points: Vec::new(),
             slo: None,
             classes: Vec::new(),
+            asked: None,
         };
         Bytes::from(encode_part(&header, &[], &[record]).unwrap())
     }

@@ -24,7 +24,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
-use trace::{Nanos, Pacing, Slo};
+use trace::{Nanos, Pacing, Record, Slo};
 
 /// A chat benchmark, resolved.
 pub(crate) struct ChatConfig {
@@ -95,6 +95,23 @@ impl Secrets {
     pub(crate) fn redact(&self, text: &str) -> String {
         let without = |text: String, secret: &String| text.replace(secret.as_str(), "[a key]");
         self.0.iter().fold(text.to_owned(), without)
+    }
+
+    /// Takes them out of every text of a record that a server can fill.
+    pub(crate) fn redact_record(&self, record: &mut Record) {
+        let redact = |text: &mut String| *text = self.redact(text);
+        record.detail.as_mut().map(redact);
+        record.finish_reason.as_mut().map(redact);
+        let Some(response) = &mut record.response else {
+            return;
+        };
+        response.model.as_mut().map(redact);
+        response.usage_excerpt.as_mut().map(redact);
+        response.other_finish_reasons.iter_mut().for_each(redact);
+        for left_out in &mut response.left_out {
+            redact(&mut left_out.field);
+            redact(&mut left_out.value);
+        }
     }
 }
 

@@ -32,8 +32,9 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     output::to_job_page(&report::step_summary(&summary))?;
     let paths = Paths::of_records(&args.records);
-    let records = &saved.run.records;
-    let written = output::export(&args.exports.export, &paths, &summary, records)?;
+    let (header, records) = (&saved.run.header, &saved.run.records);
+    let formats = &args.exports.export;
+    let written = output::export(formats, &paths, &summary, header, records)?;
     if !written.is_empty() && args.output_format != ReportFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }

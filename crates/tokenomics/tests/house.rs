@@ -270,6 +270,7 @@ fn every_number_of_the_result_file_is_defined_in_the_documents() {
         points: Vec::new(),
         slo: None,
         classes: Vec::new(),
+        asked: None,
     };
     let file = report::results_json(&stats::summarize(&header, &[], &[]));
     let file: serde_json::Value = serde_json::from_str(&file).unwrap();

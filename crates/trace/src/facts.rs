@@ -1,4 +1,4 @@
-use crate::{Nanos, Pacing, Record, RunId};
+use crate::{Asked, Nanos, Pacing, Record, RunId};
 use serde::{Deserialize, Serialize};
 
 /// What is known before the first request: everything a reader needs to turn records into a summary.
@@ -17,6 +17,9 @@ pub struct RunHeader {
     /// The classes of requests, where the traffic is mixed; empty where all are of one kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassInfo>,
+    /// What was asked of every request; absent in records of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
 }
 
 /// A class of requests with lengths, contents and objectives of its own.

@@ -8,6 +8,7 @@ mod nanos;
 mod plan;
 mod prompt;
 mod record;
+mod response;
 
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
@@ -20,8 +21,11 @@ pub use prompt::{Message, Prompt, Role};
 pub use record::{
     Event, EventKind, Outcome, Record, RunId, TimeoutKind, Turn, Usage, Vectors, request_id,
 };
+pub use response::{Asked, LeftOut, ResponseFacts, TextFacts, ToolUse};
 
 /// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].
 ///
 /// It rises when a reader of the previous version would misread a file.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version 2 added what an answer said beside its events ([`ResponseFacts`]), what was asked ([`Asked`]) and when a
+/// request was sent again; a reader of version 1 would take an answer that was given up for a whole one.
+pub const SCHEMA_VERSION: u32 = 2;

@@ -1,4 +1,4 @@
-use crate::{Nanos, PlannedTokens};
+use crate::{Nanos, PlannedTokens, ResponseFacts, TextFacts};
 use serde::{Deserialize, Serialize};
 
 /// Which part of an invocation a record belongs to.
@@ -27,6 +27,10 @@ pub struct Record {
     pub due: Nanos,
     /// The client begins: slot granted, before connecting.
     pub issued: Nanos,
+    /// When the request was sent once more, on a new connection, because the reused one turned out to be
+    /// closed: latencies begin there, and how late the client was is still said by `issued`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reissued: Option<Nanos>,
     /// TCP and TLS ready; equal to `issued` on a kept-alive connection.
     pub connected: Option<Nanos>,
     /// The last byte of the request was written.
@@ -72,9 +76,20 @@ pub struct Record {
     pub gateway_overhead: Option<Nanos>,
     /// Bytes of body received.
     pub body_bytes: u64,
+    /// What the answer said beside its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Box<ResponseFacts>>,
+    /// The text that was sent: of every message, or of every input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<TextFacts>,
 }
 
 impl Record {
+    /// When the request that was answered was sent off: what latencies count from.
+    pub fn began(&self) -> Nanos {
+        self.reissued.unwrap_or(self.issued)
+    }
+
     /// A request that began at that moment, when it was due, and to which nothing else has happened: as long
     /// as that is so, it is a cancelled one.
     pub const fn begun(run: RunId, id: u64, at: Nanos) -> Self {
@@ -83,6 +98,7 @@ impl Record {
             id,
             due: at,
             issued: at,
+            reissued: None,
             connected: None,
             sent: None,
             first_byte: None,
@@ -103,6 +119,8 @@ impl Record {
             retry_after_seconds: None,
             gateway_overhead: None,
             body_bytes: 0,
+            response: None,
+            prompt_text: None,
         }
     }
 }
@@ -205,6 +223,9 @@ pub struct Usage {
     pub cached_tokens: Option<u64>,
     /// `usage.completion_tokens_details.reasoning_tokens`.
     pub reasoning_tokens: Option<u64>,
+    /// `usage.total_tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_tokens: Option<u64>,
 }
 
 /// How a request ended. A failure is data: it stays in every denominator.
@@ -219,8 +240,14 @@ pub enum Outcome {
     Timeout(TimeoutKind),
     /// No connection, or no TLS.
     Connect,
-    /// A kept-alive connection was closed under the request, before any byte came back.
+    /// A kept-alive connection was closed under the request, before any byte came back: in records of
+    /// version 1, which did not send it again.
     Stale,
+    /// The connection ended before a byte of the answer came, too late to be a connection that the
+    /// server had closed while it was idle: the server gave the request up.
+    ClosedBeforeAnswer,
+    /// The server says that it gave the answer up: its `finish_reason` is abort, error or the like.
+    Aborted,
     /// The response ended before it was whole.
     Truncated,
     /// The response was not what the protocol says.
@@ -247,7 +274,7 @@ pub enum TimeoutKind {
 
 impl Outcome {
     /// Every outcome there is, in the order of the enum.
-    pub const ALL: [Outcome; 12] = [
+    pub const ALL: [Outcome; 14] = [
         Outcome::Complete,
         Outcome::Http,
         Outcome::Timeout(TimeoutKind::Connect),
@@ -256,6 +283,8 @@ impl Outcome {
         Outcome::Timeout(TimeoutKind::Total),
         Outcome::Connect,
         Outcome::Stale,
+        Outcome::ClosedBeforeAnswer,
+        Outcome::Aborted,
         Outcome::Truncated,
         Outcome::Protocol,
         Outcome::ServerError,
@@ -278,6 +307,8 @@ impl Outcome {
             Self::Timeout(TimeoutKind::Total) => "timeout_total",
             Self::Connect => "connect",
             Self::Stale => "stale_connection",
+            Self::ClosedBeforeAnswer => "closed_before_answer",
+            Self::Aborted => "aborted",
             Self::Truncated => "truncated",
             Self::Protocol => "protocol",
             Self::ServerError => "server_error",

@@ -196,6 +196,11 @@ impl Traffic {
         }
     }
 
+    /// Names of the models that requests ask for otherwise than the rest.
+    pub fn models(&self) -> Vec<String> {
+        self.variants.models()
+    }
+
     /// What tells this traffic from any other, for [`crate::workload_hash`]: the seed and for each
     /// class everything that it is made from; of built-in texts the first few stand for all, and of
     /// a tokenizer the tokens of a text.

@@ -40,6 +40,14 @@ impl Variants {
         })
     }
 
+    /// Names of the models that requests ask for otherwise than the rest: adapters, and what bodies say.
+    pub(crate) fn models(&self) -> Vec<String> {
+        let adapters = self.adapters.iter().flat_map(Adapters::names);
+        let bodies = self.bodies.iter().filter_map(|body| body.get("model"));
+        let bodies = bodies.filter_map(Value::as_str);
+        adapters.chain(bodies).map(str::to_owned).collect()
+    }
+
     /// What tells these from any other, where there are any.
     pub(crate) fn fingerprint(&self) -> Option<Value> {
         if self.adapters.is_none() && self.images.is_none() && self.bodies.is_empty() {

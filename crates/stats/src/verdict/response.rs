@@ -3,6 +3,7 @@
 use super::answers::BEYOND_MAX;
 use super::{Evidence, Finding, Grade, invalid, percent, suspect};
 use crate::TokenSource;
+use crate::judge::Fault;
 
 /// When more than half of the requests fail, those that succeed are not a sample of the load.
 const FAILED_SHARE_MAX: f64 = 0.5;
@@ -24,7 +25,7 @@ const COALESCED_SHARE_MAX: f64 = 0.2;
 /// A client whose median lag is below this part of the time between reads did not merge them.
 const PROMPT_LAG_SHARE: f64 = 0.1;
 
-/// A chat template in common explains some cached tokens, but hardly a fifth of the prompt.
+/// Chance beginnings in common explain some cached tokens, but hardly a fifth of the prompt.
 const CACHED_SHARE_MAX: f64 = 0.2;
 
 /// Delayed acknowledgements are a comb when they make this part of the gaps between reads.
@@ -224,7 +225,10 @@ impl Evidence<'_> {
     }
 
     fn estimated(&self) -> Finding {
-        if self.summary.tokens.output_source != TokenSource::Estimated {
+        // Counts that cannot be have a reason of their own.
+        let impossible = self.faults.share(Fault::ImpossibleOutput);
+        let explained = impossible.is_some_and(|share| share.count >= self.answers.estimated);
+        if self.summary.tokens.output_source != TokenSource::Estimated || explained {
             return None;
         }
         suspect(
@@ -287,30 +291,48 @@ impl Evidence<'_> {
     }
 
     fn cache_hits(&self) -> Finding {
-        let tokens = &self.summary.tokens;
-        let told = tokens.cached_total.zip(tokens.input_total);
-        let told = told.map(|(cached, input)| cached as f64 / input as f64);
+        let cache = &self.faults.cache;
+        let told = cache.share(self.template_tokens);
         // vLLM says nothing of it with an answer unless it is asked to, and always in its own counts, which are
         // everybody's.
         let counted = || {
             let server = self.summary.server.as_ref()?;
-            let ours = server.saw_only(self.summary.reliability.issued, BEYOND_MAX);
-            server.prefix_hit_rate.filter(|_| ours)
+            let reliability = &self.summary.reliability;
+            let ours = server.saw_only(reliability.issued, BEYOND_MAX);
+            let rate = server.prefix_hit_rate.filter(|_| ours)?;
+            Some((rate - self.common_share()).max(0.0))
         };
-        let share = told.or_else(counted)?;
+        let share = told.map(|told| told.share).or_else(counted)?;
         if self.shares_prompts || share <= CACHED_SHARE_MAX || !share.is_finite() {
             return None;
         }
+        let common = told.map_or(0, |told| told.common);
+        let beyond = if common > 0 {
+            format!(", beyond about {common} that every prompt has in common")
+        } else {
+            String::new()
+        };
         suspect(
             "cache_hits",
             format!(
-                "The server took {} of the prompt tokens from its cache (limit {}): time to first \
-                 token is that of known prompts. If they were meant to be unique: another --seed, where \
-                 an earlier run sent these; more prompts than requests; or no prefix caching.",
+                "The server took {} of the prompt tokens from its cache{beyond} (limit {}): time to first token is \
+                 that of known prompts. If they were meant to be unique: another --seed, where an earlier run sent \
+                 these; more prompts than requests; or no prefix caching. If it is a system prompt that every request \
+                 shares, name the model's tokenizer with --tokenizer.",
                 percent(share),
                 percent(CACHED_SHARE_MAX)
             ),
         )
+    }
+
+    /// The part of the prompts that a template adds to every one, as far as it is known.
+    fn common_share(&self) -> f64 {
+        let complete = self.summary.reliability.complete;
+        let by_lengths = self.faults.cache.overhead_share(complete);
+        let input = self.summary.tokens.input_per_request.as_ref();
+        let by_template = self.template_tokens.zip(input);
+        let by_template = by_template.map_or(0.0, |(tokens, input)| tokens as f64 / input.mean);
+        by_lengths.max(by_template)
     }
 
     fn drifted(&self) -> Finding {

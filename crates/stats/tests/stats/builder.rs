@@ -92,6 +92,7 @@ impl Setting {
             }],
             slo: None,
             classes: Vec::new(),
+            asked: None,
         };
         let start = records.iter().map(|record| record.issued).min();
         let facts = RunFacts::new(

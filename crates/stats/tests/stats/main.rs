@@ -7,6 +7,7 @@ mod capacity;
 mod compare;
 mod conversations;
 mod coverage;
+mod judged;
 mod request;
 mod server;
 mod simulated;

@@ -2,9 +2,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use trace::{
-    Arrival, ClassInfo, Event, EventKind, Instrument, Nanos, Outcome, Pacing, PlannedTokens,
-    PointInfo, Record, RunFacts, RunHeader, RunId, SCHEMA_VERSION, Slo, StampSource, Turn, Usage,
-    Vectors,
+    Arrival, ClassInfo, Event, EventKind, Instrument, LeftOut, Nanos, Outcome, Pacing,
+    PlannedTokens, PointInfo, Record, ResponseFacts, RunFacts, RunHeader, RunId, SCHEMA_VERSION,
+    Slo, StampSource, TextFacts, Turn, Usage, Vectors,
 };
 
 /// A header with a fraction that a careless parser gets wrong in the last bit.
@@ -37,6 +37,12 @@ pub(crate) fn header() -> RunHeader {
             share: 0.25,
             slo: None,
         }],
+        asked: Some(trace::Asked {
+            models: vec!["gpt".into()],
+            choices: 2,
+            ignore_eos: true,
+            tools: trace::ToolUse::Loop,
+        }),
     }
 }
 
@@ -99,6 +105,7 @@ fn record() -> impl Strategy<Value = Record> {
             id: facts.0,
             due: stamps.0.0,
             issued: stamps.0.1,
+            reissued: stamps.1.2,
             connected: stamps.1.0,
             sent: stamps.1.1,
             first_byte: stamps.1.2,
@@ -131,18 +138,54 @@ fn record() -> impl Strategy<Value = Record> {
             }),
             gateway_overhead: answer.1.map(|seconds| Nanos(seconds / 2)),
             body_bytes: answer.2,
+            response: answer.1.map(|seconds| Box::new(response(seconds))),
+            prompt_text: answer.1.map(text_facts),
         },
     )
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
     let count = || option::of(any::<u64>());
-    (count(), count(), count(), count()).prop_map(|(prompt, completion, cached, reasoning)| Usage {
-        prompt_tokens: prompt,
-        completion_tokens: completion,
-        cached_tokens: cached,
-        reasoning_tokens: reasoning,
-    })
+    (count(), count(), count(), count(), count()).prop_map(
+        |(prompt, completion, cached, reasoning, total)| Usage {
+            prompt_tokens: prompt,
+            completion_tokens: completion,
+            cached_tokens: cached,
+            reasoning_tokens: reasoning,
+            total_tokens: total,
+        },
+    )
+}
+
+/// Facts whose lists and texts are there, or not, as the number has it.
+fn response(number: u64) -> ResponseFacts {
+    let odd = number % 2 == 1;
+    ResponseFacts {
+        model: odd.then(|| "gpt \u{1b} ü".to_owned()),
+        choices: u32::try_from(number % 5).unwrap(),
+        other_finish_reasons: vec!["stop".to_owned(); usize::try_from(number % 3).unwrap()],
+        text: text_facts(number),
+        tool_calls: u32::try_from(number % 7).unwrap(),
+        usage_excerpt: odd.then(|| r#"{"prompt_tokens":-1}"#.to_owned()),
+        left_out: odd
+            .then(|| LeftOut {
+                field: "usage.prompt_tokens".to_owned(),
+                value: "-1".to_owned(),
+            })
+            .into_iter()
+            .collect(),
+        retries: odd.then_some(3),
+        fallbacks: (number % 3 == 0).then_some(1),
+    }
+}
+
+const fn text_facts(number: u64) -> TextFacts {
+    TextFacts {
+        bytes: number,
+        characters: number / 2,
+        ascii: number / 3,
+        words: number / 4,
+    }
 }
 
 fn event() -> impl Strategy<Value = Event> {

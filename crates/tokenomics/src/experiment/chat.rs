@@ -3,6 +3,7 @@
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
 use crate::config::{ChatConfig, secrets};
+use crate::experiment::asked::asked_of_all;
 use crate::experiment::calibrate::certify;
 use crate::experiment::capacity::find_capacity;
 use crate::experiment::continuous::fixed_vs_continuous;
@@ -141,6 +142,7 @@ async fn measure(
             .collect(),
         slo: config.slo,
         classes: config.traffic.classes.clone(),
+        asked: Some(asked_of_all(config, &server.model)),
     };
     let sink = if config.output.keeps {
         Sink::open(config.output.records, &paths, &header)?
@@ -239,7 +241,7 @@ fn client(
     let secrets = secrets(config.api_key.as_ref(), &config.headers);
     let on_record = Box::new(move |mut record: Record| {
         // A server may repeat the key that it refuses.
-        record.detail = record.detail.map(|words| secrets.redact(&words));
+        secrets.redact_record(&mut record);
         recorder.record(record);
     });
     Client::new(server.connector, options, on_record).map_err(Failure::failed)

@@ -97,6 +97,7 @@ async fn measure(
             .collect(),
         slo: None,
         classes: Vec::new(),
+        asked: None,
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;
@@ -169,7 +170,7 @@ fn client(
     let secrets = secrets(config.api_key.as_ref(), &config.headers);
     let on_record = Box::new(move |mut record: Record| {
         // A server may repeat the key that it refuses.
-        record.detail = record.detail.map(|words| secrets.redact(&words));
+        secrets.redact_record(&mut record);
         recorder.record(record);
     });
     Client::new(server.connector, options, on_record).map_err(Failure::failed)

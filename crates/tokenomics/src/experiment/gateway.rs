@@ -68,6 +68,7 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         points: Phase::ALL.iter().map(|phase| phase.info(config)).collect(),
         slo: None,
         classes: Vec::new(),
+        asked: None,
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;

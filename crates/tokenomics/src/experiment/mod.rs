@@ -2,6 +2,7 @@
 
 mod again;
 mod ask;
+mod asked;
 mod calibrate;
 mod capacity;
 mod chat;

@@ -108,6 +108,7 @@ impl Bench {
             points: vec![self.point(mode)],
             slo: None,
             classes: Vec::new(),
+            asked: None,
         };
         let sink = Sink::open(output.records, &paths, &header)?;
         let recorder = Recorder::new(header, sink)?;

@@ -186,6 +186,7 @@ fn parquet_bomb() -> Vec<u8> {
         points: Vec::new(),
         slo: None,
         classes: Vec::new(),
+        asked: None,
     };
     let file = store::encode_part(&header, &[], &[crate::records::record()]).unwrap();
     // At the end: the footer, its length in four bytes, and `PAR1`.

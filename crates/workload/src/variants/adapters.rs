@@ -120,6 +120,11 @@ impl Adapters {
         })
     }
 
+    /// As they were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
     /// The adapter of the request at that position; `None` where it asks for the model itself.
     pub fn draw(&self, seed: u64, position: u64) -> Option<&Arc<str>> {
         self.names.get(self.place(seed, position)?)

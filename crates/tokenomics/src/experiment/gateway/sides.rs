@@ -108,7 +108,7 @@ impl Sides {
             let secrets = Secrets::of([config.api_key.clone()]);
             let on_record = Box::new(move |mut record: Record| {
                 // A gateway may repeat the key that it refuses.
-                record.detail = record.detail.map(|words| secrets.redact(&words));
+                secrets.redact_record(&mut record);
                 recorder.record(record);
             });
             way.client(config, kind, invocation, on_record)
