@@ -1,6 +1,6 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now.
+//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote.
 
 mod accuracy;
 mod bare;
@@ -10,6 +10,7 @@ mod engine;
 mod evidence;
 mod gateway;
 mod mock;
+mod peers;
 mod pinned;
 mod scheduler;
 
@@ -30,6 +31,11 @@ enum Command {
         #[command(subcommand)]
         bench: Bench,
     },
+    /// Measure real servers and gateways, and hold what is reported against their own truth
+    Peers(peers::PeersArgs),
+    /// Starts a child and ends it with its parent: what `peers` starts
+    #[command(hide = true)]
+    Guard(peers::GuardArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,7 +93,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let Command::Bench { bench } = Args::parse().command;
+    let bench = match Args::parse().command {
+        Command::Bench { bench } => bench,
+        Command::Peers(args) => return peers::run(&args),
+        Command::Guard(args) => return peers::guard(&args),
+    };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),
         Bench::Client { rounds } => client::run(rounds),
