@@ -273,7 +273,7 @@ impl<C: Connector + 'static> Client<C> {
                 due: gate.due(planned),
                 inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
-                max_tokens: planned.max_tokens,
+                max_tokens: self.speaker.template.limit(planned, planned.max_tokens),
                 class: planned.class,
                 turn: None,
                 listener: heard.listener(planned),
