@@ -273,7 +273,7 @@ impl<C: Connector + 'static> Client<C> {
                 inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
                 prompt_text: Some(prepared.text),
-                max_tokens: planned.max_tokens,
+                max_tokens: self.speaker.template.limit(planned, planned.max_tokens),
                 class: planned.class,
                 turn: None,
                 listener: heard.listener(planned),

@@ -4,7 +4,6 @@ use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
 use super::{RequestConfig, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
-use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::records::is_records;
@@ -44,10 +43,11 @@ impl TrafficConfig {
         args: &ChatArgs,
         request: &RequestConfig,
         endpoint: Endpoint,
+        built_in: Option<&str>,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let typed = &args.workload;
-        let counter = tokenizer(typed, args.api_base.is_some(), endpoint, environment)?;
+        let counter = tokenizer(typed, built_in, endpoint, environment)?;
         let (classes, mix, dataset, replay) = match (&typed.mix, &typed.trace) {
             (Some(typed_mix), _) => {
                 let mix: Mix = typed_mix.parse().map_err(Failure::usage)?;
@@ -213,7 +213,7 @@ fn single(
             source,
             system: None,
             lengths,
-            max_tokens: Some(request.max_tokens),
+            max_tokens: request.max_tokens,
         },
     }]
 }
@@ -223,14 +223,12 @@ type Counter = (String, Arc<dyn PromptTokenizer>);
 /// The one that was named, or that of the built-in server, which is there anyway.
 fn tokenizer(
     args: &WorkloadArgs,
-    has_target: bool,
+    built_in: Option<&str>,
     endpoint: Endpoint,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Counter>, Failure> {
-    let name = match &args.tokenizer {
-        Some(name) => name,
-        None if has_target => return Ok(None),
-        None => BuiltIn::MODEL,
+    let Some(name) = args.tokenizer.as_deref().or(built_in) else {
+        return Ok(None);
     };
     let text = model::text(name, environment)?;
     let counter = ClientTokenizer::new(text, endpoint);

@@ -68,7 +68,7 @@ pub(crate) fn metadata(
         ("n", json!(request.choices)),
         ("ignore_eos", json!(request.ignore_eos)),
         ("stream", json!(request.stream)),
-        ("extra_body", Value::Object(request.extra_body.clone())),
+        ("extra_body", Value::Object(request.extra_body())),
         ("header_names", json!(header_names)),
         (
             "timeout_seconds",

@@ -8,7 +8,7 @@ use crate::experiment::plans::PlannedRun;
 use crate::experiment::recount::recount;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Progress, Recorder, say};
-use load::{Client, Scraper, Target, TcpConnector, TlsOptions, Watch};
+use load::{Client, HeaderMap, Scraper, Target, TcpConnector, TlsOptions, Watch};
 use stats::{Grade, PointSummary, Precision, Summary};
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -45,9 +45,17 @@ pub(crate) struct Between<'a> {
     /// What ends the runs of a point early: that it is precise, or has had its time.
     pub(crate) until: Option<Until<'a>>,
     /// The server whose own numbers are looked at during measured runs.
-    pub(crate) server: Option<(&'a Target, &'a TlsOptions)>,
+    pub(crate) server: Option<OwnNumbers<'a>>,
     /// The model's tokenizer, by which answers are counted again.
     pub(crate) tokenizer: Option<&'a dyn PromptTokenizer>,
+}
+
+/// Where a server's own numbers are, and how it is asked for them.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnNumbers<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) tls: &'a TlsOptions,
+    pub(crate) headers: &'a HeaderMap,
 }
 
 /// How precise a point has to become, and the time that it has.
@@ -104,7 +112,7 @@ pub(crate) async fn run_all(
         let (target, measured) = (server.take(), !run.warmup);
         let scraper = target
             .filter(|_| measured)
-            .and_then(|(target, tls)| Scraper::start(target, tls));
+            .and_then(|own| Scraper::start(own.target, own.tls, own.headers));
         // One that says nothing is not asked again.
         server = target.filter(|_| scraper.is_some() || !measured);
         let watch = Watch::start();
