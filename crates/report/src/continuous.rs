@@ -113,10 +113,7 @@ mod tests {
             continuous: rate(150.0),
             ratio,
         };
-        let valid = Verdict {
-            grade: Grade::Valid,
-            reasons: Vec::new(),
-        };
+        let valid = Verdict::of(Vec::new());
         let rows = [row(8, Some(1.25)), row(64, None)];
         let text = continuous_text(&rows, &valid, &valid, Style { color: false });
         insta::assert_snapshot!(text);

@@ -97,6 +97,7 @@ pub(crate) fn summary() -> Summary {
         verdict: Verdict {
             grade: Grade::Suspect,
             reasons,
+            facts: Vec::new(),
         },
     }
 }
@@ -150,6 +151,7 @@ pub(crate) fn open_loop() -> Summary {
             "2.41 requests per second were released where 2.5 were asked, 3.6 % off where 1 % is \
              allowed: run the client on a machine with more free processors.",
         )],
+        facts: Vec::new(),
     };
     let verdict = point.verdict.clone();
     Summary {
@@ -174,6 +176,7 @@ pub(crate) fn nothing_succeeded() -> Summary {
             "1",
             "None of 3 requests succeeded: read the failures above.",
         )],
+        facts: Vec::new(),
     };
     let point = PointSummary {
         reliability: Reliability {
@@ -251,6 +254,7 @@ fn one() -> PointSummary {
             "1",
             "p99 rests on 3 requests where its interval needs 368: raise `--num_runs`.",
         )],
+        facts: Vec::new(),
     };
     point
 }
@@ -303,6 +307,7 @@ fn sixty_four() -> PointSummary {
     point.verdict = Verdict {
         grade: Grade::Valid,
         reasons: Vec::new(),
+        facts: Vec::new(),
     };
     point
 }
@@ -415,6 +420,7 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
         verdict: Verdict {
             grade: Grade::Valid,
             reasons: Vec::new(),
+            facts: Vec::new(),
         },
     }
 }
@@ -448,12 +454,7 @@ fn sample(n: u64, [mean, p50, p90, p95, p99]: [f64; 5]) -> Distribution {
 }
 
 fn reason(grade: Grade, code: &str, point: &str, sentence: &str) -> Reason {
-    Reason {
-        grade,
-        code: code.to_owned(),
-        point: Some(point.to_owned()),
-        sentence: sentence.to_owned(),
-    }
+    Reason::new(grade, code, Some(point), sentence)
 }
 
 fn failure(kind: &str, count: u64, example: Option<&str>) -> FailureCount {

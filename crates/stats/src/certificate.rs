@@ -180,18 +180,14 @@ impl Summary {
             } else {
                 certificate.sentence().trim_end_matches('.').to_owned()
             };
-            let reason = Reason {
-                grade,
-                code: "certificate".to_owned(),
-                point: None,
-                sentence: format!(
-                    "{words} (limit {:.0} % of the median): against a known truth this client, on this machine now, \
-                     reports other numbers than there are; give it a processor of its own, or lower the load.",
-                    limit * 100.0
-                ),
-            };
-            let reasons = std::mem::take(&mut self.verdict.reasons);
-            self.verdict = Verdict::of(reasons.into_iter().chain([reason]).collect());
+            let sentence = format!(
+                "{words} (limit {:.0} % of the median): against a known truth this client, on this machine now, \
+                 reports other numbers than there are; give it a processor of its own, or lower the load.",
+                limit * 100.0
+            );
+            let reason = Reason::new(grade, "certificate", None, sentence);
+            let known = self.verdict.all().cloned();
+            self.verdict = Verdict::of(known.chain([reason]).collect());
         }
         self.certificate = Some(certificate);
     }

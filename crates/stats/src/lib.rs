@@ -21,7 +21,9 @@ mod goodput;
 mod judge;
 mod latency;
 mod lengths;
+mod lumps;
 mod metric;
+mod pace;
 mod paired;
 mod point;
 mod pooling;
@@ -77,4 +79,4 @@ pub use summary::{
     Reliability, SteadyState, Summary, Throughput, Timings, TokenSource, Tokens, TurnSummary,
 };
 pub use timeline::{ServerLook, Timeline, TimelineBin, TimelineRun};
-pub use verdict::{Grade, Reason, Verdict};
+pub use verdict::{Bound, Grade, Reason, Verdict};

@@ -1,8 +1,10 @@
 //! What one complete request measured.
 
 use crate::TokenSource;
-use crate::stream::TokenStream;
-use trace::{EventKind, Nanos, Record, Vectors};
+use crate::lumps::{Lump, lumps};
+use crate::pace::{Pace, pace};
+use crate::stream::{TokenStream, TokensPerEvent};
+use trace::{Event, EventKind, Nanos, Record, Vectors};
 
 /// The latencies and counts of one complete request. Absent where the response does not tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,12 +25,15 @@ pub struct RequestMetrics {
     pub stream_end: Option<Nanos>,
     /// (Last token event − first) / (output tokens − tokens in the first), in milliseconds; the
     /// mean over choices where there are several. Absent below two token events: one says nothing
-    /// of the time between tokens.
+    /// of the time between tokens. Where several tokens came at once with the first, what came after
+    /// them; absent where that cannot be told.
     pub tpot_ms: Option<f64>,
+    /// Tokens that came at once with the first; absent where that is not known.
+    pub first_tokens: Option<f64>,
     /// Gaps between consecutive token events of the same choice.
     pub chunk_gaps: Vec<Nanos>,
-    /// Each gap ÷ tokens in the later event, in milliseconds; absent where the tokens of each
-    /// event are not known.
+    /// Each gap between reads ÷ tokens in the later one, in milliseconds; absent where the tokens of
+    /// each event are not known.
     pub itl_ms: Option<Vec<f64>>,
     /// Generated tokens.
     pub output_tokens: Option<u64>,
@@ -54,32 +59,6 @@ pub struct RequestMetrics {
     pub issue_lag: Nanos,
 }
 
-/// What is known of the tokens in each event.
-#[derive(Clone, Copy, PartialEq)]
-enum TokensPerEvent {
-    /// The server said so with every event.
-    Known,
-    /// Established for the stream: its usage equals its token events, save for one end-of-sequence
-    /// token without text per choice.
-    One,
-    /// Established too: its usage equals its token events and the events without text between them, as of a
-    /// server that sends a token which completes no character as an event of its own.
-    Silent,
-    /// Only the mean is known.
-    Mean(f64),
-}
-
-impl TokensPerEvent {
-    /// The tokens of each token event, where they are not one each or a mean.
-    fn counts(self, stream: &TokenStream) -> Option<&[u64]> {
-        match self {
-            Self::Known => stream.tokens.as_deref(),
-            Self::Silent => Some(&stream.with_silent),
-            Self::One | Self::Mean(_) => None,
-        }
-    }
-}
-
 impl RequestMetrics {
     /// Measures `record`; `None` unless it is complete: what failed has an outcome and no latency.
     pub fn from_record(record: &Record) -> Option<Self> {
@@ -90,7 +69,8 @@ impl RequestMetrics {
         let events: u64 = streams.iter().map(TokenStream::events).sum();
         let (output_tokens, output_source) = count_output(record, &streams, events);
         let (input_tokens, input_source) = count_input(record);
-        let per_event = tokens_per_event(record, &streams, events, output_tokens);
+        let shown_tokens = output_tokens.map(|tokens| shown_tokens(record, events, tokens));
+        let per_event = tokens_per_event(record, &streams, events, shown_tokens);
 
         let first = streams.iter().map(|stream| stream.arrived[0]).min();
         let last = streams
@@ -108,7 +88,12 @@ impl RequestMetrics {
 
         let began = record.began();
         let e2e = finished.map(|at| at - began);
-        let tpot_ms = output_tokens.and_then(|tokens| time_per_token(&streams, tokens, per_event));
+        let told = shown_tokens.filter(|_| !streams.is_empty());
+        let told = told.map(|tokens| pace(&streams, began, tokens, per_event));
+        let Pace {
+            tpot_ms,
+            first_tokens,
+        } = told.unwrap_or_default();
         Some(Self {
             ttft: first.map(|at| at - began),
             ttft_from_due: first.map(|at| at - due),
@@ -121,6 +106,7 @@ impl RequestMetrics {
             e2e_from_due: finished.map(|at| at - due),
             stream_end: record.stream.then(|| record.done - began),
             tpot_ms,
+            first_tokens,
             chunk_gaps: streams.iter().flat_map(TokenStream::gaps).collect(),
             itl_ms: inter_token_latencies(&streams, per_event),
             output_tokens,
@@ -180,12 +166,13 @@ fn tokens_per_event(
     record: &Record,
     streams: &[TokenStream],
     events: u64,
-    output_tokens: Option<u64>,
+    shown_tokens: Option<u64>,
 ) -> TokensPerEvent {
     if streams.iter().all(|stream| stream.tokens.is_some()) {
         return TokensPerEvent::Known;
     }
-    let usage = record.usage.and_then(|usage| usage.completion_tokens);
+    let counted = record.usage.and_then(|usage| usage.completion_tokens);
+    let usage = shown_tokens.filter(|_| counted.is_some());
     let end_of_sequence_max = streams.len() as u64;
     let is_all = |events: u64, more: u64| {
         usage.is_some_and(|tokens| (events..=events + more).contains(&tokens))
@@ -202,53 +189,29 @@ fn tokens_per_event(
     if is_all(between, trailing.max(end_of_sequence_max)) {
         return TokensPerEvent::Silent;
     }
-    TokensPerEvent::Mean(output_tokens.unwrap_or(events) as f64 / events as f64)
+    TokensPerEvent::Mean(shown_tokens.unwrap_or(events) as f64 / events as f64)
 }
 
-/// Milliseconds per output token after the first event: the mean over choices that have it.
-///
-/// The server's total is shared among choices by their tokens where known, else by their events.
-fn time_per_token(
-    streams: &[TokenStream],
-    output_tokens: u64,
-    per_event: TokensPerEvent,
-) -> Option<f64> {
-    let weight = |stream: &TokenStream| match per_event.counts(stream) {
-        Some(tokens) => tokens.iter().sum::<u64>() as f64,
-        None => stream.events() as f64,
-    };
-    let total: f64 = streams.iter().map(weight).sum();
-    let (mut sum, mut choices) = (0.0, 0.0);
-    for stream in streams.iter().filter(|stream| stream.events() > 1) {
-        let first = match (per_event, per_event.counts(stream)) {
-            (_, Some(tokens)) => tokens[0] as f64,
-            (TokensPerEvent::Mean(mean), None) => mean,
-            (_, None) => 1.0,
-        };
-        let after_first = output_tokens as f64 * (weight(stream) / total) - first;
-        if after_first > 0.0 {
-            sum += stream.span().millis() / after_first;
-            choices += 1.0;
-        }
-    }
-    (choices > 0.0).then(|| sum / choices)
+/// Tokens of what was shown: without thoughts that the server counts and keeps to itself.
+fn shown_tokens(record: &Record, events: u64, output_tokens: u64) -> u64 {
+    let thinks = |event: &Event| event.kind == EventKind::Reasoning;
+    let thoughts = record.usage.and_then(|usage| usage.reasoning_tokens);
+    let hidden = thoughts.filter(|_| !record.events.iter().any(thinks));
+    let shown = output_tokens.saturating_sub(hidden.unwrap_or(0));
+    // Some count thoughts beside the rest, where taking them off leaves fewer than came.
+    if shown < events { output_tokens } else { shown }
 }
 
+/// Gaps from one read to the next, each for the tokens that it took.
 fn inter_token_latencies(streams: &[TokenStream], per_event: TokensPerEvent) -> Option<Vec<f64>> {
     if matches!(per_event, TokensPerEvent::Mean(_)) {
         return None;
     }
     let mut latencies = Vec::new();
     for stream in streams {
-        match per_event.counts(stream) {
-            Some(tokens) => latencies.extend(
-                stream
-                    .gaps()
-                    .zip(&tokens[1..])
-                    .map(|(gap, &count)| gap.millis() / count as f64),
-            ),
-            None => latencies.extend(stream.gaps().map(Nanos::millis)),
-        }
+        let lumps = lumps(stream, per_event.counts(stream));
+        let gap = |pair: &[Lump]| (pair[1].at - pair[0].at).millis() / pair[1].tokens as f64;
+        latencies.extend(lumps.windows(2).map(gap));
     }
     Some(latencies)
 }

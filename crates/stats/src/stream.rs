@@ -13,6 +13,38 @@ pub(crate) struct TokenStream {
     pub(crate) with_silent: Vec<u64>,
     /// Events without text after the last token event.
     pub(crate) trailing: u64,
+    /// Which read completed each token event.
+    pub(crate) reads: Vec<u32>,
+    /// Bytes of text in each token event.
+    pub(crate) bytes: Vec<u64>,
+    /// Some of it are tools' names or arguments, of which tokens go missing that are no text of either.
+    pub(crate) calls_tools: bool,
+}
+
+/// What is known of the tokens in each event.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum TokensPerEvent {
+    /// The server said so with every event.
+    Known,
+    /// Established for the stream: its usage equals its token events, save for one end-of-sequence
+    /// token without text per choice.
+    One,
+    /// Established too: its usage equals its token events and the events without text between them, as of a
+    /// server that sends a token which completes no character as an event of its own.
+    Silent,
+    /// Only the mean is known.
+    Mean(f64),
+}
+
+impl TokensPerEvent {
+    /// The tokens of each token event, where they are not one each or a mean.
+    pub(crate) fn counts(self, stream: &TokenStream) -> Option<&[u64]> {
+        match self {
+            Self::Known => stream.tokens.as_deref(),
+            Self::Silent => Some(&stream.with_silent),
+            Self::One | Self::Mean(_) => None,
+        }
+    }
 }
 
 impl TokenStream {
@@ -35,6 +67,7 @@ impl TokenStream {
         let mut held_back = 0;
         let mut with_silent = Vec::with_capacity(events.len());
         let mut silent = 0;
+        let tokens_of = || events.iter().filter(|event| event.kind.is_token());
         for event in events {
             held_back += event.tokens.map_or(0, u64::from);
             if event.kind.is_token() {
@@ -56,6 +89,9 @@ impl TokenStream {
             tokens: all_known.then_some(tokens),
             with_silent,
             trailing: silent,
+            reads: tokens_of().map(|event| event.read_index).collect(),
+            bytes: tokens_of().map(|event| event.text_bytes.into()).collect(),
+            calls_tools: tokens_of().any(|event| event.kind == EventKind::ToolCall),
         })
     }
 

@@ -107,19 +107,15 @@ pub fn summarize_saved(run: &SavedRun) -> Summary {
 /// The points' reasons together.
 fn overall(points: &[PointSummary]) -> Verdict {
     if points.is_empty() {
-        return Verdict::of(vec![Reason {
-            grade: Grade::Invalid,
-            code: "nothing_measured".to_owned(),
-            point: None,
-            sentence: "No run was measured, so there are no numbers; let at least one run go to \
-                       its end."
-                .to_owned(),
-        }]);
+        let nothing =
+            "No run was measured, so there are no numbers; let at least one run go to its end.";
+        let reason = Reason::new(Grade::Invalid, "nothing_measured", None, nothing);
+        return Verdict::of(vec![reason]);
     }
     Verdict::of(
         points
             .iter()
-            .flat_map(|point| point.verdict.reasons.clone())
+            .flat_map(|point| point.verdict.all().cloned())
             .collect(),
     )
 }

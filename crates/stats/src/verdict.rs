@@ -4,8 +4,12 @@
 //! [`client`] (the instrument was in the way), [`response`] (what came back says less than it
 //! seems), [`answers`] (what came back is not what was asked for), [`judged`] (single answers that do not fit what was
 //! asked or what they say of themselves). Every limit is a constant there, with its reason.
+//!
+//! What the instrument may have done is judged by its consequence ([`bound`]): how far the numbers that it touches can
+//! be off.
 
 mod answers;
+mod bound;
 mod client;
 mod judged;
 mod load;
@@ -20,6 +24,8 @@ use crate::run::RunMetrics;
 use serde::{Deserialize, Serialize};
 use trace::RunFacts;
 
+pub use bound::Bound;
+
 /// Whether a measurement can be believed, and why not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -27,6 +33,10 @@ pub struct Verdict {
     pub grade: Grade,
     /// Each a whole sentence with the value and the limit.
     pub reasons: Vec<Reason>,
+    /// What was looked into because something was unusual, and changes the numbers by too little to speak
+    /// against them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Reason>,
 }
 
 /// From best to worst.
@@ -52,16 +62,40 @@ pub struct Reason {
     pub point: Option<String>,
     /// For a person.
     pub sentence: String,
+    /// How far the numbers that it touches can be off; empty where nobody can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<Bound>,
+}
+
+impl Reason {
+    /// One that says nothing of how far numbers can be off.
+    pub fn new(grade: Grade, code: &str, point: Option<&str>, sentence: impl Into<String>) -> Self {
+        Self {
+            grade,
+            code: code.to_owned(),
+            point: point.map(str::to_owned),
+            sentence: sentence.into(),
+            bounds: Vec::new(),
+        }
+    }
 }
 
 impl Verdict {
-    /// The verdict that `reasons` come to; the worst stand first.
+    /// The verdict that `reasons` come to; the worst stand first, and those that are valid are facts.
     pub fn of(mut reasons: Vec<Reason>) -> Self {
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.grade));
+        let facts = reasons.partition_point(|reason| reason.grade > Grade::Valid);
+        let facts = reasons.split_off(facts);
         Self {
             grade: reasons.first().map_or(Grade::Valid, |worst| worst.grade),
             reasons,
+            facts,
         }
+    }
+
+    /// Its reasons and facts, to be judged anew with others.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Reason> {
+        self.reasons.iter().chain(&self.facts)
     }
 }
 
@@ -94,6 +128,25 @@ pub(crate) struct Evidence<'a> {
 /// What a rule has found, if anything: a reason's grade, code and sentence.
 type Finding = Option<(Grade, &'static str, String)>;
 
+/// What a rule has found that says how far numbers can be off.
+struct Doubt {
+    grade: Grade,
+    code: &'static str,
+    sentence: String,
+    bounds: Vec<Bound>,
+}
+
+impl From<(Grade, &'static str, String)> for Doubt {
+    fn from((grade, code, sentence): (Grade, &'static str, String)) -> Self {
+        Self {
+            grade,
+            code,
+            sentence,
+            bounds: Vec::new(),
+        }
+    }
+}
+
 impl Evidence<'_> {
     /// Applies every rule.
     pub(crate) fn judge(&self) -> Verdict {
@@ -101,18 +154,16 @@ impl Evidence<'_> {
             self.judge_responses(),
             self.judge_answers(),
             self.judge_faults(),
-            self.judge_load(),
-            self.judge_client(),
         ];
-        let reasons = findings
-            .into_iter()
-            .flatten()
-            .map(|(grade, code, sentence)| Reason {
-                grade,
-                code: code.to_owned(),
-                point: Some(self.summary.point.key.clone()),
-                sentence,
-            });
+        let findings = findings.into_iter().flatten().map(Doubt::from);
+        let doubts = findings.chain(self.judge_load()).chain(self.judge_client());
+        let reasons = doubts.map(|doubt| Reason {
+            grade: doubt.grade,
+            code: doubt.code.to_owned(),
+            point: Some(self.summary.point.key.clone()),
+            sentence: doubt.sentence,
+            bounds: doubt.bounds,
+        });
         Verdict::of(reasons.collect())
     }
 }

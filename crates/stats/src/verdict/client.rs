@@ -1,6 +1,6 @@
 //! Was the instrument in the way?
 
-use super::{Evidence, Finding, Grade, invalid, percent, suspect};
+use super::{Doubt, Evidence, Finding, invalid, percent, suspect};
 use crate::quantile::{quantile, sort};
 use crate::receipt::share_of_wall;
 use trace::{Nanos, StampSource};
@@ -42,8 +42,8 @@ const DISTURBED_SHARE_MAX: f64 = 0.02;
 const DISTURBED_OF_MIN: u64 = 10;
 
 impl Evidence<'_> {
-    pub(super) fn judge_client(&self) -> Vec<(Grade, &'static str, String)> {
-        [
+    pub(super) fn judge_client(&self) -> Vec<Doubt> {
+        let findings = [
             self.exhausted_sockets(),
             self.starved(),
             self.stamped_late(),
@@ -54,10 +54,8 @@ impl Evidence<'_> {
             self.saturated(),
             self.disturbed(),
             self.facts_missing(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        ];
+        findings.into_iter().flatten().map(Doubt::from).collect()
     }
 
     fn exhausted_sockets(&self) -> Finding {

@@ -1,6 +1,6 @@
 //! Was what was asked offered to the server?
 
-use super::{Evidence, Finding, Grade, invalid, percent, suspect};
+use super::{Doubt, Evidence, Finding, invalid, percent, suspect};
 use crate::run::RunMetrics;
 use trace::Pacing;
 
@@ -24,7 +24,7 @@ const HELD_SHARE_MIN: f64 = 0.95;
 const LITTLES_LAW_ERROR_MAX: f64 = 0.10;
 
 impl Evidence<'_> {
-    pub(super) fn judge_load(&self) -> Vec<(Grade, &'static str, String)> {
+    pub(super) fn judge_load(&self) -> Vec<Doubt> {
         let rules = match self.summary.point.pacing {
             Pacing::Burst { .. } => vec![self.burst()],
             Pacing::Closed { concurrency } => vec![self.concurrency(concurrency)],
@@ -38,7 +38,8 @@ impl Evidence<'_> {
             self.turns_cut(),
             self.littles_law(),
         ];
-        rules.into_iter().chain(always).flatten().collect()
+        let findings = rules.into_iter().chain(always).flatten();
+        findings.map(Doubt::from).collect()
     }
 
     fn was_interrupted(&self) -> bool {

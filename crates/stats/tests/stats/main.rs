@@ -8,6 +8,7 @@ mod compare;
 mod conversations;
 mod coverage;
 mod judged;
+mod lumps;
 mod request;
 mod server;
 mod simulated;
