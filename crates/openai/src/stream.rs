@@ -94,8 +94,8 @@ impl<S: Copy> StreamDecoder<S> {
     }
 
     /// Whether every choice has its finish reason.
-    pub const fn is_finished(&self) -> bool {
-        self.content.choices_finished >= self.content.n
+    pub fn is_finished(&self) -> bool {
+        self.content.answer.finished() >= self.content.n as usize
     }
 
     /// Stamp of the last event that carried generated text.
