@@ -3,6 +3,8 @@ use trace::Nanos;
 
 /// Why a configuration or a data set is refused. Each message names the value, the limit and the
 /// way out.
+//
+// One enum, as in every crate; that its file is long is the price of a sentence for each way to fail.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WorkloadError {
     /// Neither a category of texts nor a number of words.
