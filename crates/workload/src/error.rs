@@ -479,7 +479,8 @@ pub enum WorkloadError {
     /// A row that holds a text instead of its length.
     #[error(
         "row {row} of the trace has `{column}` and no `input_length`: a trace has lengths, and texts are made for \
-         them. Send texts of your own with `--dataset-path`, or give every row an `input_length`."
+         them. Send texts of your own with `--dataset-path` and `--dataset-column`, or give every row an \
+         `input_length`."
     )]
     TraceTexts {
         /// From 1.
