@@ -5,6 +5,7 @@ mod deadlines;
 mod ending;
 mod exact;
 mod heard;
+mod labels;
 mod pacing;
 mod pooled;
 mod prompts;
