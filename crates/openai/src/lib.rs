@@ -9,6 +9,7 @@ mod answer_facts;
 mod answer_so_far;
 mod api_error;
 mod body;
+mod body_form;
 mod calls;
 mod choice;
 mod chunk;
@@ -51,6 +52,7 @@ pub use answer::Answer;
 pub use answer_facts::AnswerFacts;
 pub use api_error::ApiError;
 pub use body::{ChoiceBody, completion_body, error_body, models_body};
+pub use body_form::BodyForm;
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
     EmbeddingInput, EmbeddingLimits, EmbeddingRequest, VectorEncoding, VectorSizes,
