@@ -312,10 +312,7 @@ impl<C: Connector + 'static> Client<C> {
         Ok(RunSpan {
             start,
             end,
-            planned: match plan.stop {
-                Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
-                _ => released + turns.sent.get() + turns.cut.get(),
-            },
+            planned: planned(plan, released, &turns),
             turns_cut: turns.cut.get(),
             next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
@@ -337,6 +334,14 @@ impl<C: Connector + 'static> Client<C> {
             }
         });
         task.abort_handle()
+    }
+}
+
+/// Requests that were to be sent, of a run that released so many by itself.
+fn planned(plan: &Plan, released: u64, turns: &Turns) -> u64 {
+    match plan.stop {
+        Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
+        _ => released + turns.sent.get() + turns.cut.get(),
     }
 }
 
