@@ -170,7 +170,7 @@ impl Work {
     }
 }
 
-fn prepare(
+pub(crate) fn prepare(
     template: &Template,
     maker: Option<&PromptMaker>,
     planned: &PlannedRequest,
