@@ -37,7 +37,7 @@ mod usage;
 
 pub use answer::Answer;
 pub use api_error::ApiError;
-pub use body::{ChoiceBody, completion_body, error_body, models_body};
+pub use body::{ChoiceBody, completion_body, error_body, model_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
@@ -49,7 +49,7 @@ pub use event::{EventKind, StreamEvent};
 pub use fields::Fields;
 pub use frame::{DONE, FrameStyle, error_frame};
 pub use json_tree::{DEPTH_MAX, Json, JsonError};
-pub use messages::{Message, messages};
+pub use messages::{Message, MessageContent, messages};
 pub use models::model_ids;
 pub use pooling::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate};
 pub use pooling_body::{PoolingStyle, base64_vector, float_vector};
