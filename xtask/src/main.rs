@@ -1,6 +1,6 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now.
+//! machine, now. `cargo xtask flags` reads other tools' help.
 
 mod accuracy;
 mod bare;
@@ -8,6 +8,7 @@ mod client;
 mod embedding;
 mod engine;
 mod evidence;
+mod flags;
 mod gateway;
 mod mock;
 mod pinned;
@@ -30,6 +31,8 @@ enum Command {
         #[command(subcommand)]
         bench: Bench,
     },
+    /// Whether every flag of vLLM's, SGLang's and others' benchmarks is known or answered here
+    Flags(flags::FlagsArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,7 +90,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let Command::Bench { bench } = Args::parse().command;
+    let bench = match Args::parse().command {
+        Command::Bench { bench } => bench,
+        Command::Flags(args) => return flags::run(&args),
+    };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),
         Bench::Client { rounds } => client::run(rounds),

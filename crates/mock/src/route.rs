@@ -9,7 +9,7 @@ use crate::script::Script;
 use crate::vectors::Vectors;
 use crate::work::{Work, serve};
 use crate::{MockConfig, fault_choice};
-use openai::{Endpoint, models_body};
+use openai::{Endpoint, model_body, models_body};
 
 /// Where the counters are.
 pub(crate) const METRICS: &str = "/metrics";
@@ -19,9 +19,14 @@ pub(crate) const METRICS: &str = "/metrics";
 enum Route {
     Health,
     Models,
+    /// One of them, by its id.
+    Model,
     Metrics,
     Work(Work),
 }
+
+/// In front of a model's id.
+const MODEL: &str = "/v1/models/";
 
 /// Answers `request`, unless that is one for [`METRICS`].
 pub(crate) fn answer(
@@ -51,11 +56,20 @@ pub(crate) fn answer(
                 &envelope,
             ))
         }
+        Route::Model if authorized => {
+            let id = request.path.strip_prefix(MODEL).unwrap_or_default();
+            if id != config.model {
+                let message = format!("the model `{id}` does not exist");
+                return Answer::unserved(error(&envelope, 404, "NotFoundError", &message));
+            }
+            let bytes = envelope.whole(200, JSON, &[], &model_body(id));
+            Answer::unserved(Script::whole(bytes, &envelope))
+        }
         Route::Work(work) if authorized => serve(config, vectors, request, work, circumstances)
             .unwrap_or_else(|reason| {
                 Answer::refused(error(&envelope, 400, "BadRequestError", &reason))
             }),
-        Route::Models | Route::Work(_) => {
+        Route::Models | Route::Model | Route::Work(_) => {
             let message = "the API key is missing or wrong";
             let script = error(&envelope, 401, "invalid_request_error", message);
             Answer {
@@ -104,6 +118,7 @@ impl Route {
             "/health" | "/v1/health" => return Some(Self::Health),
             "/v1/models" => return Some(Self::Models),
             METRICS => return Some(Self::Metrics),
+            _ if path.starts_with(MODEL) => return Some(Self::Model),
             _ => return None,
         };
         Some(Self::Work(work))
@@ -112,7 +127,7 @@ impl Route {
     fn method(self) -> &'static str {
         match self {
             Self::Work(_) => "POST",
-            Self::Health | Self::Models | Self::Metrics => "GET",
+            Self::Health | Self::Models | Self::Model | Self::Metrics => "GET",
         }
     }
 }

@@ -30,8 +30,8 @@ pub enum RequestError {
 pub enum StreamError {
     /// An event's data is not a JSON completion chunk.
     #[error(
-        "event {event} at byte {offset} of the stream is not a completion chunk ({reason}): {excerpt}; \
-         check that the URL is that of an OpenAI-compatible API"
+        "event {event} at byte {offset} of the stream is not a completion chunk ({reason}): {excerpt}{}",
+        way_out(*.event == 0, .excerpt)
     )]
     MalformedEvent {
         /// Which event of the stream, from 0.
@@ -58,8 +58,7 @@ pub enum StreamError {
     },
     /// A line, or the joined data lines of one event, is longer than any chunk can be.
     #[error(
-        "a line or an event of the stream is longer than {limit} bytes and was cut there; \
-         check that the URL is that of an OpenAI-compatible API"
+        "a line or an event of the stream is longer than {limit} bytes, which no completion chunk is, and was cut there"
     )]
     LineTooLong {
         /// The limit, in bytes.
@@ -67,8 +66,8 @@ pub enum StreamError {
     },
     /// A body that is not a stream is not a JSON completion.
     #[error(
-        "the response body is not a completion ({reason}): {excerpt}; \
-         check that the URL is that of an OpenAI-compatible API"
+        "the response body is not a completion ({reason}): {excerpt}{}",
+        way_out(true, .excerpt)
     )]
     MalformedBody {
         /// The parser's words.
@@ -95,10 +94,47 @@ pub enum StreamError {
     },
 }
 
+/// Where to look for the cause: what begins with no JSON comes from something else than an API.
+fn way_out(begins: bool, excerpt: &str) -> &'static str {
+    if begins && !excerpt.trim_start().starts_with(['{', '[']) {
+        "; check that the URL is that of an OpenAI-compatible API"
+    } else {
+        ""
+    }
+}
+
 /// The first `chars_max` characters of `text`, with an ellipsis where it is longer.
 pub fn excerpt(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StreamError;
+
+    #[test]
+    fn the_url_is_blamed_only_where_something_else_than_an_api_answers() {
+        let event = |event, excerpt: &str| {
+            StreamError::MalformedEvent {
+                event,
+                offset: 0,
+                reason: "expected value".to_owned(),
+                excerpt: excerpt.to_owned(),
+            }
+            .to_string()
+            .contains("check that the URL")
+        };
+        assert!(event(0, "<html>"));
+        assert!(!event(7, "<html>"), "seven events before it were right");
+        assert!(!event(0, "{\"choices\": 3"), "an API with an odd chunk");
+        let body = |excerpt: &str| StreamError::MalformedBody {
+            reason: "expected value".to_owned(),
+            excerpt: excerpt.to_owned(),
+        };
+        assert!(body("<html>").to_string().contains("check that the URL"));
+        assert!(!body("{}").to_string().contains("check that the URL"));
     }
 }

@@ -38,7 +38,7 @@ mod usage;
 
 pub use answer::Answer;
 pub use api_error::ApiError;
-pub use body::{ChoiceBody, completion_body, error_body, models_body};
+pub use body::{ChoiceBody, completion_body, error_body, model_body, models_body};
 pub use chunk::{Choices, Chunk, ChunkChoice, Delta, Text, ToolCall};
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
