@@ -85,7 +85,9 @@ impl Evidence<'_> {
         let r = &self.summary.reliability;
         let most = r.failures.first().map_or_else(String::new, |failure| {
             let example = failure.example.as_deref();
-            let words = example.map_or_else(String::new, |words| format!(": {words}"));
+            let words = example.map_or_else(String::new, |words| {
+                format!(": {}", words.trim_end_matches('.'))
+            });
             format!(
                 " Most often {} ({} times{words}).",
                 failure.kind, failure.count
@@ -193,8 +195,18 @@ impl Evidence<'_> {
 
     /// What helps against the most frequent failure.
     fn way_out(&self) -> &'static str {
-        let failures = &self.summary.reliability.failures;
-        match failures.first().map_or("", |failure| failure.kind.as_str()) {
+        let Some(most) = self.summary.reliability.failures.first() else {
+            return "Look into the server's log.";
+        };
+        // Some servers refuse a key with another status, and who asked them knows that.
+        if most
+            .example
+            .as_deref()
+            .is_some_and(|words| words.contains("check the key"))
+        {
+            return "Check the key.";
+        }
+        match most.kind.as_str() {
             "http_401" | "http_403" => "Check the key.",
             "http_400" | "http_404" | "http_422" => "Check the address and the model.",
             "http_429" | "http_503" => "Lower the load.",

@@ -11,7 +11,7 @@ use crate::experiment::runs::{Between, conclude, connections, point_name, run_al
 use crate::experiment::server::{Asked, Server, complete_words};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
-use crate::output::{self, Paths, Progress, Recorder, Sink, say};
+use crate::output::{self, Paths, Progress, Recorder, Sink};
 use load::{Client, ClientOptions, Clock, TcpConnector, Template};
 use openai::{PoolingOptions, PoolingTemplate};
 use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
