@@ -85,6 +85,13 @@ impl Target {
         }
     }
 
+    /// Whether the host is this machine: one of its addresses is one that we could listen on.
+    pub fn is_this_machine(&self) -> bool {
+        let own = |address: &SocketAddr| std::net::UdpSocket::bind((address.ip(), 0)).is_ok();
+        self.resolve()
+            .is_ok_and(|addresses| addresses.iter().any(own))
+    }
+
     /// The addresses of the host's name.
     pub(crate) fn resolve(&self) -> Result<Vec<SocketAddr>, LoadError> {
         let found = (self.host.as_str(), self.port)

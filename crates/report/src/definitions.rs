@@ -72,11 +72,11 @@ pub(crate) const DEFINITIONS: [(&str, &str); 44] = [
     ),
     (
         "tpot",
-        "(last token event - first token event) / (output tokens - tokens in the first token event)",
+        "(last token event - first token event) / (output tokens - tokens in the first); where the first read brought several tokens, the same from that read on, and absent where that cannot be told",
     ),
     (
         "itl",
-        "gap between token events / tokens in the later one, where the tokens of each event are known",
+        "gap between reads that brought tokens / tokens in the later one, where the tokens of each event are known",
     ),
     ("chunk_gap", "gap between consecutive token events"),
     (
@@ -132,7 +132,7 @@ pub(crate) const DEFINITIONS: [(&str, &str); 44] = [
     ("achieved", "requests in flight, averaged over time"),
     (
         "littles_law",
-        "requests per second x mean e2e: what `achieved` should be",
+        "complete requests / the whole run x the mean time from issued to the end of the stream: what `achieved` should be",
     ),
     (
         "goodput",

@@ -82,8 +82,8 @@ fn server(point: &PointSummary) -> Option<String> {
     let server = point.server.as_ref()?;
     let parts = [
         server
-            .running_mean
-            .map(|running| format!("{} running on average", significant(running))),
+            .running_max
+            .map(|running| format!("{} running at most", significant(running))),
         server
             .waiting_max
             .map(|waiting| format!("{} waiting at most", significant(waiting))),

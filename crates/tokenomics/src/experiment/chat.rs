@@ -197,6 +197,7 @@ fn between<'a>(config: &'a ChatConfig, target: &'a Target, headers: &'a HeaderMa
             tls: &config.tls,
             headers,
         }),
+        target: Some(target),
         tokenizer: config.traffic.traffic.tokenizer().map(|known| &**known),
     }
 }

@@ -101,6 +101,7 @@ async fn measure(
     let built_in = server.built_in.take();
     let url = server.target.url();
     let again = ask_again(config, &server)?;
+    let target = server.target.clone();
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
     let end = run_all(
@@ -114,6 +115,7 @@ async fn measure(
             again: Some(&again),
             until: None,
             server: None,
+            target: Some(&target),
             tokenizer: None,
         },
     )
