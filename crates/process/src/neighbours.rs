@@ -62,8 +62,8 @@ impl Neighbours {
             let then = before.by_process.get(process).copied().unwrap_or_default();
             now.saturating_sub(then)
         };
-        let ours: Duration = us.iter().map(grown).sum();
-        let theirs: Duration = served.difference(&us).map(grown).sum();
+        let ours: Duration = us.iter().map(&grown).sum();
+        let theirs: Duration = served.difference(&us).map(&grown).sum();
         // A server that is pinned to other processors took none of these.
         let here = |process: &&u32| {
             let theirs = allowed(&format!("/proc/{process}/status"));
@@ -82,16 +82,17 @@ impl Neighbours {
 /// The processes that answer on a port: who listens there, what they have started, and who listens on this machine to
 /// what they ask in their turn, as the servers behind a proxy.
 fn serving(port: u16, parents: &HashMap<u32, u32>) -> HashSet<u32> {
-    let (mut found, mut seen, mut ports) = (HashSet::new(), HashSet::new(), vec![port]);
+    let mut found: HashSet<u32> = HashSet::new();
+    let mut seen: HashSet<u16> = HashSet::new();
+    let mut ports = vec![port];
     while let Some(port) = ports.pop() {
         if !seen.insert(port) {
             continue;
         }
-        let listening = owners(port);
-        let new = with_descendants(listening.processes, parents);
-        for process in new {
+        let known = owners(port);
+        for process in with_descendants(known.processes.clone(), parents) {
             if found.insert(process) {
-                ports.extend(listening.asked_by(process));
+                ports.extend(known.asked_by(process));
             }
         }
     }
@@ -136,7 +137,9 @@ fn busy(stat: &str, processors: &[u32]) -> Option<Duration> {
         let name = format!("cpu{processor} ");
         let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
         let ticks = line.split_whitespace().take(3);
-        ticks.map(|ticks| ticks.parse::<u32>().ok()).sum()
+        ticks
+            .map(|ticks| ticks.parse::<u32>().ok())
+            .sum::<Option<u32>>()
     };
     let ticks: Option<u32> = processors.iter().map(of).sum();
     (!processors.is_empty()).then_some(TICK * ticks?)
