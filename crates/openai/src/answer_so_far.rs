@@ -2,6 +2,7 @@
 
 use crate::calls::Calls;
 use crate::choice::Choice;
+use crate::chunk_template::plain_text;
 use crate::error::excerpt;
 use crate::left_out::{LeftOuts, Path};
 use crate::message::{Call, Message};
@@ -111,6 +112,17 @@ impl AnswerSoFar {
     /// Adds the next piece of the text at that place.
     pub(crate) fn add_piece(&mut self, place: usize, text: &str) {
         self.text.add_piece(text, &mut self.texts[place].in_word);
+    }
+
+    /// Adds the next piece of the text at that place, as it stands in a JSON string; `None`, and nothing added, where
+    /// a parser must look at it.
+    pub(crate) fn add_bytes(&mut self, place: usize, bytes: &[u8]) -> Option<()> {
+        let in_word = &mut self.texts[place].in_word;
+        let text = &mut self.text;
+        text.add_plain(bytes, in_word).or_else(|| {
+            text.add_piece(plain_text(bytes)?, in_word);
+            Some(())
+        })
     }
 
     fn add_call(&mut self, choice: u32, call: &Call<'_>) {

@@ -67,10 +67,9 @@ impl<'t, 'a> Chunk<'t, 'a> {
                     continue;
                 }
                 _ => {
-                    if let Some(usage) = value.get("usage").filter(Value::is_object) {
-                        chunk.usage_within = Some(usage);
-                    }
-                    if name == "message" {
+                    if value.is_object() {
+                        chunk.note_within(&name, value);
+                    } else if name == "message" {
                         chunk.message = Some(value);
                     }
                     continue;
@@ -79,6 +78,16 @@ impl<'t, 'a> Chunk<'t, 'a> {
             *place = Some(value);
         }
         chunk
+    }
+
+    /// Something else that it holds, which may have counts.
+    fn note_within(&mut self, name: &str, value: Value<'t, 'a>) {
+        if let Some(usage) = value.get("usage").filter(Value::is_object) {
+            self.usage_within = Some(usage);
+        }
+        if name == "message" {
+            self.message = Some(value);
+        }
     }
 
     /// The server's message where this is an error in place of an answer: an `error` that says something, or

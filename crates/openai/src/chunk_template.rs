@@ -50,30 +50,36 @@ impl ChunkTemplate {
         }
     }
 
-    /// The text of `data` if all else in it is as learned; absent where a parser must look.
-    pub(crate) fn text<'a>(&self, data: &'a [u8]) -> Option<&'a str> {
+    /// What stands in `data` where the text stood, if all else is as learned.
+    pub(crate) fn between<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
         let rest = data.strip_prefix(&self.data[..self.start])?;
         let text = rest.strip_suffix(&self.data[self.end..])?;
-        let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-        if text.is_empty() || !text.iter().all(plain) {
-            return None;
-        }
-        std::str::from_utf8(text).ok()
+        (!text.is_empty()).then_some(text)
     }
+}
+
+/// The text that these bytes are within a JSON string, if they stand for themselves; absent where a parser must look.
+pub(crate) fn plain_text(bytes: &[u8]) -> Option<&str> {
+    let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+    if !bytes.iter().all(plain) {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ChunkTemplate;
+    use super::{ChunkTemplate, plain_text};
     use crate::EventKind;
 
     #[test]
     fn only_a_plain_text_in_the_same_surroundings_is_recognised() {
         let data = r#"{"text":"abc"}"#;
         let template = ChunkTemplate::learn(None, data, &data[9..12], EventKind::Content, 0, 0);
-        assert_eq!(template.text(data.as_bytes()), Some("abc"));
+        let text = |data| plain_text(template.between(data)?);
+        assert_eq!(text(data.as_bytes()), Some("abc"));
         assert_eq!(
-            template.text("{\"text\":\" né\u{7f}\"}".as_bytes()),
+            text("{\"text\":\" né\u{7f}\"}".as_bytes()),
             Some(" né\u{7f}")
         );
         for other in [
@@ -86,8 +92,8 @@ mod tests {
             r#"{"text": "abc"}"#,
             r#"{"text":"abc"} "#,
         ] {
-            assert_eq!(template.text(other.as_bytes()), None, "{other}");
+            assert_eq!(text(other.as_bytes()), None, "{other}");
         }
-        assert_eq!(template.text(b"{\"text\":\"\xff\"}"), None);
+        assert_eq!(text(b"{\"text\":\"\xff\"}"), None);
     }
 }

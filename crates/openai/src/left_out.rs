@@ -51,11 +51,16 @@ impl<'p> Path<'p> {
 
 impl LeftOuts {
     /// Notes a value that is none of its field's kind; null is no value.
-    #[cold]
     pub(crate) fn note(&mut self, path: &Path<'_>, value: &Value<'_, '_>) {
+        if !value.is_null() && self.0.len() < FIELDS_MAX {
+            self.keep(path, value);
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, path: &Path<'_>, value: &Value<'_, '_>) {
         let field = path.words();
-        let is_known = self.0.iter().any(|left_out| left_out.field == field);
-        if value.is_null() || is_known || self.0.len() >= FIELDS_MAX {
+        if self.0.iter().any(|left_out| left_out.field == field) {
             return;
         }
         self.0.push(LeftOut {

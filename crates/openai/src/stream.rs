@@ -191,10 +191,10 @@ impl<S: Copy> StreamContent<S> {
         self.events_read += 1;
         if event.name.is_empty()
             && let Some(template) = &self.template
-            && let Some(text) = template.text(event.data)
+            && let Some(text) = template.between(event.data)
+            && self.answer.add_bytes(template.text_place, text).is_some()
         {
             let (kind, choice) = (template.kind, template.choice);
-            self.answer.add_piece(template.text_place, text);
             self.push_token_event(kind, choice, text.len(), None, stamp);
             return Ok(());
         }

@@ -98,10 +98,12 @@ impl<'t, 'a> Value<'t, 'a> {
     /// 2^53, from where on programs disagree about numbers in JSON, counts nothing.
     pub(crate) fn count(&self) -> Option<u64> {
         const MOST: u64 = 1 << 53;
-        let string = self.string();
-        let text = match &string {
-            Some(string) => string.trim(),
-            None => self.number()?,
+        let string;
+        let text = if let Some(number) = self.number() {
+            number
+        } else {
+            string = self.string()?;
+            string.trim()
         };
         if let Ok(count) = text.parse::<u64>() {
             return (count <= MOST).then_some(count);
@@ -117,14 +119,17 @@ impl<'t, 'a> Value<'t, 'a> {
     }
 
     /// The fields of the object that it is, in their order; none of anything else.
-    pub(crate) fn fields(
-        &self,
-    ) -> impl Iterator<Item = (Cow<'a, str>, Value<'t, 'a>)> + use<'t, 'a> {
-        let mut children = self.children(Kind::Object);
-        std::iter::from_fn(move || {
-            let key = children.next()?.string()?;
-            Some((key, children.next()?))
-        })
+    pub(crate) fn fields(&self) -> Fields<'t, 'a> {
+        let node = self.node();
+        let end = match node.kind {
+            Kind::Object => node.next,
+            _ => self.at + 1,
+        };
+        Fields {
+            document: self.document,
+            at: self.at + 1,
+            end,
+        }
     }
 
     /// The field of that name: the last one, as most parsers have it.
@@ -141,13 +146,8 @@ impl<'t, 'a> Value<'t, 'a> {
     }
 
     /// The items of the list that it is; none of anything else.
-    pub(crate) fn items(&self) -> impl Iterator<Item = Value<'t, 'a>> + use<'t, 'a> {
-        self.children(Kind::List)
-    }
-
-    /// What is directly in it, keys too.
-    fn children(&self, kind: Kind) -> Children<'t, 'a> {
-        let end = if self.kind() == kind {
+    pub(crate) fn items(&self) -> Items<'t, 'a> {
+        let end = if self.is_list() {
             self.node().next
         } else {
             self.at + 1
@@ -156,7 +156,7 @@ impl<'t, 'a> Value<'t, 'a> {
             at: self.at + 1,
             ..*self
         };
-        Children { next, end }
+        Items { next, end }
     }
 
     /// Whether it says nothing, as the `error` of an answer that has none: null, false, 0, an empty text,
@@ -182,12 +182,41 @@ impl<'t, 'a> Value<'t, 'a> {
     }
 }
 
-struct Children<'t, 'a> {
+/// The fields of an object.
+pub(crate) struct Fields<'t, 'a> {
+    document: &'t Document<'t, 'a>,
+    at: u32,
+    end: u32,
+}
+
+impl<'t, 'a> Iterator for Fields<'t, 'a> {
+    type Item = (Cow<'a, str>, Value<'t, 'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.end {
+            return None;
+        }
+        let document = self.document;
+        let at = self.at + 1;
+        let [key, value] = document.nodes.get(self.at as usize..)?.first_chunk()?;
+        self.at = value.next;
+        let name = &document.text[key.start as usize..key.end as usize];
+        let name = match key.kind {
+            Kind::Escaped => Cow::Owned(unescaped(name)),
+            _ => Cow::Borrowed(name),
+        };
+        Some((name, Value { document, at }))
+    }
+}
+
+/// The items of a list.
+pub(crate) struct Items<'t, 'a> {
     next: Value<'t, 'a>,
     end: u32,
 }
 
-impl<'t, 'a> Iterator for Children<'t, 'a> {
+impl<'t, 'a> Iterator for Items<'t, 'a> {
     type Item = Value<'t, 'a>;
 
     fn next(&mut self) -> Option<Value<'t, 'a>> {
