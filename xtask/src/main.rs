@@ -31,7 +31,7 @@ enum Command {
         #[command(subcommand)]
         bench: Bench,
     },
-    /// Whether every flag of vLLM's, SGLang's and others' benchmarks is known or answered here
+    /// Whether every flag of other tools' benchmarks is known or answered here
     Flags(flags::FlagsArgs),
 }
 

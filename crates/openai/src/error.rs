@@ -77,8 +77,8 @@ pub enum StreamError {
     },
     /// A body is not the vectors or scores that were asked for.
     #[error(
-        "the response body is not what was asked for ({reason}): {excerpt}; \
-         check that the URL is that of an embedding server"
+        "the response body is not what was asked for ({reason}): {excerpt}{}",
+        way_out(true, .excerpt)
     )]
     MalformedReply {
         /// What is wrong with it.
