@@ -1,6 +1,6 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote.
+//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help.
 
 mod accuracy;
 mod bare;
@@ -8,6 +8,7 @@ mod client;
 mod embedding;
 mod engine;
 mod evidence;
+mod flags;
 mod gateway;
 mod mock;
 mod peers;
@@ -36,6 +37,8 @@ enum Command {
     /// Starts a child and ends it with its parent: what `peers` starts
     #[command(hide = true)]
     Guard(peers::GuardArgs),
+    /// Whether every flag of vLLM's, SGLang's and others' benchmarks is known or answered here
+    Flags(flags::FlagsArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +100,7 @@ fn run() -> anyhow::Result<()> {
         Command::Bench { bench } => bench,
         Command::Peers(args) => return peers::run(&args),
         Command::Guard(args) => return peers::guard(&args),
+        Command::Flags(args) => return flags::run(&args),
     };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),

@@ -32,8 +32,8 @@ const AFTER_DONE: Nanos = Nanos::from_millis(1000);
 /// How long `[DONE]`, and token counts before it, may come after the last finish reason.
 const AFTER_FINISH: Nanos = Nanos::from_millis(2000);
 
-/// How often a stream is handed over for decoding though little has come; twice within a stall, so that
-/// the decoding knows of every token before its stall has passed.
+/// How often a stream is handed over for decoding though little has come, because only the decoding can say that
+/// it is over; twice within a stall, so that every token is known of before its stall has passed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY_MIN: Duration = Duration::from_millis(10);
 
@@ -43,8 +43,6 @@ pub(crate) struct Capture<C: Connector> {
     pub(crate) shared: Rc<Shared<C>>,
     ending: Option<Box<Ending>>,
     progress: Arc<Progress>,
-    /// What came last looks like the end of a stream; the decoding says whether it is.
-    may_be_over: bool,
     /// How long the body may be, and what a longer one is; known with the head.
     limit: (u64, EndCause),
 }
@@ -80,7 +78,6 @@ impl<C: Connector> Capture<C> {
             shared,
             ending: Some(Box::new(ending)),
             progress: Arc::new(Progress::keeping(keeps)),
-            may_be_over: false,
             // The head comes with the first read, which is no longer than that.
             limit: too_long(WHOLE_BYTES_MAX),
         }
@@ -135,27 +132,15 @@ impl<C: Connector> Capture<C> {
         let ending = self.ending();
         ending.body_bytes += bytes.len() as u64;
         ending.pieces.push(bytes, stamp);
-        let (body_bytes, stream) = (ending.body_bytes, ending.stream);
+        let body_bytes = ending.body_bytes;
         let (limit, cause) = &self.limit;
         if body_bytes > *limit {
             return Some(cause.clone());
         }
-        self.may_be_over = stream && bytes.trim_ascii_end().ends_with(b"[DONE]");
         if self.ending().pieces.len() >= HAND_OVER_BYTES {
             self.hand_over();
         }
         self.progress.is_worthless().then_some(EndCause::Refused)
-    }
-
-    /// Where what came last looks like the end of a stream, the decoding gets it at once. It alone
-    /// can tell an end from text or a comment that reads like one.
-    pub(crate) fn ask_whether_over(&mut self) -> bool {
-        let asks = std::mem::take(&mut self.may_be_over);
-        if asks {
-            self.hand_over();
-            self.shared.outbox.flush();
-        }
-        asks
     }
 
     /// Why receiving is over, or when that will have to be seen next.

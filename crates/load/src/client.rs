@@ -1,6 +1,6 @@
 //! A client of one server: its idle connections, and the one run loop of every load shape.
 
-use crate::ahead::{Ahead, PromptMaker, planned_requests};
+use crate::ahead::{Ahead, PromptMaker, planned_requests, prepare};
 use crate::connector::Connector;
 use crate::deadline::Deadlines;
 use crate::exchange::{self, exchange};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use trace::{Nanos, Pacing, Plan, Record, RunId, StampSource, Stop};
+use trace::{Nanos, Pacing, Plan, PlannedRequest, Record, RunId, StampSource, Stop};
 
 /// Connections that are opened at once before a run: a burst of a thousand would overflow the
 /// listen queue of many a server.
@@ -312,10 +312,7 @@ impl<C: Connector + 'static> Client<C> {
         Ok(RunSpan {
             start,
             end,
-            planned: match plan.stop {
-                Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
-                _ => released + turns.sent.get() + turns.cut.get(),
-            },
+            planned: planned(plan, released, &turns),
             turns_cut: turns.cut.get(),
             next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
@@ -324,6 +321,55 @@ impl<C: Connector + 'static> Client<C> {
             answers: heard.finish(),
             pacer_late: gate.close(),
         })
+    }
+
+    /// Sends one request that stands alone, now, and returns when its answer is over. There is nothing around it: no pacing,
+    /// and no waiting for the decoding, as after every [`run`](Self::run). For whom compares microseconds of single
+    /// requests, because a thread that works between two of them keeps a processor awake, and the next request does not
+    /// find what it would find otherwise. Records come later, at [`settle`](Self::settle) at the latest. Dropping what this
+    /// returns cancels the request.
+    ///
+    /// # Errors
+    /// The prompt cannot be made.
+    pub async fn ask(
+        &self,
+        planned: &PlannedRequest,
+        run: RunId,
+        id: u64,
+    ) -> Result<(), LoadError> {
+        let Speaker {
+            template, prompts, ..
+        } = &*self.speaker;
+        let prepared = prepare(template, prompts.as_ref(), planned);
+        let prepared = prepared.map_err(|why| LoadError::Prompt {
+            id: planned.id,
+            why,
+        })?;
+        let outgoing = Outgoing {
+            bytes: self.speaker.with_head(&prepared.body, id),
+            run,
+            id,
+            due: None,
+            inputs: prepared.inputs,
+            planned_tokens: planned.input_tokens,
+            prompt_text: Some(prepared.text),
+            max_tokens: template.limit(planned, planned.max_tokens),
+            class: planned.class,
+            turn: None,
+            listener: None,
+        };
+        exchange(Rc::clone(&self.shared), outgoing).await;
+        Ok(())
+    }
+
+    /// Waits until every record of what has been asked is there.
+    pub fn settle(&self) {
+        self.shared.outbox.settle();
+    }
+
+    /// When a request would be issued that is asked now.
+    pub fn now(&self) -> Nanos {
+        self.shared.clock.now()
     }
 
     fn hand_over_regularly(&self) -> tokio::task::AbortHandle {
@@ -337,6 +383,14 @@ impl<C: Connector + 'static> Client<C> {
             }
         });
         task.abort_handle()
+    }
+}
+
+/// Requests that were to be sent, of a run that released so many by itself.
+fn planned(plan: &Plan, released: u64, turns: &Turns) -> u64 {
+    match plan.stop {
+        Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
+        _ => released + turns.sent.get() + turns.cut.get(),
     }
 }
 

@@ -140,10 +140,6 @@ async fn receive<C: Connector>(
                         return Poll::Ready(cause);
                     }
                     advanced = true;
-                    if capture.ask_whether_over() {
-                        watch.as_mut().set(Watch::new(capture));
-                        watched = false;
-                    }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(broken(channel, error)),
                 // It was bytes that woke the task: the timer knows the task from before.

@@ -1,4 +1,4 @@
-//! What the server says of itself while it is measured: its `/metrics`, once a second.
+//! What the server says of itself while it is measured: its `/metrics`, about once a second.
 
 use crate::{Clock, HeaderMap, Target, TcpConnector, TlsOptions, get, leave_time_to_receiving};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -6,8 +6,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use trace::{Bucket, ServerSample};
 
-/// From one look to the next.
-const PERIOD: Duration = Duration::from_secs(1);
+/// From one look to the next, at least and at most: a server that works in step with the looks would show the same
+/// moment of its step every time.
+const PERIOD_MIN_MS: u64 = 500;
+const PERIOD_MAX_MS: u64 = 1_500;
 /// What a look may take.
 const WITHIN: Duration = Duration::from_secs(2);
 
@@ -78,7 +80,8 @@ fn scrape(
         if samples.len() == 1 && said.send(true).is_err() {
             return samples;
         }
-        if let Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(PERIOD) {
+        let pause = pause(samples.len() as u64);
+        if let Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(pause) {
             break;
         }
     }
@@ -87,6 +90,15 @@ fn scrape(
         samples.push(sample);
     }
     samples
+}
+
+/// How long to wait before a look: spread evenly between the limits, by the golden ratio, so that a few looks already
+/// lie well apart.
+fn pause(look: u64) -> Duration {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let spread = u128::from(look.wrapping_mul(STEP)) * u128::from(PERIOD_MAX_MS - PERIOD_MIN_MS);
+    let more = u64::try_from(spread >> 64).unwrap_or(0);
+    Duration::from_millis(PERIOD_MIN_MS + more)
 }
 
 /// Parts of something, which do not add up over several engines.
@@ -204,8 +216,27 @@ fn add_bucket(buckets: &mut Vec<Bucket>, labels: &str, count: f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, pause};
     use trace::Bucket;
+
+    #[test]
+    fn looks_are_about_a_second_apart_and_keep_no_beat() {
+        let pauses: Vec<u128> = (1..=100).map(|look| pause(look).as_millis()).collect();
+        assert!(pauses.iter().all(|pause| (500..1_500).contains(pause)));
+        let mean = pauses.iter().sum::<u128>() / 100;
+        assert!((950..1_050).contains(&mean), "{mean}");
+        // Looks by their moment within each second: none of ten parts is left out, or has most of them.
+        let moments = pauses.iter().scan(0, |at, pause| {
+            *at += pause;
+            Some(*at % 1_000 / 100)
+        });
+        let mut parts = [0; 10];
+        moments.for_each(|part| parts[usize::try_from(part).unwrap()] += 1);
+        assert!(
+            parts.iter().all(|&count| (3..=25).contains(&count)),
+            "{parts:?}"
+        );
+    }
 
     #[test]
     fn the_numbers_of_the_known_servers_are_found_whatever_their_labels() {

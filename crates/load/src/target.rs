@@ -29,6 +29,12 @@ impl Target {
             why,
         };
         let spelled = with_scheme(url.trim());
+        if !spelled.contains("://") && !spelled.is_empty() && !spelled.contains(char::is_whitespace)
+        {
+            return Err(refuse(
+                "it has no scheme; put http:// or https:// in front of it",
+            ));
+        }
         let uri: Uri = spelled
             .parse()
             .map_err(|_| refuse("it is not a URL; write it like http://localhost:8000/v1"))?;
@@ -38,7 +44,7 @@ impl Target {
             Some(_) => return Err(refuse("its scheme must be http or https")),
             None => {
                 return Err(refuse(
-                    "it has no scheme; put http:// or https:// in front of it",
+                    "it is not a URL; write it like http://localhost:8000/v1",
                 ));
             }
         };
@@ -77,6 +83,13 @@ impl Target {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+
+    /// Whether the host is this machine: one of its addresses is one that we could listen on.
+    pub fn is_this_machine(&self) -> bool {
+        let own = |address: &SocketAddr| std::net::UdpSocket::bind((address.ip(), 0)).is_ok();
+        self.resolve()
+            .is_ok_and(|addresses| addresses.iter().any(own))
     }
 
     /// The addresses of the host's name.
@@ -165,9 +178,8 @@ mod tests {
     fn bad_input_44_what_is_not_a_base_url_is_refused_with_the_reason() {
         for (url, why) in [
             ("api.example.com/v1", "scheme"),
-            ("localhost:port", "http://localhost:8000/v1"),
-            ("[::1", "http://localhost:8000/v1"),
-            ("", "http://localhost:8000/v1"),
+            ("localhost:port", "scheme"),
+            ("", "not a URL"),
             ("ftp://localhost", "http or https"),
             ("http://", "not a URL"),
             ("http://user:secret@host/v1", "--api-key"),

@@ -75,6 +75,7 @@ impl Watch {
             steal: grown(after.counts.steal, before.counts.steal),
             throttled: grown(after.counts.throttled, before.counts.throttled),
             file_descriptor_limit: file_descriptor_limit(),
+            beside: None,
             seconds,
         }
     }

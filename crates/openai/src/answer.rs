@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::responses_event::{Response, ResponseEvent};
 use crate::tape::Tape;
 use crate::value::{Document, Value};
-use crate::{SseDecoder, SseEvent, StreamError};
+use crate::{BodyForm, SseDecoder, SseEvent, StreamError};
 use serde_json::{Map, json};
 
 /// The first choice of a response, as text. Reasoning is not part of it: servers do not want it back.
@@ -27,7 +27,11 @@ impl Answer {
     /// whole is for [`crate::StreamDecoder`] to say.
     pub fn of_stream(body: &[u8]) -> Self {
         let mut gathered = Gathering::default();
-        let (mut decoder, mut tape) = (SseDecoder::new(), Tape::default());
+        let mut tape = Tape::default();
+        let mut decoder = match BodyForm::of(body) {
+            Some(BodyForm::Lines) => SseDecoder::of_lines(),
+            _ => SseDecoder::new(),
+        };
         let mut read = |event: SseEvent<'_>| -> Result<(), StreamError> {
             let text = String::from_utf8_lossy(event.data);
             if let Ok(document) = Document::read(&mut tape, &text) {

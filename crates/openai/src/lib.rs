@@ -9,6 +9,7 @@ mod answer_facts;
 mod answer_so_far;
 mod api_error;
 mod body;
+mod body_form;
 mod calls;
 mod choice;
 mod chunk;
@@ -50,7 +51,8 @@ mod value;
 pub use answer::Answer;
 pub use answer_facts::AnswerFacts;
 pub use api_error::ApiError;
-pub use body::{ChoiceBody, completion_body, error_body, models_body};
+pub use body::{ChoiceBody, completion_body, error_body, model_body, models_body};
+pub use body_form::BodyForm;
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
     EmbeddingInput, EmbeddingLimits, EmbeddingRequest, VectorEncoding, VectorSizes,
@@ -62,7 +64,7 @@ pub use fields::Fields;
 pub use frame::{DONE, FrameStyle, error_frame};
 pub use json_tree::{DEPTH_MAX, Json, JsonError};
 pub use left_out::LeftOut;
-pub use messages::{Message, messages};
+pub use messages::{Message, MessageContent, messages};
 pub use models::model_ids;
 pub use patch::merge_patch;
 pub use pooling::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate};

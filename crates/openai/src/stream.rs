@@ -66,6 +66,14 @@ impl<S: Copy> StreamDecoder<S> {
         }
     }
 
+    /// One of a response whose lines are a chunk each, without the fields of server-sent events.
+    pub fn of_lines(n: u32) -> Self {
+        Self {
+            sse: SseDecoder::of_lines(),
+            ..Self::new(n)
+        }
+    }
+
     /// Reads the next bytes of the body, which arrived at `stamp`. What follows `[DONE]` is
     /// ignored. After an error every further push returns the same error.
     pub fn push(&mut self, bytes: &[u8], stamp: S) -> Result<(), StreamError> {
@@ -95,7 +103,7 @@ impl<S: Copy> StreamDecoder<S> {
 
     /// Whether every choice has its finish reason.
     pub const fn is_finished(&self) -> bool {
-        self.content.choices_finished >= self.content.n
+        self.content.is_finished()
     }
 
     /// Stamp of the last event that carried generated text.
@@ -123,7 +131,7 @@ impl<S: Copy> StreamDecoder<S> {
         {
             error = Some(server);
         }
-        let finished = content.answer.finished() >= content.n as usize;
+        let finished = content.is_finished();
         let gathered = content.answer.finish();
         StreamEnd {
             events: content.events,
@@ -169,6 +177,12 @@ struct StreamContent<S> {
     counts_events: bool,
     template: Option<ChunkTemplate>,
     tape: Tape,
+}
+
+impl<S> StreamContent<S> {
+    const fn is_finished(&self) -> bool {
+        self.answer.finished() >= self.n as usize
+    }
 }
 
 impl<S: Copy> StreamContent<S> {

@@ -8,6 +8,7 @@
 mod child;
 mod error;
 mod guard;
+mod neighbours;
 pub mod preset;
 mod spec;
 mod system;
@@ -16,6 +17,7 @@ mod threads;
 pub use child::{Child, Ended, Guard, Log};
 pub use error::ProcessError;
 pub use guard::{GuardOrder, guard};
+pub use neighbours::{Neighbours, Used};
 pub use spec::ChildSpec;
 pub use system::{
     Listener, descendants, listener, own_threads_cpu, processes_cpu, this_thread_cpu,

@@ -35,7 +35,7 @@ pub fn descendants(of: u32) -> Vec<u32> {
 }
 
 /// Processes that run. One that has ended and is not waited for does nothing any more.
-fn processes() -> Vec<u32> {
+pub(crate) fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -51,6 +51,67 @@ fn parent(process: u32) -> Option<u32> {
         return None;
     }
     fields.next()?.parse().ok()
+}
+
+/// Every process that runs, and who started it.
+pub(crate) fn parents() -> HashMap<u32, u32> {
+    let known = |process| Some((process, parent(process)?));
+    processes().into_iter().filter_map(known).collect()
+}
+
+/// Who listens on a port, and what else is known of sockets.
+pub(crate) struct Owners {
+    /// Those who listen there.
+    pub(crate) processes: HashSet<u32>,
+    /// The port of this machine that each connection leads to, where somebody listens there.
+    leads_to: HashMap<u64, u16>,
+}
+
+impl Owners {
+    /// The ports of this machine to which that process has connections.
+    pub(crate) fn asked_by(&self, process: u32) -> Vec<u16> {
+        let inodes = socket_inodes(process).into_iter();
+        inodes
+            .filter_map(|inode| self.leads_to.get(&inode).copied())
+            .collect()
+    }
+}
+
+/// Who listens on a TCP port.
+pub(crate) fn owners(port: u16) -> Owners {
+    let listening = listening_inodes(port);
+    let owns = |process: &u32| {
+        let inodes = socket_inodes(*process);
+        inodes.iter().any(|inode| listening.contains(inode))
+    };
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let text = tables.map(|path| fs::read_to_string(path).unwrap_or_default());
+    let found = if listening.is_empty() {
+        HashSet::new()
+    } else {
+        processes().into_iter().filter(owns).collect()
+    };
+    Owners {
+        processes: found,
+        leads_to: text.iter().flat_map(|text| connections_in(text)).collect(),
+    }
+}
+
+/// The connections of a table that lead to this machine itself, and to which port.
+fn connections_in(table: &str) -> Vec<(u64, u16)> {
+    const ESTABLISHED: &str = "01";
+    let connection = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (address, port) = fields.get(2)?.rsplit_once(':')?;
+        // 127.0.0.1, as such or in an address of version 6, and ::1, in the byte order of this machine.
+        let to_itself = address.ends_with("7F") || address.ends_with("00000000000000001000000");
+        let matches = to_itself && *fields.get(3)? == ESTABLISHED;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        matches
+            .then(|| Some((fields.get(9)?.parse().ok()?, port)))
+            .flatten()
+    };
+    table.lines().skip(1).filter_map(connection).collect()
 }
 
 /// Who listens on a TCP port, of whatever address; `ours` are processes.
@@ -147,7 +208,7 @@ fn on_cpu(schedstat: &Path) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listener, listener, listening_in, own_threads_cpu};
+    use super::{Listener, connections_in, listener, listening_in, own_threads_cpu};
     use std::net::TcpListener;
     use std::time::Duration;
 
@@ -159,6 +220,7 @@ mod tests {
              2: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1 0 100 0\n";
         assert_eq!(listening_in(table, 4000), [111]);
         assert_eq!(listening_in(table, 8080), [333]);
+        assert_eq!(connections_in(table), [(222, 0x9999)]);
         assert_eq!(listening_in("", 1), [0; 0]);
         assert_eq!(listening_in("a\nb c\n0: x:y z", 1), [0; 0]);
     }

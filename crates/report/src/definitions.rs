@@ -1,5 +1,5 @@
 /// What each number of a result file is, by the name it has there.
-pub(crate) const DEFINITIONS: [(&str, &str); 42] = [
+pub(crate) const DEFINITIONS: [(&str, &str); 44] = [
     (
         "token_event",
         "a streamed event with non-empty generated text; role-only, empty and usage events are none",
@@ -72,11 +72,11 @@ pub(crate) const DEFINITIONS: [(&str, &str); 42] = [
     ),
     (
         "tpot",
-        "(last token event - first token event) / (output tokens - tokens in the first token event)",
+        "(last token event - first token event) / (output tokens - tokens in the first); where the first read brought several tokens, the same from that read on, and absent where that cannot be told",
     ),
     (
         "itl",
-        "gap between token events / tokens in the later one, where the tokens of each event are known",
+        "gap between reads that brought tokens / tokens in the later one, where the tokens of each event are known",
     ),
     ("chunk_gap", "gap between consecutive token events"),
     (
@@ -121,10 +121,18 @@ pub(crate) const DEFINITIONS: [(&str, &str); 42] = [
         "success_rate",
         "complete / issued; failed and cancelled requests stay in the denominator",
     ),
+    (
+        "reissued",
+        "requests sent once more, on a new connection, because the reused one was closed while idle: ttft, e2e and connect begin there",
+    ),
+    (
+        "reuse_ended",
+        "the server was seen closing connections right after its answers; none was used again since",
+    ),
     ("achieved", "requests in flight, averaged over time"),
     (
         "littles_law",
-        "requests per second x mean e2e: what `achieved` should be",
+        "complete requests / the whole run x the mean time from issued to the end of the stream: what `achieved` should be",
     ),
     (
         "goodput",

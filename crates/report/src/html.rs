@@ -96,7 +96,7 @@ fn point(point: &PointSummary) -> Value {
             words => format!("{} {}", mark(grade), word(grade)),
             class => class(grade_ink(grade)),
         },
-        reasons => point.verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
+        reasons => point.verdict.reasons.iter().chain(&point.verdict.facts).map(reason).collect::<Vec<_>>(),
         tables => tables.iter().flatten().map(grid).collect::<Vec<_>>(),
         facts => facts.chain(talks).collect::<Vec<_>>(),
     }

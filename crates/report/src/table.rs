@@ -1,6 +1,7 @@
 //! What the screen shows of a summary, and of each point as it finishes.
 
 pub(crate) mod classes;
+mod connections;
 pub(crate) mod conversations;
 pub(crate) mod detail;
 pub(crate) mod facts;
@@ -93,6 +94,7 @@ fn block(point: &PointSummary, style: Style) -> Vec<String> {
     lines.extend(facts::lines(point, style));
     let reasons: Vec<_> = point.verdict.reasons.iter().collect();
     lines.extend(verdict(&point.verdict, "", &reasons, style));
+    lines.extend(looked_into(&point.verdict.facts, style));
     lines
 }
 
@@ -119,6 +121,19 @@ pub(crate) fn verdict(
         }
     }
     lines
+}
+
+/// What was unusual, and changes the numbers by too little to speak against them.
+fn looked_into(facts: &[Reason], style: Style) -> Vec<String> {
+    let lines = facts.iter().flat_map(|fact| {
+        let sentence = escape::terminal(&fact.sentence);
+        let lines = wrap(&sentence, TEXT_COLUMNS - 6).into_iter().enumerate();
+        lines.map(|(index, line)| {
+            let lead = if index == 0 { "·" } else { " " };
+            format!("    {}", style.paint(Ink::Dim, &format!("{lead} {line}")))
+        })
+    });
+    lines.collect()
 }
 
 fn footnotes(summary: &Summary, style: Style) -> Vec<String> {
@@ -228,6 +243,20 @@ mod tests {
     #[test]
     fn the_screen_of_a_run_in_which_nothing_succeeded() {
         insta::assert_snapshot!(text(&example::nothing_succeeded(), PLAIN));
+    }
+
+    #[test]
+    fn what_changes_the_numbers_by_too_little_is_shown_and_speaks_against_nothing() {
+        let mut summary = example::summary();
+        let sentence = "Timers woke late. ttft.p99 can be off by 0.31 ms (0.4 %, limit 2.0 %).";
+        let fact = stats::Reason::new(stats::Grade::Valid, "timer_late", Some("8"), sentence);
+        summary.points[1].verdict = stats::Verdict::of(vec![fact]);
+        let shown = text(&summary, PLAIN);
+        let lines: Vec<&str> = shown.lines().collect();
+        let at = lines
+            .iter()
+            .position(|line| line.starts_with("    · Timers woke late."));
+        assert_eq!(lines[at.expect("the fact") - 1], "  ✓ valid");
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use crate::{RequestMetrics, TokenSource};
 use serde_json::{Map, Value};
-use trace::{Record, RunHeader};
+use trace::{Nanos, Record, RunHeader};
 
 /// A stream of fewer tokens may well come in one piece.
 const BURST_TOKENS_MIN: u64 = 5;
+
+/// Tokens of a first event, told from text, are no whole numbers.
+const TOGETHER_MIN: f64 = 1.75;
 
 /// Counts of complete responses that are not what was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,6 +30,12 @@ pub(crate) struct AnswerTally {
     pub(crate) one_burst: u64,
     /// Complete responses whose tokens were not counted by the server.
     pub(crate) estimated: u64,
+    /// Of those that did not, began with several tokens at once.
+    pub(crate) first_together: u64,
+    /// By so much the first of those may have been held back, in milliseconds, summed.
+    pub(crate) held_back_ms: f64,
+    /// Of those that did not come in one read, have no time per token.
+    pub(crate) no_pace: u64,
 }
 
 impl AnswerTally {
@@ -74,6 +83,19 @@ impl AnswerTally {
             .filter(|event| event.kind.is_token())
             .map(|event| event.read_index);
         let first = reads.next();
-        self.one_burst += u64::from(reads.all(|read| Some(read) == first));
+        if reads.all(|read| Some(read) == first) {
+            self.one_burst += 1;
+            return;
+        }
+        self.no_pace += u64::from(metrics.tpot_ms.is_none());
+        let together = metrics
+            .first_tokens
+            .filter(|&tokens| tokens >= TOGETHER_MIN);
+        if let Some((tokens, tpot)) = together.zip(metrics.tpot_ms) {
+            let wait = metrics.ttft.map_or(0.0, Nanos::millis);
+            self.first_together += 1;
+            // No token was held back for longer than all of them took.
+            self.held_back_ms += ((tokens - 1.0) * tpot).min(wait);
+        }
     }
 }

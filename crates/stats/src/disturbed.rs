@@ -1,7 +1,9 @@
 //! Seconds of a run in which the machine kept the client from its work.
 
+use crate::RequestMetrics;
+use crate::quantile::sort;
 use serde::{Deserialize, Serialize};
-use trace::{Nanos, RunFacts, WatchedSecond};
+use trace::{Nanos, Record, RunFacts, WatchedSecond};
 
 /// A timer thread that wakes this late was off the processor for several slices of the scheduler.
 const CANARY_MAX: Nanos = Nanos::from_millis(10);
@@ -69,6 +71,64 @@ pub(crate) fn is_disturbed(second: &WatchedSecond) -> bool {
         || beyond(second.throttled, THROTTLED_MAX)
         // What was dropped is sent again 200 ms or a second later: one is enough for a tail.
         || second.queue_drops.is_some_and(|drops| drops > 0)
+}
+
+/// Whether something was taken or lost in it that no stamp of ours can make up for.
+pub(crate) fn is_robbed(second: &WatchedSecond) -> bool {
+    let soft = WatchedSecond {
+        canary_late_max: None,
+        receiver_run_queue_wait: None,
+        ..*second
+    };
+    is_disturbed(&soft)
+}
+
+/// The latencies of requests that were under way in no disturbed second, in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Undisturbed {
+    pub(crate) ttft: Vec<f64>,
+    pub(crate) tpot: Vec<f64>,
+    pub(crate) e2e: Vec<f64>,
+}
+
+impl Undisturbed {
+    /// Adds a request of a run whose disturbed seconds are `spans`; where there are none, nothing is compared.
+    pub(crate) fn add(
+        &mut self,
+        spans: &[(Nanos, Nanos)],
+        record: &Record,
+        metrics: &RequestMetrics,
+    ) {
+        let under_way = |&(from, to): &(Nanos, Nanos)| record.issued < to && record.done > from;
+        if spans.iter().any(under_way) {
+            return;
+        }
+        self.ttft.extend(metrics.ttft.map(Nanos::millis));
+        self.tpot.extend(metrics.tpot_ms);
+        self.e2e.extend(metrics.e2e.map(Nanos::millis));
+    }
+
+    /// In ascending order.
+    pub(crate) fn sorted(mut self) -> Self {
+        for sample in [&mut self.ttft, &mut self.tpot, &mut self.e2e] {
+            sort(sample);
+        }
+        self
+    }
+}
+
+/// The disturbed seconds of a run, from beginning to end.
+pub(crate) fn disturbed_spans(facts: &RunFacts) -> Vec<(Nanos, Nanos)> {
+    let began = facts.instrument.began.unwrap_or(facts.start);
+    let span = |second: &WatchedSecond| {
+        let from = began + Nanos::from_millis(1_000 * u64::from(second.number));
+        (from, from + Nanos::from_millis(1_000))
+    };
+    let seconds = facts.instrument.seconds.iter();
+    seconds
+        .filter(|second| is_disturbed(second))
+        .map(span)
+        .collect()
 }
 
 #[cfg(test)]

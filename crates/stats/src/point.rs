@@ -3,6 +3,7 @@
 use crate::answers::AnswerTally;
 use crate::classes::{Objectives, summarize_classes};
 use crate::conversations::summarize_conversations;
+use crate::disturbed::{Undisturbed, disturbed_spans};
 use crate::drift::DriftTally;
 use crate::goodput::GoodTally;
 use crate::judge::{FaultTally, Judge};
@@ -15,12 +16,12 @@ use crate::run::{Run, RunMetrics, batch_size};
 use crate::server::ServerView;
 use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
-use crate::verdict::Evidence;
+use crate::verdict::{Evidence, Lateness};
 use crate::{
     Concurrency, Interval, MeanStd, PointSummary, Reliability, RequestMetrics, Series, SteadyState,
     Throughput, Timings, Tokens, Verdict, bootstrap_median,
 };
-use trace::{Arrival, Nanos, Pacing, PointInfo, RunFacts, RunHeader};
+use trace::{Arrival, Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -40,6 +41,10 @@ struct Tally<'a> {
     request_rates: Vec<f64>,
     decode_rates: Vec<f64>,
     good: GoodTally,
+    sending_ms: Vec<f64>,
+    undisturbed: Undisturbed,
+    /// Some run of the point has a disturbed second.
+    has_disturbed: bool,
 }
 
 /// Latencies of requests issued while the load was at its target, in milliseconds.
@@ -70,11 +75,15 @@ pub(crate) fn summarize_point(
     faults: FaultTally,
 ) -> PointSummary {
     let mut tally = Tally::new(point.pacing, header);
+    let all_facts = runs.iter().filter_map(|run| run.facts);
+    tally.has_disturbed = all_facts
+        .clone()
+        .any(|facts| !disturbed_spans(facts).is_empty());
     let measured: Vec<RunMetrics> = runs
         .iter()
         .filter_map(|run| tally.add(point.pacing, objectives, run))
         .collect();
-    let facts: Vec<&RunFacts> = runs.iter().filter_map(|run| run.facts).collect();
+    let facts: Vec<&RunFacts> = all_facts.collect();
     let planned = runs
         .iter()
         .map(|run| {
@@ -136,6 +145,8 @@ pub(crate) fn summarize_point(
         template_tokens: template_tokens(header),
         exhausted,
         shares_prompts: shares_prompts(header, point.pacing),
+        sending: Lateness::of(tally.sending_ms),
+        undisturbed: tally.undisturbed.sorted(),
     };
     summary.verdict = evidence.judge();
     summary
@@ -145,6 +156,12 @@ pub(crate) fn summarize_point(
 fn template_tokens(header: &RunHeader) -> Option<u64> {
     let tokenizer = header.metadata.get("tokenizer")?;
     tokenizer.get("template_tokens")?.as_u64()
+}
+
+/// From when a request could be written to when it was.
+fn sending(record: &Record) -> Option<Nanos> {
+    let ready = record.connected?.max(record.began());
+    Some(record.sent? - ready)
 }
 
 /// Whether prompts have beginnings that the server is meant to know: what was said before, what groups
@@ -191,6 +208,7 @@ impl<'a> Tally<'a> {
             self.steady.add_rates(rates);
         }
         let cluster = batch_size(pacing);
+        let disturbed = run.facts.map(disturbed_spans).unwrap_or_default();
         for (index, (&record, metrics)) in run.records.iter().zip(&mut metrics).enumerate() {
             if index % cluster == 0 {
                 self.close();
@@ -204,6 +222,10 @@ impl<'a> Tally<'a> {
             self.tokens.add(metrics);
             self.pooling.add(metrics);
             self.receipt.add(record);
+            self.sending_ms.extend(sending(record).map(Nanos::millis));
+            if self.has_disturbed {
+                self.undisturbed.add(&disturbed, record, metrics);
+            }
             self.request_rates.extend(metrics.request_tokens_per_second);
             self.decode_rates.extend(metrics.decode_tokens_per_second);
             self.lengths.add(record);

@@ -37,8 +37,9 @@ pub(crate) struct RunMetrics {
     pub(crate) input_tokens: Option<f64>,
     /// Vectors or scores of whole responses; absent where none were asked for.
     pub(crate) answers: Option<f64>,
-    /// Mean end-to-end latency.
-    pub(crate) e2e_seconds: Option<f64>,
+    /// Mean time from the release of an answered request to its end, or to its last token if that is said to have come
+    /// later.
+    pub(crate) held_seconds: Option<f64>,
     /// The most requests in flight.
     pub(crate) peak: u32,
     /// Time-averaged requests in flight.
@@ -96,11 +97,10 @@ impl RunMetrics {
             output_tokens: total(whole().filter_map(|metrics| metrics.output_tokens)),
             input_tokens: total(whole().filter_map(|metrics| metrics.input_tokens)),
             answers: total(whole().filter_map(|metrics| Some(metrics.vectors?.count.into()))),
-            e2e_seconds: mean(
-                whole()
-                    .filter_map(|metrics| metrics.e2e)
-                    .map(Nanos::seconds),
-            ),
+            held_seconds: mean(records.iter().zip(metrics).filter_map(|(record, metrics)| {
+                let e2e = metrics.as_ref()?.e2e.unwrap_or_default();
+                Some((record.done - record.issued).max(e2e).seconds())
+            })),
             peak: activity.peak(),
             concurrency: activity.average(start, activity.end()),
             held_concurrency: held_concurrency(pacing, &activity),
@@ -150,13 +150,16 @@ impl RunMetrics {
         per_second(Some(self.complete as f64), self.span_seconds)
     }
 
-    /// Throughput × mean latency: the concurrency, if both are right (Little, 1961). Conversations hold
-    /// their place while their users think, and the law says nothing of them.
+    /// Answers per second of the whole run × the mean time that they were in flight, to the end of their streams: the
+    /// concurrency, if both are right (Little, 1961). Conversations hold their place while their users think, and the
+    /// law says nothing of them.
     pub(crate) fn littles_law(&self) -> Option<f64> {
         if self.begun < self.issued {
             return None;
         }
-        Some(self.requests_per_second()? * self.e2e_seconds?)
+        per_second(Some(self.complete as f64), Some(self.wall_seconds))
+            .zip(self.held_seconds)
+            .map(|(rate, held)| rate * held)
     }
 }
 

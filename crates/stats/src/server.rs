@@ -4,7 +4,7 @@ use crate::Interval;
 use serde::{Deserialize, Serialize};
 use trace::{Bucket, RunFacts, ServerSample};
 
-/// A mean over fewer looks is an accident of when they were taken: some servers read 0 in long steps.
+/// Fewer looks are no line over time.
 pub(crate) const LOOKS_MIN: usize = 5;
 
 /// Of fewer the 99th percentile is the largest value, or none.
@@ -15,8 +15,10 @@ const P99_MIN: f64 = 100.0;
 pub struct ServerView {
     /// Looks that were taken.
     pub samples: u64,
-    /// Mean number of requests that it worked on, over the looks within the runs.
-    pub running_mean: Option<f64>,
+    /// The most that it worked on at a look. Of a look a second there is no mean: some servers read 0 in long steps,
+    /// others keep time with the looks.
+    #[serde(default)]
+    pub running_max: Option<f64>,
     /// The most that waited at a look.
     pub waiting_max: Option<f64>,
     /// The largest part of its KV memory that was in use at a look, from 0 to 1.
@@ -54,14 +56,6 @@ impl ServerView {
         let runs: Vec<&[ServerSample]> = facts.iter().map(|facts| &facts.server[..]).collect();
         let all = || runs.iter().copied().flatten();
         all().next()?;
-        // The first look came before the first request, and the last after the last answer.
-        let within = || {
-            let inner = runs
-                .iter()
-                .map(|run| run.get(1..run.len().saturating_sub(1)));
-            inner.flatten().flatten()
-        };
-        let running: Vec<f64> = within().filter_map(|sample| sample.running).collect();
         let most =
             |field: fn(&ServerSample) -> Option<f64>| all().filter_map(field).reduce(f64::max);
         let grown = |field: fn(&ServerSample) -> Option<f64>| -> Option<f64> {
@@ -88,8 +82,7 @@ impl ServerView {
         let rank = |q: f64| bracket(&spread, lower_rank(q, first_tokens?));
         Some(Self {
             samples: all().count() as u64,
-            running_mean: (running.len() >= LOOKS_MIN)
-                .then(|| running.iter().sum::<f64>() / running.len() as f64),
+            running_max: most(|sample| sample.running),
             waiting_max: most(|sample| sample.waiting),
             kv_use_max: most(|sample| sample.kv_use),
             prefix_hit_rate: ratio(hits, queries),

@@ -11,12 +11,15 @@
 mod answers;
 mod bound;
 mod client;
+mod consequence;
 mod judged;
 mod load;
+mod lumps;
 mod response;
 
 use crate::PointSummary;
 use crate::answers::AnswerTally;
+use crate::disturbed::Undisturbed;
 use crate::drift::Drift;
 use crate::judge::FaultTally;
 use crate::latency::GapShape;
@@ -25,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use trace::RunFacts;
 
 pub use bound::Bound;
+pub(crate) use consequence::Lateness;
 
 /// Whether a measurement can be believed, and why not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,6 +127,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) exhausted: u64,
     /// Prompts have beginnings that the server is meant to know.
     pub(crate) shares_prompts: bool,
+    /// From the beginning of a request, or from its connection, to its last byte: how late it was sent.
+    pub(crate) sending: Option<Lateness>,
+    /// The latencies of requests outside of disturbed seconds.
+    pub(crate) undisturbed: Undisturbed,
 }
 
 /// What a rule has found, if anything: a reason's grade, code and sentence.
@@ -156,7 +164,10 @@ impl Evidence<'_> {
             self.judge_faults(),
         ];
         let findings = findings.into_iter().flatten().map(Doubt::from);
-        let doubts = findings.chain(self.judge_load()).chain(self.judge_client());
+        let doubts = findings
+            .chain(self.judge_lumps())
+            .chain(self.judge_load())
+            .chain(self.judge_client());
         let reasons = doubts.map(|doubt| Reason {
             grade: doubt.grade,
             code: doubt.code.to_owned(),

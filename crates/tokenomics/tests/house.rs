@@ -294,7 +294,7 @@ fn codes(source: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_reason_of_a_verdict_is_explained_in_the_documents() {
     let document = read("docs/metrics.md");
-    let rules = ["client", "load", "response"]
+    let rules = ["answers", "client", "load", "lumps", "response"]
         .map(|file| read(&format!("crates/stats/src/verdict/{file}.rs")));
     let codes: Vec<&str> = rules.iter().flat_map(|source| codes(source)).collect();
     assert!(

@@ -256,9 +256,26 @@ pub struct Instrument {
     pub throttled: Option<Nanos>,
     /// How many files this process may have open at once.
     pub file_descriptor_limit: Option<u64>,
+    /// What else ran on the client's processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
     /// The same second by second, of runs that last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seconds: Vec<WatchedSecond>,
+}
+
+/// Who used the processors that this process may run on, during a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// How long that was watched.
+    pub watched: Nanos,
+    /// So many processors.
+    pub processors: u32,
+    /// Their time that neither this process nor the server took, nor what either has started.
+    pub others: Nanos,
+    /// What the server took; absent where it does not run on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Nanos>,
 }
 
 /// How the client fared in one second of a run. Absent means not measured on this platform.

@@ -12,8 +12,8 @@ mod response;
 
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
-    AskedAgain, Bucket, ClassInfo, Instrument, PointInfo, Recounted, RunFacts, RunHeader, SavedRun,
-    ServerSample, Slo, StampSource, WatchedSecond,
+    AskedAgain, Beside, Bucket, ClassInfo, Instrument, PointInfo, Recounted, RunFacts, RunHeader,
+    SavedRun, ServerSample, Slo, StampSource, WatchedSecond,
 };
 pub use nanos::Nanos;
 pub use plan::{FollowUp, Pacing, Plan, PlannedRequest, PlannedTokens, Stop};

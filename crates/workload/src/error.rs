@@ -3,6 +3,8 @@ use trace::Nanos;
 
 /// Why a configuration or a data set is refused. Each message names the value, the limit and the
 /// way out.
+//
+// One enum, as in every crate; that its file is long is the price of a sentence for each way to fail.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WorkloadError {
     /// Neither a category of texts nor a number of words.
@@ -477,7 +479,8 @@ pub enum WorkloadError {
     /// A row that holds a text instead of its length.
     #[error(
         "row {row} of the trace has `{column}` and no `input_length`: a trace has lengths, and texts are made for \
-         them. Send texts of your own with `--dataset-path`, or give every row an `input_length`."
+         them. Send texts of your own with `--dataset-path` and `--dataset-column`, or give every row an \
+         `input_length`."
     )]
     TraceTexts {
         /// From 1.

@@ -135,12 +135,16 @@ pub fn parse_trace(bytes: &[u8], format: TraceFormat) -> Result<Trace, WorkloadE
 }
 
 impl TraceReader {
-    /// Reads a trace, and says whose it is and what its times count. Rows are counted from 1: lines of
+    /// Reads a trace, and says whose it is and what its times count, unless they are dates in words.
+    /// Rows are counted from 1: lines of
     /// JSON lines, elements of a JSON array, records after the header of a CSV.
     ///
     /// Where the unit of the times is neither given nor known, or where a trace in seconds would look
     /// as this one does, it is refused.
-    pub fn read(&self, bytes: &[u8]) -> Result<(Trace, TraceFormat, TimeUnit), WorkloadError> {
+    pub fn read(
+        &self,
+        bytes: &[u8],
+    ) -> Result<(Trace, TraceFormat, Option<TimeUnit>), WorkloadError> {
         let text = decode(bytes)?;
         let format = match self.format {
             Some(format) => format,
@@ -161,8 +165,9 @@ impl TraceReader {
             Some(unit) => unit,
             None => time::unit(schema.unit, stamps)?,
         };
+        let are_dates = found.first().is_some_and(|first| first.stamp.is_date());
         let trace = gather(found, &schema, unit, block_tokens)?;
-        Ok((trace, format, unit))
+        Ok((trace, format, (!are_dates).then_some(unit)))
     }
 }
 

@@ -11,7 +11,7 @@ fn lines(rows: &[Value]) -> String {
     rows.join("\n")
 }
 
-fn read(file: &str) -> Result<(Trace, TraceFormat, TimeUnit), WorkloadError> {
+fn read(file: &str) -> Result<(Trace, TraceFormat, Option<TimeUnit>), WorkloadError> {
     TraceReader::default().read(file.as_bytes())
 }
 
@@ -42,7 +42,10 @@ fn chat(chat: u32, timestamp: f64, input_length: u32, ids: u32) -> Value {
 fn bailians_traces_count_seconds_and_blocks_of_16_tokens() {
     let file = lines(&[chat(159, 61.25, 40, 3), chat(160, 62.75, 12, 1)]);
     let (trace, format, unit) = read(&file).unwrap();
-    assert_eq!((format, unit), (TraceFormat::Bailian, TimeUnit::Seconds));
+    assert_eq!(
+        (format, unit),
+        (TraceFormat::Bailian, Some(TimeUnit::Seconds))
+    );
     assert_eq!((trace.block_tokens, dues(&file)), (16, vec![0.0, 1_500.0]));
     assert_eq!(trace.rows[0].prefix_blocks, [0, 1, 2]);
 }
@@ -140,7 +143,7 @@ fn dates_since_1970_say_their_unit_by_their_size() {
     ] {
         let file = lines(&[at(first), at(second)]);
         let (trace, _, found) = read(&file).unwrap();
-        assert_eq!(found, unit);
+        assert_eq!(found, Some(unit));
         let due = trace.rows[1].due.millis();
         assert!((due - 1_250.0).abs() < 0.01, "{unit:?}: {due}");
     }
@@ -150,6 +153,7 @@ fn dates_since_1970_say_their_unit_by_their_size() {
 fn dates_in_words_need_no_unit() {
     let file = lines(&[at("2023-11-16T18:17:03.5Z"), at("2023-11-16 18:17:05")]);
     assert_eq!(dues(&file), [0.0, 1_500.0]);
+    assert_eq!(read(&file).unwrap().2, None);
     let table = "Timestamp,Request tokens,Response tokens\n2023-11-16 18:17:03,9,9\n2023-11-16 18:17:04,9,9\n";
     assert_eq!(dues(table), [0.0, 1_000.0]);
     let mixed = lines(&[at("2023-11-16T18:17:03Z"), at(5)]);
@@ -217,7 +221,10 @@ fn mooncakes_rows_need_no_ids() {
     rows[1]["hash_ids"] = json!([]);
     rows[2]["hash_ids"] = json!(null);
     let (trace, format, unit) = read(&lines(&rows)).unwrap();
-    assert_eq!((format, unit), (TraceFormat::Mooncake, TimeUnit::Millis));
+    assert_eq!(
+        (format, unit),
+        (TraceFormat::Mooncake, Some(TimeUnit::Millis))
+    );
     assert!(trace.rows.iter().all(|row| row.prefix_blocks.is_empty()));
     rows[2]["hash_ids"] = json!([7, -3]);
     let reader = TraceReader {

@@ -3,7 +3,7 @@
 use super::http;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use process::{Child, ChildSpec, Ended, Guard, GuardOrder};
+use process::{Child, ChildSpec, Ended, Guard, GuardOrder, Log};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -58,7 +58,7 @@ fn start(spec: &ChildSpec, log: &Path, on_end: impl FnOnce() + Send + 'static) -
         program: std::env::current_exe().context("cannot find this program")?,
         args: vec!["guard".to_owned(), "--".to_owned()],
     };
-    Ok(Child::start(spec, &guard, log, on_end)?)
+    Ok(Child::start(spec, &guard, Log::New(log), on_end)?)
 }
 
 /// How a program ended, and what it printed.

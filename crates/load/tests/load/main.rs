@@ -6,6 +6,7 @@ mod deadlines;
 mod ending;
 mod exact;
 mod heard;
+mod labels;
 mod open_bodies;
 mod pacing;
 mod pooled;

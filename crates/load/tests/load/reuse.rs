@@ -132,6 +132,19 @@ async fn fault_04_a_new_connection_closed_before_any_answer_is_a_class_of_its_ow
 }
 
 #[tokio::test(start_paused = true)]
+async fn fault_26_a_connection_that_never_served_was_not_closed_for_having_idled() {
+    let server = answers_then(0, || end_after(0));
+    let setup = Setup {
+        prepared: 1,
+        ..Setup::on(server.clock())
+    };
+    let run = run_plan(server.pipes(), &burst(1, 1), &setup).await;
+    assert_eq!(outcomes(&run.records), [Outcome::ClosedBeforeAnswer]);
+    assert_eq!((server.connections(), server.seen().len()), (1, 1));
+    assert!(!run.span.reuse_ended);
+}
+
+#[tokio::test(start_paused = true)]
 async fn fault_16_of_what_a_reused_connection_answered_nothing_is_sent_again() {
     let unavailable = || response("503 Service Unavailable", &[], b"");
     let begun: [(Vec<u8>, Outcome); 3] = [

@@ -1,4 +1,4 @@
-use super::{TEXT_COLUMNS, pooled, tokens_per_second};
+use super::{TEXT_COLUMNS, connections, pooled, tokens_per_second};
 use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
@@ -40,7 +40,7 @@ pub(crate) fn facts(point: &PointSummary) -> impl Iterator<Item = (&'static str,
         ("goodput", goodput(point)),
         ("answers", answers(point)),
         ("failures", failures(point)),
-        ("connections", connections(point)),
+        ("connections", connections::words(&point.reliability)),
         ("server", server(point)),
         ("client", client(point)),
     ]
@@ -82,8 +82,8 @@ fn server(point: &PointSummary) -> Option<String> {
     let server = point.server.as_ref()?;
     let parts = [
         server
-            .running_mean
-            .map(|running| format!("{} running on average", significant(running))),
+            .running_max
+            .map(|running| format!("{} running at most", significant(running))),
         server
             .waiting_max
             .map(|waiting| format!("{} waiting at most", significant(waiting))),
@@ -283,22 +283,6 @@ fn failures(point: &PointSummary) -> Option<String> {
     if reliability.complete_without_tokens > 0 {
         let responses = plural(reliability.complete_without_tokens, "complete response");
         parts.push(format!("{responses} without a token"));
-    }
-    (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-/// What became of connections that were to serve again.
-fn connections(point: &PointSummary) -> Option<String> {
-    let reliability = &point.reliability;
-    let mut parts = Vec::new();
-    if reliability.reissued > 0 {
-        let requests = plural(reliability.reissued, "request");
-        parts.push(format!(
-            "{requests} sent once more, on a new one: the one to be used again was closed"
-        ));
-    }
-    if reliability.reuse_ended {
-        parts.push("the server closes them after an answer, so that each is used once".to_owned());
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }

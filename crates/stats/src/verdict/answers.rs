@@ -18,6 +18,10 @@ pub(super) const BEYOND_MAX: f64 = 0.05;
 const SOONER_MAX: f64 = 0.05;
 const SOONER_MS_MAX: f64 = 1.0;
 
+/// Several times the server's own: what a network or a gateway adds is seldom as much as the prompt takes.
+const LATER_TIMES_MAX: f64 = 2.0;
+const LATER_MS_MAX: f64 = 20.0;
+
 /// Too few to tell.
 const TOKENS_MIN: f64 = 200.0;
 
@@ -35,6 +39,7 @@ impl Evidence<'_> {
             self.server_shared(),
             self.output_counts(),
             self.before_the_server(),
+            self.after_the_server(),
         ]
         .into_iter()
         .flatten()
@@ -148,6 +153,33 @@ impl Evidence<'_> {
                 "The {name} time to first token is {ours:.1} ms here and at least {least:.1} ms by the server's own \
                  histogram: what came first is not what the server counts as its first token, or its clock starts \
                  before the request arrives."
+            ),
+        )
+    }
+
+    /// The mirror of it: a first token that the server had long ago was held back on its way.
+    fn after_the_server(&self) -> Finding {
+        let server = self.summary.server.as_ref()?;
+        let ours = self.summary.latency.ttft.as_ref()?;
+        if !server.saw_only(self.summary.reliability.issued, BEYOND_MAX) {
+            return None;
+        }
+        let median = server
+            .ttft_p50_ms
+            .map(|most| ("median", ours.p50.value, most.high));
+        let mean = server.ttft_mean_ms.map(|mean| ("mean", ours.mean, mean));
+        let mut known = [median, mean].into_iter().flatten();
+        let (name, ours, most) = known.find(|&(_, ours, theirs)| {
+            ours > LATER_TIMES_MAX * theirs && ours > theirs + LATER_MS_MAX
+        })?;
+        suspect(
+            "after_the_server",
+            format!(
+                "The {name} time to first token is {ours:.1} ms here and at most {most:.1} ms by the server's own \
+                 histogram ({:.1} times, limit {LATER_TIMES_MAX}): first tokens were held back, by a server that shows \
+                 a tool's call only when it knows its name, by a buffer in a proxy, or by a slow network. ttft is the \
+                 time to what was let through.",
+                ours / most
             ),
         )
     }

@@ -1,11 +1,15 @@
 //! Was the instrument in the way?
 
-use super::{Doubt, Evidence, Finding, invalid, percent, suspect};
+use super::bound::Bound;
+use super::consequence::by_consequence;
+use super::{Doubt, Evidence, Finding, Grade, invalid, percent, suspect};
+use crate::disturbed::is_robbed;
 use crate::quantile::{quantile, sort};
 use crate::receipt::share_of_wall;
 use trace::{Nanos, StampSource};
 
-/// A client that is late by more than this part of what it measures, measures itself.
+/// A client that is late by more than this part of what it measures may measure itself: what that does to the numbers
+/// is looked into.
 const LAG_SHARE_MAX: f64 = 0.1;
 
 /// Kernel stamps keep the client's lag out of every latency, so that below this, about what
@@ -41,21 +45,36 @@ const DISTURBED_SHARE_MAX: f64 = 0.02;
 /// A hiccup in a run of fewer seconds is for the rules for whole runs to judge; two are none.
 const DISTURBED_OF_MIN: u64 = 10;
 
+/// Of the requests, so many outside of disturbed seconds say what those did.
+const UNDISTURBED_MIN: f64 = 0.5;
+
+/// Of the client's processors, others may take this part: with more, it is another machine that is measured.
+const OTHERS_SHARE_MAX: f64 = 0.1;
+
+/// With more than half of them gone, next to nothing is known.
+const OTHERS_SHARE_USELESS: f64 = 0.5;
+
+/// The kernel counts in ticks of 10 ms: less is noise.
+const OTHERS_MIN: Nanos = Nanos::from_millis(100);
+
 impl Evidence<'_> {
     pub(super) fn judge_client(&self) -> Vec<Doubt> {
         let findings = [
             self.exhausted_sockets(),
-            self.starved(),
-            self.stamped_late(),
+            self.saturated(),
+            self.facts_missing(),
+        ];
+        let lateness = [
+            self.starved().or_else(|| self.stamped_late()),
             self.timer_late(),
             self.waited(),
             self.stolen(),
             self.throttled(),
-            self.saturated(),
+            self.shared(),
             self.disturbed(),
-            self.facts_missing(),
         ];
-        findings.into_iter().flatten().map(Doubt::from).collect()
+        let findings = findings.into_iter().flatten().map(Doubt::from);
+        findings.chain(lateness.into_iter().flatten()).collect()
     }
 
     fn exhausted_sockets(&self) -> Finding {
@@ -79,24 +98,60 @@ impl Evidence<'_> {
         )
     }
 
-    fn disturbed(&self) -> Finding {
+    fn disturbed(&self) -> Option<Doubt> {
         let disturbed = self.summary.receipt.disturbed.as_ref()?;
         let hiccup = disturbed.seconds.len() < 2 && disturbed.of < DISTURBED_OF_MIN;
         if hiccup || disturbed.share() <= DISTURBED_SHARE_MAX {
             return None;
         }
-        suspect(
+        let sentence = format!(
+            "In {} of {} seconds ({}, limit {}) this machine kept the client from its work: timers woke late, the \
+             receiving thread waited, or processor time was taken away.",
+            disturbed.seconds.len(),
+            disturbed.of,
+            percent(disturbed.share()),
+            percent(DISTURBED_SHARE_MAX)
+        );
+        let mut seconds = self
+            .facts
+            .iter()
+            .flat_map(|facts| &facts.instrument.seconds);
+        let bounds = match self.without_disturbed() {
+            Some(compared) => self.consequences().into_iter().chain(compared).collect(),
+            // What was taken or lost is in latencies that nothing can be compared with.
+            None if seconds.any(is_robbed) => Vec::new(),
+            None => self.consequences(),
+        };
+        let advice = "What came in them is in the tails; give the client a processor of its own.";
+        let grades = (Grade::Suspect, Grade::Suspect);
+        Some(by_consequence(
             "disturbed_seconds",
-            format!(
-                "In {} of {} seconds ({}, limit {}) this machine kept the client from its work: timers woke late, the \
-                 receiving thread waited, or processor time was taken away. What came in them is in the tails; give \
-                 the client a processor of its own.",
-                disturbed.seconds.len(),
-                disturbed.of,
-                percent(disturbed.share()),
-                percent(DISTURBED_SHARE_MAX)
-            ),
-        )
+            (sentence, advice),
+            bounds,
+            grades,
+        ))
+    }
+
+    /// How far percentiles are from those of the requests outside of disturbed seconds; `None` where those are fewer
+    /// than half.
+    fn without_disturbed(&self) -> Option<Vec<Bound>> {
+        let (latency, others) = (&self.summary.latency, &self.undisturbed);
+        let mut bounds = Vec::new();
+        for (name, all, others) in [
+            ("ttft", &latency.ttft, &others.ttft),
+            ("tpot", &latency.tpot, &others.tpot),
+            ("e2e", &latency.e2e, &others.e2e),
+        ] {
+            let Some(all) = all else { continue };
+            if (others.len() as f64) < UNDISTURBED_MIN * all.n as f64 {
+                return None;
+            }
+            for (q, rank, of_all) in [("p50", 0.5, all.p50), ("p99", 0.99, all.p99)] {
+                let off = (of_all.value - quantile(others, rank)?).abs();
+                bounds.extend(Bound::of_quantile(&format!("{name}.{q}"), off, of_all));
+            }
+        }
+        Some(bounds)
     }
 
     fn median_ttft(&self) -> Option<f64> {
@@ -123,24 +178,46 @@ impl Evidence<'_> {
         ttft.or_else(|| Some(("end-to-end latency", self.median_e2e()?)))
     }
 
-    fn starved(&self) -> Finding {
+    fn starved(&self) -> Option<Doubt> {
         let receipt = &self.summary.receipt;
         let lag = receipt.client_lag.as_ref()?;
         let (name, median) = self.finest()?;
         let kernel = receipt.stamps == Some(StampSource::Kernel);
         let limit = (LAG_SHARE_MAX * median).max(if kernel { KERNEL_LAG_MS_MIN } else { 0.0 });
         if lag.p50.value > limit {
-            return starved("median", lag.p50.value, name, median, limit);
+            return Some(self.read_late("median", lag.p50.value, name, median, limit));
         }
         let (name, median) = self.coarsest()?;
         let limit = LAG_SHARE_MAX * median;
-        if receipt.stamps == Some(StampSource::User) && lag.p99.value > limit {
-            return starved("p99", lag.p99.value, name, median, limit);
-        }
-        None
+        let late = receipt.stamps == Some(StampSource::User) && lag.p99.value > limit;
+        late.then(|| self.read_late("p99", lag.p99.value, name, median, limit))
     }
 
-    fn stamped_late(&self) -> Finding {
+    fn read_late(&self, which: &str, lag: f64, name: &str, median: f64, limit: f64) -> Doubt {
+        let sentence = format!(
+            "The client read its bytes late: {which} lag {lag:.2} ms where the median {name} is {median:.2} ms (limit \
+             {limit:.2} ms).{}",
+            self.who_stamps()
+        );
+        let advice =
+            "Give it a processor of its own, lower the load, or measure from another machine.";
+        by_consequence(
+            "client_starved",
+            (sentence, advice),
+            self.consequences(),
+            (Grade::Invalid, Grade::Invalid),
+        )
+    }
+
+    /// Where lateness on receipt does not count.
+    fn who_stamps(&self) -> &'static str {
+        match self.summary.receipt.stamps {
+            Some(StampSource::Kernel) => " The kernel's stamps keep this out of the latencies.",
+            _ => "",
+        }
+    }
+
+    fn stamped_late(&self) -> Option<Doubt> {
         let receipt = &self.summary.receipt;
         let lag = receipt.client_lag.as_ref()?.p99.value;
         let gap = self.gaps.read_gap_ms?;
@@ -148,19 +225,22 @@ impl Evidence<'_> {
         if receipt.stamps != Some(StampSource::Kernel) || lag <= limit {
             return None;
         }
-        suspect(
+        let sentence = format!(
+            "1 % of reads came {lag:.2} ms after their bytes or later (limit {limit:.2} ms, a tenth of the median \
+             gap).{}",
+            self.who_stamps()
+        );
+        let advice = "The client was starved of its processor: give it one of its own.";
+        Some(by_consequence(
             "client_lag",
-            format!(
-                "The client was starved of its processor: 1 % of reads came {lag:.2} ms after their \
-                 bytes or later (limit {limit:.2} ms, a tenth of the median gap). The kernel's \
-                 stamps keep this out of the latencies, but follow-up requests left late; give the \
-                 client a processor of its own."
-            ),
-        )
+            (sentence, advice),
+            self.consequences(),
+            (Grade::Suspect, Grade::Invalid),
+        ))
     }
 
     /// Judged by the median over runs: a short run is late at p99 by a single hiccup.
-    fn timer_late(&self) -> Finding {
+    fn timer_late(&self) -> Option<Doubt> {
         let mut late: Vec<f64> = self
             .facts
             .iter()
@@ -180,19 +260,24 @@ impl Evidence<'_> {
         if late <= limit {
             return None;
         }
-        invalid(
+        let sentence = format!(
+            "A thread that only waits woke {late:.2} ms late at p99 (limit {limit:.2} ms): the client did not get the \
+             processor when it needed it."
+        );
+        Some(by_consequence(
             "timer_late",
-            format!(
-                "A thread that only waits woke {late:.2} ms late at p99 (limit {limit:.2} ms): the \
-                 client did not get the processor when it needed it. Stop what else runs here, or \
-                 measure from another machine."
+            (
+                sentence,
+                "Stop what else runs here, or measure from another machine.",
             ),
-        )
+            self.consequences(),
+            (Grade::Invalid, Grade::Invalid),
+        ))
     }
 
     /// Where nothing watches the timers because the engine under test runs in this process: how long its first thread,
     /// which also takes the stamps, could have run and did not.
-    fn waited(&self) -> Finding {
+    fn waited(&self) -> Option<Doubt> {
         let mut facts = self.facts.iter();
         if facts.any(|facts| facts.instrument.canary_late_p99.is_some()) {
             return None;
@@ -204,49 +289,100 @@ impl Evidence<'_> {
         if waited < WAITED_MIN || share <= WAITED_SHARE_MAX {
             return None;
         }
-        invalid(
-            "engine_starved",
-            format!(
-                "The engine waited for a processor for {} of the time (limit {}): other programs ran beside it. Stop \
-                 them, or give it fewer --threads.",
-                percent(share),
-                percent(WAITED_SHARE_MAX)
-            ),
-        )
+        let sentence = format!(
+            "The engine waited for a processor for {} of the time (limit {}): other programs ran beside it. Stop them, \
+             or give it fewer --threads.",
+            percent(share),
+            percent(WAITED_SHARE_MAX)
+        );
+        Some(Doubt {
+            bounds: self.all_off_by(share),
+            ..Doubt::from((Grade::Invalid, "engine_starved", sentence))
+        })
     }
 
-    fn stolen(&self) -> Finding {
+    fn stolen(&self) -> Option<Doubt> {
         let stolen = self.facts.iter().filter_map(|facts| facts.instrument.steal);
         let stolen = stolen.fold(Nanos::ZERO, |sum, steal| sum + steal);
         let share = share_of_wall(self.facts, |facts| facts.instrument.steal)?;
         if stolen < STEAL_MIN || share <= STEAL_SHARE_MAX {
             return None;
         }
-        invalid(
-            "cpu_stolen",
-            format!(
-                "The hypervisor took {} of the time from this machine's processors (limit {}); \
-                 measure from one with processors of its own, or at another time.",
-                percent(share),
-                percent(STEAL_SHARE_MAX)
-            ),
-        )
+        let sentence = format!(
+            "The hypervisor took {} of the time from this machine's processors (limit {}).",
+            percent(share),
+            percent(STEAL_SHARE_MAX)
+        );
+        let advice = "Measure from one with processors of its own, or at another time.";
+        Some(self.taken("cpu_stolen", sentence, advice, share))
     }
 
-    fn throttled(&self) -> Finding {
+    fn throttled(&self) -> Option<Doubt> {
         let share = share_of_wall(self.facts, |facts| facts.instrument.throttled)?;
         if share <= THROTTLED_SHARE_MAX {
             return None;
         }
-        invalid(
-            "cpu_throttled",
-            format!(
-                "The client's control group was throttled for {} of the time (limit {}); raise its \
-                 CPU quota.",
-                percent(share),
-                percent(THROTTLED_SHARE_MAX)
-            ),
+        let sentence = format!(
+            "The client's control group was throttled for {} of the time (limit {}).",
+            percent(share),
+            percent(THROTTLED_SHARE_MAX)
+        );
+        Some(self.taken("cpu_throttled", sentence, "Raise its CPU quota.", share))
+    }
+
+    /// Time that was taken from all that runs here. It may all have been taken while requests were under way.
+    fn taken(&self, code: &'static str, sentence: String, advice: &str, share: f64) -> Doubt {
+        let busy = self.summary.concurrency.achieved.unwrap_or(1.0);
+        let part = share / busy.clamp(f64::MIN_POSITIVE, 1.0);
+        by_consequence(
+            code,
+            (sentence, advice),
+            self.all_off_by(part),
+            (Grade::Invalid, Grade::Invalid),
         )
+    }
+
+    /// Programs that are neither the client nor the server. Whatever they did to the numbers: what was measured is
+    /// not what was asked for.
+    fn shared(&self) -> Option<Doubt> {
+        let known = || {
+            self.facts
+                .iter()
+                .filter_map(|facts| facts.instrument.beside)
+        };
+        let others = known().fold(Nanos::ZERO, |sum, beside| sum + beside.others);
+        let watched = known().map(|beside| beside.watched.seconds() * f64::from(beside.processors));
+        let share = others.seconds() / watched.sum::<f64>();
+        if others < OTHERS_MIN || !share.is_finite() || share <= OTHERS_SHARE_MAX {
+            return None;
+        }
+        let by_the_server = known().any(|beside| beside.server.is_some());
+        // A server that has lost a part of its processors takes as much longer.
+        let (bounds, whose) = if by_the_server {
+            (
+                self.all_off_by(share / (1.0 - share).max(0.01)),
+                "the client and the server were",
+            )
+        } else {
+            (self.consequences(), "the client was")
+        };
+        let grade = if share > OTHERS_SHARE_USELESS {
+            Grade::Invalid
+        } else {
+            Grade::Suspect
+        };
+        let words = super::bound::worst(&bounds).map(|bound| format!(" {}.", bound.words()));
+        let sentence = format!(
+            "Other programs took {} of this machine's processors (limit {}), and {whose} starved of them: the load \
+             is not the one that was asked for.{} Stop what else runs here, or measure from another machine.",
+            percent(share),
+            percent(OTHERS_SHARE_MAX),
+            words.unwrap_or_default()
+        );
+        Some(Doubt {
+            bounds,
+            ..Doubt::from((grade, "processors_shared", sentence))
+        })
     }
 
     fn saturated(&self) -> Finding {
@@ -283,15 +419,4 @@ impl Evidence<'_> {
             ),
         )
     }
-}
-
-fn starved(which: &str, lag: f64, name: &str, median: f64, limit: f64) -> Finding {
-    invalid(
-        "client_starved",
-        format!(
-            "The client read its bytes late: {which} lag {lag:.2} ms where the median {name} is \
-             {median:.2} ms (limit {limit:.2} ms). Give it a processor of its own, lower the load, \
-             or measure from another machine."
-        ),
-    )
 }

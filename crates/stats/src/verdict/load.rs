@@ -1,6 +1,8 @@
 //! Was what was asked offered to the server?
 
-use super::{Doubt, Evidence, Finding, invalid, percent, suspect};
+use super::bound::Bound;
+use super::consequence::by_consequence;
+use super::{Doubt, Evidence, Finding, Grade, invalid, percent, suspect};
 use crate::run::RunMetrics;
 use trace::Pacing;
 
@@ -19,18 +21,23 @@ const ISSUE_LAG_SHARE_MAX: f64 = 0.05;
 /// millisecond responses stay above.
 const HELD_SHARE_MIN: f64 = 0.95;
 
-/// Little's law is exact for the same requests over the same time. What is left here is the time
-/// between the last token and the end of the stream, which is small.
+/// Little's law is exact for the same requests over the same time: only stamps that contradict each other are apart.
 const LITTLES_LAW_ERROR_MAX: f64 = 0.10;
 
 impl Evidence<'_> {
     pub(super) fn judge_load(&self) -> Vec<Doubt> {
-        let rules = match self.summary.point.pacing {
-            Pacing::Burst { .. } => vec![self.burst()],
-            Pacing::Closed { concurrency } => vec![self.concurrency(concurrency)],
+        let rule = match self.summary.point.pacing {
+            Pacing::Burst { .. } => self.burst(),
+            Pacing::Closed { concurrency } => self.concurrency(concurrency).map(|found| Doubt {
+                bounds: self.missing(concurrency).into_iter().collect(),
+                ..Doubt::from(found)
+            }),
             Pacing::Open {
                 max_concurrency, ..
-            } => vec![self.schedule(max_concurrency)],
+            } => self.schedule(max_concurrency).map(|found| Doubt {
+                bounds: self.lag_off().into_iter().collect(),
+                ..Doubt::from(found)
+            }),
         };
         let always = [
             self.interrupted(),
@@ -38,8 +45,23 @@ impl Evidence<'_> {
             self.turns_cut(),
             self.littles_law(),
         ];
-        let findings = rules.into_iter().chain(always).flatten();
-        findings.map(Doubt::from).collect()
+        let always = always.into_iter().flatten().map(Doubt::from);
+        rule.into_iter().chain(always).collect()
+    }
+
+    /// The rate, by what was missing of the concurrency.
+    fn missing(&self, asked: u32) -> Option<Bound> {
+        let held = self.measured.iter().filter_map(|run| run.held_concurrency);
+        self.rate_off_by(1.0 - held.reduce(f64::min)? / f64::from(asked))
+    }
+
+    /// What is measured from a release, by how late that was.
+    fn lag_off(&self) -> Option<Bound> {
+        let latency = &self.summary.latency;
+        let ttft = latency.ttft.as_ref().map(|ttft| ("ttft.p50", ttft.p50));
+        let e2e = || Some(("e2e.p50", latency.e2e.as_ref()?.p50));
+        let (name, quantile) = ttft.or_else(e2e)?;
+        Bound::of_quantile(name, self.issue_lag().0, quantile)
     }
 
     fn was_interrupted(&self) -> bool {
@@ -160,19 +182,24 @@ impl Evidence<'_> {
     }
 
     /// A batch whose first answers are there before its last request has left is no batch.
-    fn burst(&self) -> Finding {
+    fn burst(&self) -> Option<Doubt> {
         let (lag, lag_max) = self.issue_lag();
         if lag <= lag_max {
             return None;
         }
-        suspect(
+        let sentence = format!(
+            "The batches did not leave at once: 1 % of requests were released {lag:.2} ms after their batch began or \
+             later (limit {lag_max:.2} ms)."
+        );
+        Some(by_consequence(
             "burst_spread",
-            format!(
-                "The batches did not leave at once: 1 % of requests were released {lag:.2} ms \
-                 after their batch began or later (limit {lag_max:.2} ms); read the latencies from \
-                 due, or ask for smaller batches."
+            (
+                sentence,
+                "Read the latencies from due, or ask for smaller batches.",
             ),
-        )
+            self.lag_off().into_iter().collect(),
+            (Grade::Suspect, Grade::Suspect),
+        ))
     }
 
     fn concurrency(&self, asked: u32) -> Finding {
@@ -230,9 +257,8 @@ impl Evidence<'_> {
         suspect(
             "littles_law",
             format!(
-                "Rate times latency is {law:.2} requests in flight, but {achieved:.2} were: {} \
-                 apart (limit {}). Streams that stay open long after their last token do this; \
-                 compare stream_end with e2e.",
+                "Rate times the time in flight is {law:.2} requests, but {achieved:.2} were: {} apart (limit {}). Both \
+                 are of the same requests, so that stamps of these records contradict each other.",
                 percent(error),
                 percent(LITTLES_LAW_ERROR_MAX)
             ),

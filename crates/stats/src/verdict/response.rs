@@ -19,12 +19,6 @@ const DRIFT_MAX: f64 = 0.1;
 /// 90 % load among them, are accused in fewer than 5 of 100 runs.
 const DRIFT_SCORE_MIN: f64 = 2.241;
 
-/// Above this the median gap between tokens is that of reads, and no longer of tokens.
-const COALESCED_SHARE_MAX: f64 = 0.2;
-
-/// A client whose median lag is below this part of the time between reads did not merge them.
-const PROMPT_LAG_SHARE: f64 = 0.1;
-
 /// Chance beginnings in common explain some cached tokens, but hardly a fifth of the prompt.
 const CACHED_SHARE_MAX: f64 = 0.2;
 
@@ -48,7 +42,6 @@ impl Evidence<'_> {
             self.few_samples(),
             self.without_tokens(),
             self.estimated(),
-            self.coalesced(),
             self.delayed_ack_comb(),
             self.cache_hits(),
             self.drifted(),
@@ -85,7 +78,9 @@ impl Evidence<'_> {
         let r = &self.summary.reliability;
         let most = r.failures.first().map_or_else(String::new, |failure| {
             let example = failure.example.as_deref();
-            let words = example.map_or_else(String::new, |words| format!(": {words}"));
+            let words = example.map_or_else(String::new, |words| {
+                format!(": {}", words.trim_end_matches('.'))
+            });
             format!(
                 " Most often {} ({} times{words}).",
                 failure.kind, failure.count
@@ -193,8 +188,18 @@ impl Evidence<'_> {
 
     /// What helps against the most frequent failure.
     fn way_out(&self) -> &'static str {
-        let failures = &self.summary.reliability.failures;
-        match failures.first().map_or("", |failure| failure.kind.as_str()) {
+        let Some(most) = self.summary.reliability.failures.first() else {
+            return "Look into the server's log.";
+        };
+        // Some servers refuse a key with another status, and who asked them knows that.
+        if most
+            .example
+            .as_deref()
+            .is_some_and(|words| words.contains("check the key"))
+        {
+            return "Check the key.";
+        }
+        match most.kind.as_str() {
             "http_401" | "http_403" => "Check the key.",
             "http_400" | "http_404" | "http_422" => "Check the address and the model.",
             "http_429" | "http_503" => "Lower the load.",
@@ -237,35 +242,6 @@ impl Evidence<'_> {
              stream's events were taken for its tokens, and what was no stream counts none. Ask \
              the server for usage in streams (`stream_options.include_usage`)."
                 .to_owned(),
-        )
-    }
-
-    fn coalesced(&self) -> Finding {
-        let receipt = &self.summary.receipt;
-        let share = receipt
-            .coalesced_share
-            .filter(|&share| share > COALESCED_SHARE_MAX)?;
-        let lag = receipt.client_lag.as_ref().map(|lag| lag.p50.value);
-        let blame = match lag.zip(receipt.coalesced_width) {
-            Some((lag, width)) if lag <= PROMPT_LAG_SHARE * width => format!(
-                "The client was prompt (median lag {lag:.2} ms, {width:.2} ms between reads), so \
-                 the server or the network sends them together; read tpot, not the gaps."
-            ),
-            Some((lag, width)) => format!(
-                "The client was late itself (median lag {lag:.2} ms, {width:.2} ms between reads); \
-                 give it a processor of its own or lower the load."
-            ),
-            None => "Without the client's own lag it cannot be told whether the server sends them \
-                     together or the client reads late; read tpot, not the gaps."
-                .to_owned(),
-        };
-        suspect(
-            "coalesced_reads",
-            format!(
-                "{} of token events came in one read with an earlier one (limit {}). {blame}",
-                percent(share),
-                percent(COALESCED_SHARE_MAX)
-            ),
         )
     }
 

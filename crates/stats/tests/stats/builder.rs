@@ -192,6 +192,19 @@ pub(crate) fn gives(setting: &Setting, grade: Grade, code: &str) {
     assert!(!sentence.contains("  "), "{sentence}");
 }
 
+/// It is worth a word, and changes the numbers by too little to speak against them.
+#[track_caller]
+pub(crate) fn notes(setting: &Setting, code: &str) {
+    let verdict = setting.summarize().verdict;
+    assert_eq!((verdict.grade, verdict.reasons), (Grade::Valid, Vec::new()));
+    let fact = verdict.facts.iter().find(|fact| fact.code == code);
+    let fact = fact.unwrap_or_else(|| panic!("no {code} in {:?}", verdict.facts));
+    assert!(
+        !fact.bounds.is_empty() && fact.sentence.contains("can be off by"),
+        "{fact:?}"
+    );
+}
+
 /// Nothing speaks against it.
 #[track_caller]
 pub(crate) fn is_valid(setting: &Setting) {

@@ -5,6 +5,7 @@ mod answers;
 mod builder;
 mod capacity;
 mod compare;
+mod consequence;
 mod conversations;
 mod coverage;
 mod judged;

@@ -40,17 +40,8 @@ fn view(setting: &Setting) -> ServerView {
 #[test]
 fn its_counts_grow_from_the_first_look_to_the_last() {
     let view = view(&watched(1_600.0, [0.0, 30.0, 79.0, 80.0]));
-    assert_eq!((view.samples, view.running_mean), (7, Some(4.0)));
-    let mut few = watched(1_600.0, [0.0; 4]);
-    few.facts[0].server.remove(1);
-    assert_eq!(
-        few.summarize().points[0]
-            .server
-            .as_ref()
-            .unwrap()
-            .running_mean,
-        None
-    );
+    // Of so coarse a sample there is a most, and no mean.
+    assert_eq!((view.samples, view.running_max), (7, Some(4.0)));
     assert_eq!(view.generation_tokens, Some(1_600.0));
     assert_eq!(view.ttft_count, Some(80.0));
     assert!((view.ttft_mean_ms.unwrap() - 55.0).abs() < 1e-9);
@@ -81,6 +72,30 @@ fn a_server_that_made_more_than_was_received_was_shared() {
     assert!(codes(1_600.0).is_empty());
     assert!(codes(1_679.0).is_empty());
     assert_eq!(codes(1_690.0), ["server_shared"]);
+}
+
+#[test]
+fn a_first_token_that_comes_several_times_later_than_the_servers_own_was_held_back() {
+    // Ours take 60 ms.
+    let at = |mean: f64, below| {
+        let mut setting = watched(1_600.0, below);
+        setting.facts[0].server[6].ttft_seconds = Some(7.0 + mean * 80.0);
+        setting
+    };
+    let early = at(0.015, [80.0; 4]);
+    let verdict = early.summarize().verdict;
+    assert_eq!(early.codes(), ["after_the_server"]);
+    let sentence = &verdict.reasons[0].sentence;
+    assert!(
+        sentence.contains("held back") && sentence.contains("at most 20.0 ms"),
+        "{sentence}"
+    );
+    // A network, or a bucket that is no finer, explains that.
+    assert!(at(0.055, [0.0, 79.0, 80.0, 80.0]).codes().is_empty());
+    // Others used it too: whose first tokens those are nobody knows.
+    let mut shared = early;
+    shared.facts[0].server[6].ttft_count = Some(300.0);
+    assert!(!shared.codes().contains(&"after_the_server".to_owned()));
 }
 
 #[test]

@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use trace::{Arrival, ClassInfo, Nanos, Prompt};
 use workload::{
-    ChatSource, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime, TimeUnit, Trace,
-    TraceFormat, TraceReader, Traffic, TrafficClass, TurnCount,
+    ChatSource, DatasetRow, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime,
+    TimeUnit, Trace, TraceFormat, TraceReader, Traffic, TrafficClass, TurnCount,
 };
 
 /// The traffic, and what the result file says of it.
@@ -77,6 +77,9 @@ impl TrafficConfig {
             .into_iter()
             .map(|named| (named.info, named.class))
             .unzip::<_, _, Vec<_>, Vec<_>>();
+        if endpoint != Endpoint::ChatCompletions && args.sessions.turns.is_none() {
+            refuse_messages(&classes, endpoint)?;
+        }
         let exact = classes.iter().any(TrafficClass::needs_tokenizer);
         let template = match &counter {
             None => None,
@@ -182,6 +185,27 @@ impl TrafficConfig {
     }
 }
 
+/// Refuses rows that bring messages of their own where another route would ignore them, and answer
+/// their first question alone.
+fn refuse_messages(classes: &[TrafficClass], endpoint: Endpoint) -> Result<(), Failure> {
+    let mut rows = classes.iter().flat_map(|class| match &class.source {
+        ChatSource::Rows(rows) | ChatSource::Replay(rows) => rows.iter(),
+        ChatSource::Content(_) | ChatSource::Trace(_) => [].iter(),
+    });
+    let has_messages = |row: &DatasetRow| {
+        let body = row.body.as_ref();
+        body.is_some_and(|body| body.contains_key("messages"))
+    };
+    if rows.any(has_messages) {
+        return Err(Failure::usage(format!(
+            "--endpoint {} takes no messages, and rows of the data set are requests with messages of their own; leave \
+             --endpoint out, or ask their questions one after the other with --turns dataset",
+            endpoint.path()
+        )));
+    }
+    Ok(())
+}
+
 /// Conversations, shared beginnings and tools.
 fn in_sessions(mut traffic: Traffic, args: &SessionArgs) -> Result<Traffic, Failure> {
     if let Some(groups) = args.prefix_groups {
@@ -236,18 +260,18 @@ fn tokenizer(
 }
 
 /// Says what a trace was taken for: a wrong unit would show in the span.
-fn tell(path: &Path, trace: &Trace, format: TraceFormat, unit: TimeUnit) {
+fn tell(path: &Path, trace: &Trace, format: TraceFormat, unit: Option<TimeUnit>) {
     let span = trace.rows.last().map_or(0.0, |row| row.due.seconds());
     let left_out = match trace.left_out {
         0 => String::new(),
         rows => format!(", {rows} more left out for want of a prompt or an answer"),
     };
     say(&format!(
-        "Trace {}: {} requests over {span} s{left_out}; read as {} with its times in {}.",
+        "Trace {}: {} requests over {span} s{left_out}; read as {} with its times {}.",
         path.display(),
         trace.rows.len(),
         format.name(),
-        unit.words()
+        unit.map_or("as dates".to_owned(), |unit| format!("in {}", unit.words()))
     ));
 }
 

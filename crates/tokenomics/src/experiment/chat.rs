@@ -18,7 +18,7 @@ use crate::experiment::server::{Asked, Server, complete_words};
 use crate::experiment::versus::versus;
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
-use crate::output::{self, Paths, Progress, Recorder, Sink, say};
+use crate::output::{self, Paths, Progress, Recorder, Sink};
 use load::{Client, ClientOptions, Clock, HeaderMap, PromptMaker, Target, TcpConnector, Template};
 use openai::{RequestOptions, RequestTemplate};
 use stats::Summary;
@@ -197,6 +197,7 @@ fn between<'a>(config: &'a ChatConfig, target: &'a Target, headers: &'a HeaderMa
             tls: &config.tls,
             headers,
         }),
+        target: Some(target),
         tokenizer: config.traffic.traffic.tokenizer().map(|known| &**known),
     }
 }

@@ -11,7 +11,7 @@ use crate::experiment::runs::{Between, conclude, connections, point_name, run_al
 use crate::experiment::server::{Asked, Server, complete_words};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
-use crate::output::{self, Paths, Progress, Recorder, Sink, say};
+use crate::output::{self, Paths, Progress, Recorder, Sink};
 use load::{Client, ClientOptions, Clock, TcpConnector, Template};
 use openai::{PoolingOptions, PoolingTemplate};
 use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
@@ -101,6 +101,7 @@ async fn measure(
     let built_in = server.built_in.take();
     let url = server.target.url();
     let again = ask_again(config, &server)?;
+    let target = server.target.clone();
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
     let end = run_all(
@@ -114,6 +115,7 @@ async fn measure(
             again: Some(&again),
             until: None,
             server: None,
+            target: Some(&target),
             tokenizer: None,
         },
     )

@@ -7,6 +7,7 @@ mod asked;
 mod calibrate;
 mod capacity;
 mod chat;
+mod company;
 mod continuous;
 mod embedding;
 mod gateway;

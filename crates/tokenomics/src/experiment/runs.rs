@@ -3,6 +3,7 @@
 use crate::args::OutputFormat;
 use crate::config::{OutputConfig, Point};
 use crate::experiment::again::AskAgain;
+use crate::experiment::company::Company;
 use crate::experiment::interruption::Interruption;
 use crate::experiment::plans::PlannedRun;
 use crate::experiment::recount::recount;
@@ -46,6 +47,8 @@ pub(crate) struct Between<'a> {
     pub(crate) until: Option<Until<'a>>,
     /// The server whose own numbers are looked at during measured runs.
     pub(crate) server: Option<OwnNumbers<'a>>,
+    /// Where the requests go, to tell the server's work from that of others where it runs on this machine.
+    pub(crate) target: Option<&'a Target>,
     /// The model's tokenizer, by which answers are counted again.
     pub(crate) tokenizer: Option<&'a dyn PromptTokenizer>,
 }
@@ -115,13 +118,15 @@ pub(crate) async fn run_all(
             .and_then(|own| Scraper::start(own.target, own.tls, own.headers));
         // One that says nothing is not asked again.
         server = target.filter(|_| scraper.is_some() || !measured);
+        let neighbours = between.target.and_then(|target| Company::look(target));
         let watch = Watch::start();
         let span = client
             .run(&plan, run, next_id, interruption.stop.clone())
             .await
             .map_err(Failure::failed)?;
         next_id = span.next_id;
-        let instrument = watch.finish(span.pacer_late);
+        let mut instrument = watch.finish(span.pacer_late);
+        instrument.beside = neighbours.and_then(|company| company.since(instrument.watched?));
         let hopeless = !run.warmup
             && recorder
                 .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));

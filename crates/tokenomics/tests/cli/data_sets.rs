@@ -126,6 +126,18 @@ fn messages_that_wait_for_an_answer_are_sent_with_what_was_said_before() {
     );
     shell.measure(&line, "run.json");
     assert_eq!(bodies.all()[0]["messages"], messages);
+
+    let flags =
+        "chat --dataset-path chats.jsonl --dry-run --endpoint /completions --max-concurrency 1";
+    let refused = shell.run(&words(flags));
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("takes no messages"),
+        "{}",
+        refused.stderr
+    );
+    let read = shell.run(&words(&format!("{flags} --turns dataset")));
+    assert_eq!(read.code, Some(0), "{}", read.stderr);
 }
 
 #[test]

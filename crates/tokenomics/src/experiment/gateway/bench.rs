@@ -8,13 +8,13 @@ use super::start::Lab;
 use super::usage::{self, Usage};
 use crate::failure::Failure;
 use crate::output::Recorder;
-use load::Watch;
+use load::{Client, TcpConnector, Watch};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use trace::{Arrival, Nanos, Pacing, Plan, RunFacts, RunId};
+use trace::{Arrival, Pacing, Plan, PlannedRequest, RunFacts, RunId};
 
 /// In all starts together at least so many turns, however long they take, and at most so many, however short they are.
 const TURNS_MIN: u32 = 30;
@@ -152,7 +152,8 @@ impl Bench<'_> {
     pub(super) async fn turns(&mut self, start: &Start<'_>, kind: Kind) -> Result<(), Cut> {
         let seed = self.config.args.seed ^ kind as u64 ^ (u64::from(start.number) << 8);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let single = plan(self.config, kind, 1, Pacing::Closed { concurrency: 1 });
+        let plan = plan(self.config, kind, 1, Pacing::Closed { concurrency: 1 });
+        let single = plan.requests.first().ok_or(Cut::Stopped)?;
         for side in [Side::Direct, Side::Through] {
             if start.sides.client(side, kind).prepare(1).await.is_err() {
                 return Err(Cut::Stopped);
@@ -165,30 +166,28 @@ impl Bench<'_> {
         let before = usage::now(start.lab);
         let watch = Watch::start();
         let mut watcher = (kind == Kind::Whole).then(|| Watcher::start(start.lab));
-        let mut span: Option<(Nanos, Nanos)> = None;
+        let from = start.sides.client(Side::Direct, kind).now();
         let mut order = Arm::ALL;
         let mut turn = 0;
-        while turn < least || (turn < most && begun.elapsed() < time) {
+        let mut went = Ok(());
+        while went.is_ok() && (turn < least || (turn < most && begun.elapsed() < time)) {
             order.shuffle(&mut rng);
             for arm in order {
                 // The first turn opens and wakes what later ones use.
                 let run = Phase::Turn(kind, arm).run(start.number, turn == 0);
                 let client = start.sides.client(arm.side(), kind);
-                let ran = client
-                    .run(&single, run, self.next_id, self.stop.clone())
-                    .await;
-                let ran = ran.map_err(|_| Cut::Stopped)?;
-                self.next_id += 1;
-                if ran.interrupted {
-                    return Err(Cut::Stopped);
-                }
-                span = Some((span.map_or(ran.start, |span| span.0), ran.end));
+                went = went.and(self.ask(client, single, run).await);
             }
             turn += 1;
             if let Some(watcher) = &mut watcher {
                 watcher.look_if_due();
             }
         }
+        let to = start.sides.client(Side::Direct, kind).now();
+        for side in [Side::Direct, Side::Through] {
+            start.sides.client(side, kind).settle();
+        }
+        went?;
         if let Some(watcher) = watcher {
             self.placements.push(watcher.finish(turn.into()));
         }
@@ -196,7 +195,6 @@ impl Bench<'_> {
         let now = usage::now(start.lab);
         let phase = Phase::Turn(kind, Arm::Direct);
         usage::note(&mut self.usage, phase, &before, &now);
-        let (from, to) = span.unwrap_or_default();
         for arm in Arm::ALL {
             let run = Phase::Turn(kind, arm).run(start.number, false);
             let stamps = start.sides.client(arm.side(), kind).stamp_source();
@@ -206,6 +204,22 @@ impl Bench<'_> {
             });
         }
         Ok(())
+    }
+
+    /// One request with nothing around it, unless the measurement is to stop.
+    async fn ask(
+        &mut self,
+        client: &Client<TcpConnector>,
+        request: &PlannedRequest,
+        run: RunId,
+    ) -> Result<(), Cut> {
+        let id = self.next_id;
+        self.next_id += 1;
+        tokio::select! {
+            biased;
+            _ = self.stop.wait_for(|stop| *stop) => Err(Cut::Stopped),
+            asked = client.ask(request, run, id) => asked.map_err(|_| Cut::Stopped),
+        }
     }
 
     /// The same schedule to both sides, a block of a second each, whose turn it is in an order of its own; this start's

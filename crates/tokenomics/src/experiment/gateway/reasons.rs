@@ -14,12 +14,7 @@ const SHARE_MAX: f64 = 0.7;
 /// Everything that is to be said of them.
 pub(super) fn reasons(results: &Results, records: &[Record]) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    let reason = |grade, code: &str, sentence: String| Reason {
-        grade,
-        code: code.to_owned(),
-        point: None,
-        sentence,
-    };
+    let reason = |grade, code: &str, sentence: String| Reason::new(grade, code, None, sentence);
     // What we stopped ourselves failed for no fault of theirs.
     let is_failure =
         |record: &&Record| !record.outcome.is_complete() && record.outcome != Outcome::Cancelled;

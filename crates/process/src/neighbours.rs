@@ -1,0 +1,215 @@
+//! Who used the processors: we and what we have started, a server on this machine, or others.
+
+use crate::system::{owners, parents};
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::time::Duration;
+
+/// What each had used of the processors at one moment.
+pub struct Neighbours {
+    /// The processors that this process may run on.
+    processors: Vec<u32>,
+    /// Their time that was spent on processes, the kernel's own work for the network left out.
+    busy: Duration,
+    by_process: HashMap<u32, Duration>,
+}
+
+/// What was used between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// So many processors were looked at.
+    pub processors: u32,
+    /// By neither us nor the server.
+    pub others: Duration,
+    /// By the server, where it runs on this machine.
+    pub server: Option<Duration>,
+}
+
+impl Neighbours {
+    /// Takes a look; `None` where the system does not say.
+    pub fn look() -> Option<Self> {
+        let processors = allowed("/proc/self/status")?;
+        let busy = busy(&fs::read_to_string("/proc/stat").ok()?, &processors)?;
+        let by_process = parents().into_keys();
+        let by_process = by_process.filter_map(|process| {
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            Some((process, used(&stat)?))
+        });
+        Some(Self {
+            processors,
+            busy,
+            by_process: by_process.collect(),
+        })
+    }
+
+    /// What was used since `before`. `server` is its port, where it runs on this machine; `None` where it does and
+    /// nobody can tell which process it is, as behind a container's proxy: what others took is then not known.
+    pub fn since(&self, before: &Self, server: Option<u16>) -> Option<Used> {
+        let parents = parents();
+        let us = with_descendants([std::process::id()].into(), &parents);
+        let served = match server {
+            None => HashSet::new(),
+            Some(port) => {
+                let served = serving(port, &parents);
+                if served.is_empty() {
+                    return None;
+                }
+                served
+            }
+        };
+        let grown = |process: &u32| {
+            let now = self.by_process.get(process).copied().unwrap_or_default();
+            let then = before.by_process.get(process).copied().unwrap_or_default();
+            now.saturating_sub(then)
+        };
+        let ours: Duration = us.iter().map(&grown).sum();
+        let theirs: Duration = served.difference(&us).map(&grown).sum();
+        // A server that is pinned to other processors took none of these.
+        let here = |process: &&u32| {
+            let theirs = allowed(&format!("/proc/{process}/status"));
+            theirs.is_none_or(|theirs| theirs.iter().any(|one| self.processors.contains(one)))
+        };
+        let beside: Duration = served.difference(&us).filter(here).map(grown).sum();
+        let busy = self.busy.saturating_sub(before.busy);
+        Some(Used {
+            processors: u32::try_from(self.processors.len()).unwrap_or(u32::MAX),
+            others: busy.saturating_sub(ours + beside),
+            server: server.map(|_| theirs),
+        })
+    }
+}
+
+/// The processes that answer on a port: who listens there, what they have started, and who listens on this machine to
+/// what they ask in their turn, as the servers behind a proxy.
+fn serving(port: u16, parents: &HashMap<u32, u32>) -> HashSet<u32> {
+    let mut found: HashSet<u32> = HashSet::new();
+    let mut seen: HashSet<u16> = HashSet::new();
+    let mut ports = vec![port];
+    while let Some(port) = ports.pop() {
+        if !seen.insert(port) {
+            continue;
+        }
+        let known = owners(port);
+        for process in with_descendants(known.processes.clone(), parents) {
+            if found.insert(process) {
+                ports.extend(known.asked_by(process));
+            }
+        }
+    }
+    found
+}
+
+fn with_descendants(mut of: HashSet<u32>, parents: &HashMap<u32, u32>) -> HashSet<u32> {
+    loop {
+        let more = parents.iter().filter(|(_, parent)| of.contains(parent));
+        let more: Vec<u32> = more.map(|(&child, _)| child).collect();
+        let before = of.len();
+        of.extend(more);
+        if of.len() == before {
+            return of;
+        }
+    }
+}
+
+/// The processors that a process may run on.
+fn allowed(status: &str) -> Option<Vec<u32>> {
+    let status = fs::read_to_string(status).ok()?;
+    let mut lines = status.lines();
+    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(numbers(list.trim()))
+}
+
+/// Of `0-2,5`: 0, 1, 2 and 5.
+fn numbers(list: &str) -> Vec<u32> {
+    let ranges = list.split(',').filter_map(|range| {
+        let (from, to) = range.split_once('-').unwrap_or((range, range));
+        Some(from.parse::<u32>().ok()?..=to.parse::<u32>().ok()?)
+    });
+    ranges.flatten().collect()
+}
+
+/// The kernel counts both in hundredths of a second.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Time of these processors that went to processes: user, nice and system.
+fn busy(stat: &str, processors: &[u32]) -> Option<Duration> {
+    let of = |processor: &u32| {
+        let name = format!("cpu{processor} ");
+        let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
+        let ticks = line.split_whitespace().take(3);
+        ticks
+            .map(|ticks| ticks.parse::<u32>().ok())
+            .sum::<Option<u32>>()
+    };
+    let ticks: Option<u32> = processors.iter().map(of).sum();
+    (!processors.is_empty()).then_some(TICK * ticks?)
+}
+
+/// Time that a process has used: the 14th and 15th field, behind a name that may hold anything.
+fn used(stat: &str) -> Option<Duration> {
+    let fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let ticks = fields.skip(11).take(2);
+    let ticks: Option<u32> = ticks.map(|ticks| ticks.parse::<u32>().ok()).sum();
+    Some(TICK * ticks?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Neighbours, busy, numbers, serving, used};
+    use crate::system::parents;
+    use std::net::TcpListener;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn lists_of_processors_and_times_are_read() {
+        assert_eq!(numbers("0-2,5"), [0, 1, 2, 5]);
+        assert_eq!(numbers("3"), [3]);
+        assert_eq!(numbers("x"), [0; 0]);
+        let stat = "cpu  9 9 9 9\ncpu0 1 2 3 400 5 6 7 8\ncpu1 10 0 0 0 0 0 0\ncpu10 50 0 0\n";
+        assert_eq!(busy(stat, &[0, 1]), Some(Duration::from_millis(160)));
+        assert_eq!(busy(stat, &[2]), None);
+        let line = "7 (a ) b) S 1 7 7 0 -1 4 1 0 0 0 25 5 90 90 20 0 1";
+        assert_eq!(used(line), Some(Duration::from_millis(300)));
+        assert_eq!(used("7 (x"), None);
+    }
+
+    #[test]
+    fn who_listens_is_found_and_nobody_where_nobody_does() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        assert!(serving(port, &parents()).contains(&std::process::id()));
+        drop(socket);
+        assert!(serving(port, &parents()).is_empty());
+        let look = Neighbours::look().unwrap();
+        assert_eq!(look.since(&look, Some(port)), None);
+    }
+
+    #[test]
+    fn a_process_of_ours_is_no_other_one_and_works_all_the_same() {
+        let before = Neighbours::look().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", "while :; do :; done"])
+            .spawn()
+            .unwrap();
+        let id = child.id();
+        let began = Instant::now();
+        // Until it has worked for some ticks, however busy this machine is.
+        let after = loop {
+            let look = Neighbours::look().unwrap();
+            let worked = look.by_process.get(&id).copied().unwrap_or_default();
+            if worked >= Duration::from_millis(300) || began.elapsed() > Duration::from_secs(60) {
+                break look;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let used = after.since(&before, None).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let busy = after.busy.saturating_sub(before.busy);
+        assert!(
+            used.others + Duration::from_millis(200) <= busy,
+            "{used:?} of {busy:?}"
+        );
+    }
+}
