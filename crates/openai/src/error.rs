@@ -94,15 +94,6 @@ pub enum StreamError {
     },
 }
 
-/// Where to look for the cause: what begins with no JSON comes from something else than an API.
-fn way_out(begins: bool, excerpt: &str) -> &'static str {
-    if begins && !excerpt.trim_start().starts_with(['{', '[']) {
-        "; check that the URL is that of an OpenAI-compatible API"
-    } else {
-        ""
-    }
-}
-
 /// The first `chars_max` characters of `text`, with an ellipsis where it is longer.
 pub fn excerpt(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {

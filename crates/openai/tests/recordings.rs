@@ -12,6 +12,7 @@ struct Recording {
 }
 
 impl Recording {
+    #[allow(clippy::disallowed_methods, reason = "a test reads its recordings")]
     fn read(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
         let bytes = std::fs::read(folder.join(name)).unwrap();
