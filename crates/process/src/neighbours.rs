@@ -47,15 +47,10 @@ impl Neighbours {
     pub fn since(&self, before: &Self, server: Option<u16>) -> Option<Used> {
         let parents = parents();
         let us = with_descendants([std::process::id()].into(), &parents);
-        let answering = match server {
+        let answering = match server.map(|port| serving(port, &parents)) {
             None => HashSet::new(),
-            Some(port) => {
-                let found = serving(port, &parents);
-                if found.is_empty() {
-                    return None;
-                }
-                found
-            }
+            Some(nobody) if nobody.is_empty() => return None,
+            Some(known) => known,
         };
         let grown = |process: &u32| {
             let now = self.by_process.get(process).copied().unwrap_or_default();
