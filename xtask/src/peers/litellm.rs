@@ -151,13 +151,6 @@ fn falls_back(
     let shown = told.map_or_else(|| measured.verdict(), str::to_owned);
     table.told(format!("{what}: fallbacks told"), (shown, own), holds);
     Ok(())
-    } else {
-        Err("no word of it".to_owned())
-    };
-    let shown = measured.reason_with(&["fallback", "fell back", "retri", "another model"]);
-    let shown = shown.unwrap_or_else(|| measured.verdict());
-    table.told(format!("{what}: fallbacks told"), (shown, own), holds);
-    Ok(())
 }
 
 fn wrong_key(instrument: &Instrument<'_>, server: &Server, table: &mut Table) -> Result<()> {
