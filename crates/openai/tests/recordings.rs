@@ -253,6 +253,19 @@ fn a_gateway_may_hold_a_stream_open_after_its_last_token() {
 }
 
 #[test]
+fn what_a_gateway_cuts_again_and_answers_from_elsewhere_is_read_whole() {
+    assert_read_as(&chat("litellm-chat.sse", 12, (6, 12), "length", (245, 341)));
+    // Its counts come beside a choice that is empty, and all is later by the refusal that it fell back from.
+    assert_read_as(&chat(
+        "litellm-fallback.sse",
+        12,
+        (37, 12),
+        "length",
+        (2_531, 3_263),
+    ));
+}
+
+#[test]
 fn a_server_may_count_characters_and_call_them_tokens() {
     let body = Recording::read("infinity-embeddings.body").body();
     let reply = PooledReply::parse(&body, PoolingTask::Embed, 1).unwrap();
