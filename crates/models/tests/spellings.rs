@@ -278,8 +278,10 @@ fn split_in(folder: &Path) -> [std::path::PathBuf; 2] {
     let short = |value: u16| Field(2, value.to_le_bytes().to_vec());
     let mut first = tiny_llama();
     let count = u32::try_from(first.tensors.len()).unwrap();
-    let mut second = Gguf::default();
-    second.tensors = first.tensors.split_off(5);
+    let mut second = Gguf {
+        tensors: first.tensors.split_off(5),
+        ..Gguf::default()
+    };
     let paths = [1, 2].map(|number| folder.join(format!("m-{number:05}-of-00002.gguf")));
     for (number, (gguf, path)) in [&mut first, &mut second]
         .into_iter()

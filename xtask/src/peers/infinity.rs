@@ -53,7 +53,7 @@ pub(super) fn run(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     let log = instrument.cache.log("infinity");
-    let server = Server::start(&command, port, "/health", Duration::from_secs(600), &log)?;
+    let server = Server::start(&command, port, "/health", Duration::from_mins(10), &log)?;
     let body = json!({"model": "minilm", "input": TEXT});
     let answer = ask(&format!("{}/embeddings", server.url), None, &body)?;
     let answer: Value = serde_json::from_slice(&answer.body()).context("its answer is no JSON")?;

@@ -60,7 +60,7 @@ pub(super) fn run(
     command.environment = vec![("LITELLM_TELEMETRY".to_owned(), "False".to_owned())];
     command.files = vec![(file, config(&healthy, &spare, &limited))];
     let log = instrument.cache.log("litellm");
-    let patience = Duration::from_secs(300);
+    let patience = Duration::from_mins(5);
     let server = Server::start(&command, port, "/health/readiness", patience, &log)?;
     through(instrument, &server, &healthy, table)?;
     falls_back(instrument, &server, &limited, table)?;
