@@ -37,7 +37,7 @@ enum Command {
     /// Starts a child and ends it with its parent: what `peers` starts
     #[command(hide = true)]
     Guard(peers::GuardArgs),
-    /// Whether every flag of vLLM's, SGLang's and others' benchmarks is known or answered here
+    /// Whether every flag of other tools' benchmarks is known or answered here
     Flags(flags::FlagsArgs),
 }
 

@@ -56,7 +56,7 @@ enum Peer {
     Transformers,
     /// infinity-emb, a server of embeddings
     Infinity,
-    /// LiteLLM's proxy before mocks
+    /// `LiteLLM`'s proxy before mocks
     Litellm,
     /// nginx before a mock
     Nginx,

@@ -177,11 +177,13 @@ impl<C: Connector + 'static> Client<C> {
     /// # Errors
     /// Not even one connection could be opened; the words are the system's.
     pub async fn prepare(&self, count: usize) -> Result<(), String> {
-        if !self.shared.pool.reuses() {
-            // What a run opens for itself is measured.
-            return Ok(());
-        }
-        let missing = count.saturating_sub(self.shared.pool.count());
+        let reuses = self.shared.pool.reuses();
+        // Where none is kept, one is opened all the same, to see that there is a server.
+        let missing = if reuses {
+            count.saturating_sub(self.shared.pool.count())
+        } else {
+            1
+        };
         let mut opening = JoinSet::new();
         let mut refused = None;
         let mut left = missing;
@@ -192,7 +194,7 @@ impl<C: Connector + 'static> Client<C> {
                 left -= 1;
             }
             match opening.join_next().await {
-                Some(Ok(Ok(channel))) => {
+                Some(Ok(Ok(channel))) if reuses => {
                     let now = self.shared.clock.now();
                     self.shared.pool.give_back(channel, now);
                 }
@@ -200,7 +202,7 @@ impl<C: Connector + 'static> Client<C> {
                     refused.get_or_insert(cause);
                     left = 0;
                 }
-                Some(Err(_)) => {}
+                Some(Ok(Ok(_)) | Err(_)) => {}
                 None => break,
             }
         }

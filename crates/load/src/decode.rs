@@ -61,6 +61,14 @@ impl Body {
     }
 
     fn push(&mut self, pieces: &Pieces, progress: Option<&Progress>) {
+        self.read(pieces, progress);
+        // Also what does not tell yet what it is: pings are no token.
+        if let Some(progress) = progress {
+            progress.note_decoded(pieces.len());
+        }
+    }
+
+    fn read(&mut self, pieces: &Pieces, progress: Option<&Progress>) {
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(pieces.bytes());
         }
@@ -117,7 +125,6 @@ impl Body {
             if self.failed {
                 progress.note_worthless();
             }
-            progress.note_decoded(pieces.len());
         }
     }
 

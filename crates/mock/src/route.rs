@@ -25,9 +25,6 @@ enum Route<'a> {
     Work(Work),
 }
 
-/// In front of a model's id.
-const MODEL: &str = "/v1/models/";
-
 /// Answers `request`, unless that is one for [`METRICS`].
 pub(crate) fn answer(
     config: &MockConfig,

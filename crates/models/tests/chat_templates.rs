@@ -4,7 +4,7 @@
 mod common;
 
 use common::data;
-use models::ChatTemplate;
+use models::{ChatTemplate, TextError};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,6 +32,19 @@ struct Rendering {
     of: Vec<(String, usize, bool)>,
 }
 
+/// Where they begin to differ.
+fn around(rendered: &Result<String, TextError>, text: &str) -> String {
+    const SHOWN: usize = 120;
+    let rendered = match rendered {
+        Ok(rendered) => rendered,
+        Err(error) => return error.to_string(),
+    };
+    let same = rendered.chars().zip(text.chars());
+    let same = same.take_while(|(a, b)| a == b).count();
+    let cut = |text: &str| -> String { text.chars().skip(same).take(SHOWN).collect() };
+    format!("{:?} for {:?}", cut(rendered), cut(text))
+}
+
 /// What is rendered otherwise than by transformers.
 fn differences(path: &Path) -> Vec<String> {
     let golden: Golden = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -56,7 +69,7 @@ fn differences(path: &Path) -> Vec<String> {
                         let rendered = parsed.render_variables(variables);
                         if rendered.as_ref() != Ok(text) {
                             let place = format!("{}, {chat}, {settings}", template.name);
-                            found.push(format!("{place}:\n{rendered:?}\nfor\n{text:?}"));
+                            found.push(format!("{place}: {}", around(&rendered, text)));
                         }
                     }
                 }
@@ -76,13 +89,13 @@ fn differences(path: &Path) -> Vec<String> {
 #[test]
 fn templates_render_as_transformers_renders_them() {
     let found = differences(&data("chat_templates.json"));
-    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(found.is_empty(), "{:#?}", &found[..found.len().min(9)]);
 }
 
 #[test]
 fn other_templates_render_as_transformers_renders_them() {
     if let Ok(path) = std::env::var("CHAT_TEMPLATES") {
         let found = differences(Path::new(&path));
-        assert!(found.is_empty(), "{}", found.join("\n"));
+        assert!(found.is_empty(), "{:#?}", &found[..found.len().min(9)]);
     }
 }

@@ -84,6 +84,6 @@ mod tests {
         }
         let long = "{\"a\":\"".to_owned() + &"x".repeat(70_000);
         assert_eq!(BodyForm::of(long.as_bytes()), Some(BodyForm::Whole));
-        assert_eq!(BodyForm::of(&[b'x'; 70_000]), Some(BodyForm::Whole));
+        assert_eq!(BodyForm::of(&vec![b'x'; 70_000]), Some(BodyForm::Whole));
     }
 }

@@ -145,8 +145,8 @@ impl RequestTemplate {
             return max_tokens;
         }
         let said = |name: &&str| {
-            let changed = changes.and_then(|own| own.get(*name));
-            let said = changed.or_else(|| self.fields.get(*name))?.as_u64()?;
+            let here = changes.and_then(|own| own.get(*name));
+            let said = here.or_else(|| self.fields.get(*name))?.as_u64()?;
             u32::try_from(said).ok()
         };
         LIMITS.iter().find_map(said)

@@ -12,6 +12,7 @@ struct Recording {
 }
 
 impl Recording {
+    #[allow(clippy::disallowed_methods, reason = "a test reads its recordings")]
     fn read(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
         let bytes = std::fs::read(folder.join(name)).unwrap();
@@ -249,6 +250,19 @@ fn a_gateway_may_hold_a_stream_open_after_its_last_token() {
         end.events.last().map(|event| (event.kind, event.stamp)),
         Some((EventKind::Done, 201))
     );
+}
+
+#[test]
+fn what_a_gateway_cuts_again_and_answers_from_elsewhere_is_read_whole() {
+    assert_read_as(&chat("litellm-chat.sse", 12, (6, 12), "length", (245, 341)));
+    // Its counts come beside a choice that is empty, and all is later by the refusal that it fell back from.
+    assert_read_as(&chat(
+        "litellm-fallback.sse",
+        12,
+        (37, 12),
+        "length",
+        (2_531, 3_263),
+    ));
 }
 
 #[test]

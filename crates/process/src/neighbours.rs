@@ -47,15 +47,10 @@ impl Neighbours {
     pub fn since(&self, before: &Self, server: Option<u16>) -> Option<Used> {
         let parents = parents();
         let us = with_descendants([std::process::id()].into(), &parents);
-        let served = match server {
+        let answering = match server.map(|port| serving(port, &parents)) {
             None => HashSet::new(),
-            Some(port) => {
-                let served = serving(port, &parents);
-                if served.is_empty() {
-                    return None;
-                }
-                served
-            }
+            Some(nobody) if nobody.is_empty() => return None,
+            Some(known) => known,
         };
         let grown = |process: &u32| {
             let now = self.by_process.get(process).copied().unwrap_or_default();
@@ -63,13 +58,13 @@ impl Neighbours {
             now.saturating_sub(then)
         };
         let ours: Duration = us.iter().map(&grown).sum();
-        let theirs: Duration = served.difference(&us).map(&grown).sum();
+        let theirs: Duration = answering.difference(&us).map(&grown).sum();
         // A server that is pinned to other processors took none of these.
         let here = |process: &&u32| {
             let theirs = allowed(&format!("/proc/{process}/status"));
             theirs.is_none_or(|theirs| theirs.iter().any(|one| self.processors.contains(one)))
         };
-        let beside: Duration = served.difference(&us).filter(here).map(grown).sum();
+        let beside: Duration = answering.difference(&us).filter(here).map(grown).sum();
         let busy = self.busy.saturating_sub(before.busy);
         Some(Used {
             processors: u32::try_from(self.processors.len()).unwrap_or(u32::MAX),
@@ -198,7 +193,7 @@ mod tests {
         let after = loop {
             let look = Neighbours::look().unwrap();
             let worked = look.by_process.get(&id).copied().unwrap_or_default();
-            if worked >= Duration::from_millis(300) || began.elapsed() > Duration::from_secs(60) {
+            if worked >= Duration::from_millis(300) || began.elapsed() > Duration::from_mins(1) {
                 break look;
             }
             std::thread::sleep(Duration::from_millis(20));

@@ -35,7 +35,7 @@ impl<'a> Judge<'a> {
 
     /// The record as numbers may be made of it: without counts that cannot be, and with the outcome that its answer
     /// really had. It is borrowed where there is nothing to change.
-    pub fn settle<'r>(&self, record: &'r Record) -> Cow<'r, Record> {
+    pub fn settle(self, record: &Record) -> Cow<'_, Record> {
         if !record.outcome.is_complete() {
             return Cow::Borrowed(record);
         }
@@ -57,7 +57,7 @@ impl<'a> Judge<'a> {
     }
 
     /// What an answer that looks whole came to, where that is another outcome.
-    fn outcome(&self, record: &Record) -> Option<(Outcome, String)> {
+    fn outcome(self, record: &Record) -> Option<(Outcome, String)> {
         let response = record.response.as_deref()?;
         if let Some(reason) = finish_reasons(record, response).find(|reason| gives_up(reason)) {
             let words = format!("the server ended the answer with the finish_reason `{reason}`");
@@ -72,7 +72,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Everything about a complete answer that does not fit. `record` is as it came.
-    pub(crate) fn faults(&self, record: &Record) -> Vec<Fault> {
+    pub(crate) fn faults(self, record: &Record) -> Vec<Fault> {
         let Some(response) = record.response.as_deref() else {
             return counts::input_faults(record);
         };
@@ -92,7 +92,7 @@ impl<'a> Judge<'a> {
         faults
     }
 
-    fn misses_tool(&self, record: &Record, response: &ResponseFacts) -> bool {
+    fn misses_tool(self, record: &Record, response: &ResponseFacts) -> bool {
         let called = |kind| kind == EventKind::ToolCall;
         self.expects_tool(record)
             && response.tool_calls == 0
@@ -100,13 +100,13 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether every answer is told to call a tool.
-    pub(crate) fn requires_tools(&self) -> bool {
+    pub(crate) fn requires_tools(self) -> bool {
         self.asked
             .is_some_and(|asked| asked.tools == ToolUse::Required)
     }
 
     /// Whether the answer has to call a tool.
-    pub(crate) fn expects_tool(&self, record: &Record) -> bool {
+    pub(crate) fn expects_tool(self, record: &Record) -> bool {
         match self.asked.map(|asked| asked.tools) {
             Some(ToolUse::Required) => true,
             // What comes after a tool's result may be the answer.
@@ -116,7 +116,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The names of models that requests ask for.
-    pub(crate) fn models(&self) -> &'a [String] {
+    pub(crate) fn models(self) -> &'a [String] {
         self.asked.map_or(&[], |asked| &asked.models)
     }
 }
@@ -131,8 +131,8 @@ pub(crate) fn finish_reasons<'r>(
     first.into_iter().chain(others)
 }
 
-/// Whether a finish reason says that the answer was given up. vLLM and SGLang say `abort`, others `error`, `cancelled`,
-/// `insufficient_system_resource` (DeepSeek) or `timeout`, in capitals or behind the name of an enum.
+/// Whether a finish reason says that the answer was given up. `vLLM` and `SGLang` say `abort`, others `error`, `cancelled`,
+/// `insufficient_system_resource` (`DeepSeek`) or `timeout`, in capitals or behind the name of an enum.
 pub(crate) fn gives_up(reason: &str) -> bool {
     const SIGNS: [&str; 7] = [
         "abort",

@@ -72,7 +72,7 @@ pub(crate) fn summarize_point(
     header: &RunHeader,
     objectives: Objectives<'_>,
     runs: &[Run],
-    faults: FaultTally,
+    faults: &FaultTally,
 ) -> PointSummary {
     let mut tally = Tally::new(point.pacing, header);
     let all_facts = runs.iter().filter_map(|run| run.facts);
@@ -140,7 +140,7 @@ pub(crate) fn summarize_point(
         gaps,
         drift: tally.drift.finish(),
         answers: tally.answers,
-        faults: &faults,
+        faults,
         models_asked: Judge::new(header).models(),
         template_tokens: template_tokens(header),
         exhausted,

@@ -16,7 +16,7 @@ use trace::{Record, RunFacts, RunHeader, RunId, SavedRun};
 /// was never measured, because the invocation was stopped before, is left out.
 pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> Summary {
     let judge = Judge::new(header);
-    let (changed, mut faults) = judged(&judge, header, records);
+    let (changed, faults) = judged(judge, header, records);
     let mut runs: BTreeMap<RunId, Run> = BTreeMap::new();
     let empty = || Run {
         records: Vec::new(),
@@ -44,12 +44,9 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
     let points: Vec<PointSummary> = header
         .points
         .iter()
-        .zip(by_point.iter().zip(&mut faults))
+        .zip(by_point.iter().zip(&faults))
         .filter(|(_, (runs, _))| !runs.is_empty())
-        .map(|(point, (runs, faults))| {
-            let faults = std::mem::take(faults);
-            summarize_point(point, header, objectives, runs, faults)
-        })
+        .map(|(point, (runs, faults))| summarize_point(point, header, objectives, runs, faults))
         .collect();
     Summary {
         schema_version: header.schema_version,
@@ -65,7 +62,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
 /// Each record as numbers may be made of it, where that is otherwise than it came, and what single answers of each point
 /// have wrong with them.
 fn judged(
-    judge: &Judge<'_>,
+    judge: Judge<'_>,
     header: &RunHeader,
     records: &[Record],
 ) -> (Vec<Option<Box<Record>>>, Vec<FaultTally>) {
@@ -81,7 +78,9 @@ fn judged(
         .filter(told)
         .min_by_key(|record| record.issued)
     {
-        faults.iter_mut().for_each(|tally| tally.cache.look(first));
+        for tally in &mut faults {
+            tally.cache.look(first);
+        }
     }
     let changed = records.iter().map(|record| {
         if record.run.warmup {

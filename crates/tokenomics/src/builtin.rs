@@ -20,7 +20,7 @@ impl BuiltIn {
             Loaded::Encoder(_) => Err(Failure::usage(format!(
                 "--model {model} turns texts into vectors and writes none; measure it with `tokenomics embedding`"
             ))),
-            loaded => Self::serve(model, loaded),
+            loaded @ Loaded::Generator(_) => Self::serve(model, loaded),
         }
     }
 
@@ -30,7 +30,7 @@ impl BuiltIn {
             Loaded::Generator(_) => Err(Failure::usage(format!(
                 "--model {model} writes texts and has no vectors; measure it with `tokenomics chat`"
             ))),
-            loaded => Self::serve(model, loaded),
+            loaded @ Loaded::Encoder(_) => Self::serve(model, loaded),
         }
     }
 

@@ -32,6 +32,7 @@ use std::time::Duration;
 use trace::{Nanos, Pacing, Record, Slo};
 
 /// A chat benchmark, resolved.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ChatConfig {
     pub(crate) server: ServerChoice,
     /// Its name in the API, where it was said.

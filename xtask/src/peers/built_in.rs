@@ -32,7 +32,7 @@ fn serve(instrument: &Instrument<'_>) -> Result<Server> {
     ];
     let command = spec("tokenomics serve", instrument.program(), &args);
     let log = instrument.cache.log("built-in");
-    Server::start(&command, port, "/v1/models", Duration::from_secs(60), &log)
+    Server::start(&command, port, "/v1/models", Duration::from_mins(1), &log)
 }
 
 pub(super) fn run(

@@ -65,7 +65,7 @@ impl Cache {
         succeed(step, &self.log(&format!("install-{}", step.name)))
     }
 
-    /// A Python environment with these packages of PyPI; the folder of its programs. `instead` are versions to take
+    /// A Python environment with these packages of `PyPI`; the folder of its programs. `instead` are versions to take
     /// whatever the packages ask for.
     pub(crate) fn environment(
         &self,

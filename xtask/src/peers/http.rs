@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_secs(5);
 
 /// An answer of a real model on a shared processor.
-const ANSWER: Duration = Duration::from_secs(300);
+const ANSWER: Duration = Duration::from_mins(5);
 
 /// A whole answer.
 pub(crate) struct Answer {

@@ -60,7 +60,7 @@ pub(super) fn run(
     command.environment = vec![("LITELLM_TELEMETRY".to_owned(), "False".to_owned())];
     command.files = vec![(file, config(&healthy, &spare, &limited))];
     let log = instrument.cache.log("litellm");
-    let patience = Duration::from_secs(300);
+    let patience = Duration::from_mins(5);
     let server = Server::start(&command, port, "/health/readiness", patience, &log)?;
     through(instrument, &server, &healthy, table)?;
     falls_back(instrument, &server, &limited, table)?;
@@ -143,14 +143,12 @@ fn falls_back(
     let reached = after.grown(&before, "tokenomics:mock_requests_total");
     let ours = Some(REFUSED as f64);
     table.beside(format!("{what}: requests that reached it"), ours, reached);
-    let said = ["fallback", "fell back"];
-    let holds = if said.iter().any(|word| measured.mentions(word)) {
-        Ok(())
-    } else {
-        Err("no word of it".to_owned())
+    let told = measured.reason("gateway_fallbacks");
+    let holds = match told {
+        Some(_) => Ok(()),
+        None => Err("no word of it".to_owned()),
     };
-    let shown = measured.reason_with(&["fallback", "fell back", "retri", "another model"]);
-    let shown = shown.unwrap_or_else(|| measured.verdict());
+    let shown = told.map_or_else(|| measured.verdict(), str::to_owned);
     table.told(format!("{what}: fallbacks told"), (shown, own), holds);
     Ok(())
 }

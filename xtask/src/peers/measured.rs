@@ -94,20 +94,15 @@ impl Measured {
         reasons.filter_map(|reason| Some((reason["code"].as_str()?, reason["sentence"].as_str()?)))
     }
 
-    pub(crate) fn has(&self, code: &str) -> bool {
-        self.reasons().any(|(known, _)| known == code)
+    /// The sentence of a reason, if the verdict has it.
+    pub(crate) fn reason(&self, code: &str) -> Option<&str> {
+        let mut reasons = self.reasons();
+        let (_, sentence) = reasons.find(|(known, _)| *known == code)?;
+        Some(sentence)
     }
 
-    /// The first reason in which one of these words is.
-    pub(crate) fn reason_with(&self, words: &[&str]) -> Option<String> {
-        let found = |(code, sentence): &(&str, &str)| {
-            let sentence = sentence.to_lowercase();
-            words
-                .iter()
-                .any(|word| sentence.contains(word) || code.contains(word))
-        };
-        let (code, sentence) = self.reasons().find(found)?;
-        Some(format!("{code}: {sentence}"))
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.reason(code).is_some()
     }
 
     /// Grade and codes.
@@ -130,12 +125,6 @@ impl Measured {
             .or_else(|| self.words.lines().last())
             .unwrap_or("it said nothing")
             .to_owned()
-    }
-
-    /// Whether the word stands anywhere in the result or on the screen.
-    pub(crate) fn mentions(&self, word: &str) -> bool {
-        self.file.to_string().to_lowercase().contains(word)
-            || self.words.to_lowercase().contains(word)
     }
 }
 
@@ -161,11 +150,8 @@ mod tests {
         assert_eq!((measured.issued(), measured.complete()), (Some(4), Some(3)));
         assert_eq!(measured.verdict(), "suspect: cache_hits");
         assert!(measured.has("cache_hits"));
-        assert_eq!(
-            measured.reason_with(&["cache"]).as_deref(),
-            Some("cache_hits: A Cache.")
-        );
-        assert_eq!(measured.reason_with(&["gateway"]), None);
+        assert_eq!(measured.reason("cache_hits"), Some("A Cache."));
+        assert_eq!(measured.reason("gateway_fallbacks"), None);
     }
 
     #[test]

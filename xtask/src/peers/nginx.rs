@@ -112,7 +112,7 @@ fn added(instrument: &Instrument<'_>, program: &str, table: &mut Table) -> Resul
     let mean = said.iter().map(|[_, value, _]| value).sum::<f64>() / said.len() as f64;
     let held = said
         .iter()
-        .filter(|[low, _, high]| (*low..=*high).contains(&&mean))
+        .filter(|[low, _, high]| (*low..=*high).contains(&mean))
         .count();
     let shown: Vec<String> = said
         .iter()

@@ -151,15 +151,15 @@ impl Table {
         );
     }
 
-    /// The verdict, which must have a reason in which one of these words is, whatever its code is called.
-    pub(crate) fn verdict_with(&mut self, what: &str, measured: &Measured, words: &[&str]) {
-        let told = measured.reason_with(words);
-        let holds = told
-            .as_ref()
-            .map(|_| ())
-            .ok_or_else(|| "no such reason".to_owned());
-        let shown = told.unwrap_or_else(|| measured.verdict());
-        let wanted = format!("a reason: {}", words.join(" or "));
+    /// The verdict, which must have one of these reasons.
+    pub(crate) fn verdict_with(&mut self, what: &str, measured: &Measured, codes: &[&str]) {
+        let told = codes.iter().find_map(|code| measured.reason(code));
+        let holds = match told {
+            Some(_) => Ok(()),
+            None => Err("no such reason".to_owned()),
+        };
+        let shown = told.map_or_else(|| measured.verdict(), str::to_owned);
+        let wanted = codes.join(" or ");
         self.told(format!("{what}: reason"), (shown, wanted), holds);
     }
 

@@ -52,7 +52,7 @@ pub(super) fn run(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     let log = instrument.cache.log("transformers");
-    let server = Server::start(&command, port, "/health", Duration::from_secs(600), &log)?;
+    let server = Server::start(&command, port, "/health", Duration::from_mins(10), &log)?;
     let (api, requests) = (server.api(), REQUESTS.to_string());
     for endpoint in ["/chat/completions", "/responses", "/completions"] {
         let name = format!("transformers{}", endpoint.replace('/', "-"));

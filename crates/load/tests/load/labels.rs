@@ -114,7 +114,7 @@ async fn a_stream_by_its_label_that_ends_before_its_first_event_was_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_body_that_is_no_stream_is_not_received_to_its_end() {
-    let page = |at: u64| (at, [b"<p>".as_slice(), &[b'x'; 40_000]].concat());
+    let page = |at: u64| (at, [b"<p>".as_slice(), &vec![b'x'; 40_000]].concat());
     let pages = move || (2..30).map(|second| page(second * 1000)).collect();
     let record = record(true, move || labelled(Some("text/html"), pages())).await;
     assert_eq!(record.outcome, Outcome::Protocol);

@@ -271,6 +271,10 @@ fn text_method(
             let () = from_args(arguments)?;
             Value::from(text.to_lowercase())
         }
+        "title" => {
+            let () = from_args(arguments)?;
+            Value::from(title(text))
+        }
         "swapcase" => {
             let () = from_args(arguments)?;
             Value::from(swap_case(text))
@@ -299,10 +303,11 @@ fn split(
         return Err(wrong("a text cannot be split at an empty separator"));
     }
     let mut parts = Vec::new();
-    let mut rest = if separator.is_none() {
-        text.trim()
-    } else {
-        text
+    // White space at the far end stays where a number of parts is asked for.
+    let mut rest = match (separator, from_end) {
+        (Some(_), _) => text,
+        (None, false) => text.trim_start(),
+        (None, true) => text.trim_end(),
     };
     while most.is_none_or(|most| parts.len() < most) {
         let found = match (separator, from_end) {
@@ -331,6 +336,21 @@ fn split(
         parts.reverse();
     }
     Ok(parts)
+}
+
+/// A letter is large where none stands before it.
+fn title(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut in_word = false;
+    for character in text.chars() {
+        if in_word {
+            out.extend(character.to_lowercase());
+        } else {
+            out.extend(character.to_uppercase());
+        }
+        in_word = character.is_alphabetic();
+    }
+    out
 }
 
 fn swap_case(text: &str) -> String {
@@ -418,8 +438,8 @@ mod tests {
         let parts =
             |separator, most, from_end| split(" a  b c ", separator, most, from_end).unwrap();
         assert_eq!(parts(None, None, false), ["a", "b", "c"]);
-        assert_eq!(parts(None, Some(1), false), ["a", "b c"]);
-        assert_eq!(parts(None, Some(1), true), ["a  b", "c"]);
+        assert_eq!(parts(None, Some(1), false), ["a", "b c "]);
+        assert_eq!(parts(None, Some(1), true), [" a  b", "c"]);
         assert_eq!(parts(Some(" "), None, false), ["", "a", "", "b", "c", ""]);
         assert_eq!(parts(Some(" "), Some(1), true), [" a  b c", ""]);
         assert!(split("", None, None, false).unwrap().is_empty());

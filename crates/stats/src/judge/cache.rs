@@ -164,7 +164,9 @@ mod tests {
         let answers: Vec<Record> = answers.into_iter().collect();
         let mut tally = CacheTally::default();
         tally.look(&answers[0]);
-        answers.iter().for_each(|record| tally.add(record));
+        for record in &answers {
+            tally.add(record);
+        }
         tally
     }
 

@@ -21,6 +21,10 @@ const CHARACTERS_OFF_MAX: f64 = 0.02;
 const TOKENS_PER_WORD_MAX: u64 = 3;
 const CHARACTERS_PER_TOKEN_MIN: u64 = 2;
 
+/// A text has two tokens a word at least as often as not; a word has four letters, where scripts have words.
+const TOKENS_PER_WORD_SURE: u64 = 2;
+const CHARACTERS_PER_WORD: u64 = 4;
+
 /// A stream that brings a token with each event has this part of its tokens as events, or more.
 const EVENTS_SHARE_MIN: f64 = 0.9;
 
@@ -161,15 +165,25 @@ impl Output {
         self.limit.is_some_and(|limit| self.told > limit)
     }
 
-    /// As many events with text as there are said to be tokens: the limit was passed in truth.
+    /// As many events with text as there are said to be tokens.
     fn has_events_for_all(&self) -> bool {
         self.events as f64 >= EVENTS_SHARE_MIN * self.told as f64
+    }
+
+    /// The text is long enough for as many tokens: the limit was passed in truth.
+    fn has_text_for_all(&self) -> bool {
+        let words = self
+            .text
+            .words
+            .max(self.text.characters / CHARACTERS_PER_WORD);
+        words.saturating_mul(TOKENS_PER_WORD_SURE) >= self.told
     }
 
     fn is_impossible(&self) -> bool {
         let none = self.told == 0 && self.text.bytes > 0;
         let over = self.most.is_some_and(|most| self.told > most);
-        none || over || (self.is_beyond_limit() && !self.has_events_for_all())
+        let borne_out = self.has_events_for_all() || self.has_text_for_all();
+        none || over || (self.is_beyond_limit() && !borne_out)
     }
 
     /// A call's name and arguments may come in events of their own.

@@ -63,7 +63,7 @@ impl Share {
 
 impl FaultTally {
     /// Adds an answer: as it came, and as numbers may be made of it.
-    pub(crate) fn add(&mut self, judge: &Judge<'_>, record: &Record, settled: &Record) {
+    pub(crate) fn add(&mut self, judge: Judge<'_>, record: &Record, settled: &Record) {
         if let Some(response) = record.response.as_deref() {
             self.has_facts = true;
             for reason in finish_reasons(record, response) {

@@ -11,6 +11,9 @@ use crate::quantile::{quantile, sort};
 use crate::{Interval, MeanStd};
 use trace::{Instrument, Nanos, Pacing, StampSource};
 
+/// Fewer coalesced events are in no p99.
+const COALESCED_SHARE_MIN: f64 = 0.01;
+
 /// Milliseconds: on average, at the median and at the 99th percentile.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Lateness {
@@ -52,8 +55,20 @@ impl Evidence<'_> {
         if let Some(gap) = latency.chunk_gap.as_ref().filter(|_| received.p50 > 0.0) {
             bounds.extend(Bound::of_quantile("chunk_gap.p50", received.p50, gap.p50));
         }
+        bounds.extend(self.gaps_off());
         bounds.extend(self.rate_off());
         bounds
+    }
+
+    /// Events that waited together in a socket share the stamp of the last of them: where one in a hundred did, the
+    /// longest gaps are made of those.
+    fn gaps_off(&self) -> Option<Bound> {
+        let receipt = &self.summary.receipt;
+        receipt
+            .coalesced_share
+            .filter(|&share| share >= COALESCED_SHARE_MIN)?;
+        let gap = self.summary.latency.chunk_gap.as_ref()?;
+        Bound::of_quantile("chunk_gap.p99", receipt.coalesced_width?, gap.p99)
     }
 
     /// How late what arrives is stamped.
@@ -149,10 +164,9 @@ pub(super) fn by_consequence(
     bounds: Vec<Bound>,
     (unknown, most): (Grade, Grade),
 ) -> Doubt {
-    let (grade, words) = match worst(&bounds) {
-        None => (unknown, String::new()),
-        Some(bound) => (bound.grade().min(most), format!(" {}.", bound.words())),
-    };
+    let grade = bounds.iter().map(grade).max();
+    let grade = grade.map_or(unknown, |grade| grade.min(most));
+    let words = worst(&bounds).map_or_else(String::new, |bound| format!(" {}.", bound.words()));
     let advice = match grade {
         Grade::Valid => String::new(),
         _ => format!(" {advice}"),
@@ -163,4 +177,12 @@ pub(super) fn by_consequence(
         sentence: format!("{sentence}{words}{advice}"),
         bounds,
     }
+}
+
+/// Gaps alone do not make a measurement useless, whose other numbers stand.
+fn grade(bound: &Bound) -> Grade {
+    let gaps = bound.number.starts_with("chunk_gap");
+    bound
+        .grade()
+        .min(if gaps { Grade::Suspect } else { Grade::Invalid })
 }

@@ -219,6 +219,7 @@ fn records_of_version_1_have_none_of_these_reasons() {
         record.prompt_text = None;
     });
     setting.header.asked = None;
-    assert_eq!(setting.codes(), Vec::<String>::new());
+    // That the count leaves no time per token was said of them before.
+    assert_eq!(setting.codes(), ["no_time_per_token"]);
     assert_eq!(setting.summarize().points[0].answers, None);
 }

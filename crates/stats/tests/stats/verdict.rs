@@ -231,7 +231,9 @@ fn lag_that_user_space_stamps_is_judged_by_each_latency() {
         |micros: u64| lagging(closed_loop(4, 20), Nanos(micros * 1_000), StampSource::User);
     is_valid(&lagging(990));
     gives(&lagging(1_010), Grade::Suspect, "client_starved");
-    gives(&lagging(2_010), Grade::Invalid, "client_starved");
+    // Gaps alone make nothing invalid; a fifth of the time to first token does.
+    gives(&lagging(2_010), Grade::Suspect, "client_starved");
+    gives(&lagging(12_100), Grade::Invalid, "client_starved");
     // No stream: a tenth of the whole.
     let whole = |lag| {
         closed_loop(4, 20).each(|record| {
@@ -317,6 +319,23 @@ fn a_late_canary_is_judged_by_what_left_late() {
         Grade::Invalid,
         "timer_late",
     );
+}
+
+#[test]
+fn events_that_waited_together_for_a_late_client_are_in_the_longest_gaps() {
+    let late = |pairs| {
+        let setting = coalesced(pairs, ms(4));
+        let verdict = setting.summarize().verdict;
+        let all = verdict.reasons.into_iter().chain(verdict.facts);
+        let bounds = all.flat_map(|reason| reason.bounds);
+        let mut numbers = bounds.map(|bound| bound.number);
+        (
+            verdict.grade,
+            numbers.any(|number| number == "chunk_gap.p99"),
+        )
+    };
+    assert_eq!(late(0), (Grade::Valid, false));
+    assert_eq!(late(1), (Grade::Suspect, true));
 }
 
 #[test]

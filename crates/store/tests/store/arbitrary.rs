@@ -176,7 +176,7 @@ fn response(number: u64) -> ResponseFacts {
             .into_iter()
             .collect(),
         retries: odd.then_some(3),
-        fallbacks: (number % 3 == 0).then_some(1),
+        fallbacks: number.is_multiple_of(3).then_some(1),
     }
 }
 

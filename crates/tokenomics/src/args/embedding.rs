@@ -13,6 +13,7 @@ use std::path::PathBuf;
 /// Without --api-base and --model it starts the built-in server on a free port, measures that, and says so.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct EmbeddingArgs {
     /// Base URL of the server, with or without its /v1 [default: http://localhost:8000/v1 where --model names a server's model, else the built-in server]
     #[arg(long, alias = "base-url", value_name = "URL", help_heading = "Server")]

@@ -138,15 +138,13 @@ fn way_out(flag: &str, command: &Command, program: &Command) -> String {
 
 /// Whether the command takes the flag.
 fn is_known(flag: &str, command: &Command) -> bool {
-    let is_it = |arg: &Arg| match flag.strip_prefix("--") {
-        Some(long) => {
+    let is_it = |arg: &Arg| {
+        if let Some(long) = flag.strip_prefix("--") {
             let aliases = arg.get_all_aliases().unwrap_or_default();
-            arg.get_long() == Some(long) || aliases.contains(&long) || long == "help"
+            return arg.get_long() == Some(long) || aliases.contains(&long) || long == "help";
         }
-        None => {
-            let short = flag.chars().nth(1);
-            short == Some('h') || (short.is_some() && arg.get_short() == short)
-        }
+        let short = flag.chars().nth(1);
+        short == Some('h') || (short.is_some() && arg.get_short() == short)
     };
     command.get_arguments().any(is_it)
 }
@@ -166,8 +164,8 @@ fn unknown_verb(verb: &str) -> Failure {
     Failure::usage(format!("`tokenomics` has no verb `{verb}`; {way_out}"))
 }
 
-/// Whether one may have been typed for the other: one letter is wrong, or two where there are many, or two neighbours
-/// have changed places.
+/// Whether one may have been typed for the other: a letter is wrong in it or in each of two words, or two neighbours have
+/// changed places. Words of four letters with another letter in them are often other words, as are words with two.
 fn is_typo(typed: &str, known: &str) -> bool {
     let typed = typed.trim_start_matches('-');
     let swapped = (1..typed.len()).any(|at| {
@@ -175,12 +173,21 @@ fn is_typo(typed: &str, known: &str) -> bool {
         letters.swap(at - 1, at);
         letters == known.as_bytes()
     });
-    if swapped && known.len() >= 4 {
-        return true;
-    }
-    let letters_wrong = distance(typed, known);
-    let letters = known.chars().count().min(typed.chars().count());
-    (letters_wrong == 1 && letters >= 4) || (letters_wrong == 2 && letters >= 8)
+    let slip = |typed: &str, known: &str| {
+        let same_length = typed.chars().count() == known.chars().count();
+        distance(typed, known) == 1 && known.len() >= if same_length { 5 } else { 4 }
+    };
+    let words = typed.split('-').zip(known.split('-'));
+    let in_words = || {
+        let wrong = words.filter(|(typed, known)| typed != known);
+        wrong
+            .map(|(typed, known)| slip(typed, known))
+            .collect::<Vec<_>>()
+    };
+    let as_many = typed.split('-').count() == known.split('-').count();
+    (swapped && known.len() >= 4)
+        || slip(typed, known)
+        || (as_many && matches!(in_words().as_slice(), [true] | [true, true]))
 }
 
 #[cfg(test)]
@@ -209,10 +216,10 @@ mod tests {
     fn the_table_names_only_flags_and_verbs_that_exist() {
         let program = Args::command();
         let verbs = || program.get_subcommands().filter(|verb| !verb.is_hide_set());
-        let mut names = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for row in Row::all() {
             for name in row.names.split_whitespace() {
-                assert!(names.insert(name), "{name} stands twice");
+                assert!(seen.insert(name), "{name} stands twice");
             }
             for verb in MEASURING {
                 let answer = row.answer_of(verb);
@@ -294,6 +301,9 @@ mod tests {
             ("chat --num-promts 3", Some("--num-prompts")),
             ("chat --max-concurency 3", Some("--max-concurrency")),
             ("chat --reqest-rat 3", Some("--request-rate")),
+            ("chat --batchsizes 3", Some("--batch-sizes")),
+            ("chat --num-urns 3", Some("--num-runs")),
+            ("chat --num-rounds 3", None),
             ("chat --no-such-thing", None),
             ("chat --dry", None),
             ("plot --batch-sizes 3", None),

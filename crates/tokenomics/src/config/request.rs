@@ -37,7 +37,7 @@ impl RequestConfig {
         }
         let patch = extra_body(args.extra_body.as_deref())?;
         flag(&patch, "stream", "--no-stream asks for whole answers")?;
-        let ignore_eos = flag(&patch, "ignore_eos", "or use --ignore-eos")?;
+        flag(&patch, "ignore_eos", "or use --ignore-eos")?;
         for name in [
             "n",
             "max_tokens",
@@ -64,7 +64,10 @@ impl RequestConfig {
                 Some(said) => said.as_f64(),
             },
             choices: sent.n(),
-            ignore_eos: ignore_eos.map_or(args.ignore_eos, |said| said.unwrap_or(false)),
+            ignore_eos: match patch.get("ignore_eos") {
+                None => args.ignore_eos,
+                Some(said) => said == &Value::Bool(true),
+            },
             stream: sent.stream(),
             fields: variants::shared_fields(&args.variants, endpoint)?,
             patch,
@@ -106,7 +109,8 @@ pub(super) fn patched_model(patch: &Fields) -> Result<Option<String>, Failure> {
 
 /// The numbers per vector that are sent.
 pub(super) fn dimensions(patch: &Fields, typed: Option<u32>) -> Result<Option<u32>, Failure> {
-    Ok(number(patch, "dimensions")?.unwrap_or(typed))
+    number(patch, "dimensions")?;
+    Ok(patch.get("dimensions").map_or(typed, whole))
 }
 
 /// How vectors are asked for.
@@ -133,31 +137,28 @@ pub(super) fn refuse_texts(patch: &Fields) -> Result<(), Failure> {
     }
 }
 
-/// A whole number of the patch; `Some(None)` where it removes the field.
-fn number(patch: &Fields, name: &str) -> Result<Option<Option<u32>>, Failure> {
-    let Some(said) = patch.get(name) else {
-        return Ok(None);
-    };
-    if said.is_null() {
-        return Ok(Some(None));
-    }
-    let number = said.as_u64().and_then(|number| u32::try_from(number).ok());
-    match number {
-        Some(number) if number > 0 => Ok(Some(Some(number))),
-        _ => Err(refuse(
+/// Refuses what is neither a whole number nor `null`.
+fn number(patch: &Fields, name: &str) -> Result<(), Failure> {
+    match patch.get(name) {
+        None | Some(Value::Null) => Ok(()),
+        Some(said) if whole(said).is_some() => Ok(()),
+        Some(other) => Err(refuse(
             name,
-            said,
+            other,
             "a whole number from 1 on, or null to leave it out",
         )),
     }
 }
 
-/// A yes or no of the patch; `Some(None)` where it removes the field.
-fn flag(patch: &Fields, name: &str, way_out: &str) -> Result<Option<Option<bool>>, Failure> {
+fn whole(said: &Value) -> Option<u32> {
+    let number = u32::try_from(said.as_u64()?).ok()?;
+    (number > 0).then_some(number)
+}
+
+/// Refuses what is neither true, false nor `null`.
+fn flag(patch: &Fields, name: &str, way_out: &str) -> Result<(), Failure> {
     match patch.get(name) {
-        None => Ok(None),
-        Some(Value::Null) => Ok(Some(None)),
-        Some(Value::Bool(said)) => Ok(Some(Some(*said))),
+        None | Some(Value::Null | Value::Bool(_)) => Ok(()),
         Some(other) => Err(refuse(
             name,
             other,
@@ -191,7 +192,7 @@ mod tests {
             (json!({"n": "two"}), "n"),
             (json!({"n": 0}), "n"),
             (json!({"max_tokens": 2.5}), "max_tokens"),
-            (json!({"max_tokens": 4294967296_u64}), "max_tokens"),
+            (json!({"max_tokens": 4_294_967_296_u64}), "max_tokens"),
         ] {
             let refused = number(&fields(patch), named).unwrap_err().to_string();
             assert!(refused.contains(&format!("`{named}`")), "{refused}");

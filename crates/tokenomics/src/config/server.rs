@@ -43,10 +43,9 @@ impl ServerChoice {
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let built_in = match (api_base, model) {
-            (Some(_), _) => None,
             (None, None) => Some(default_model.to_owned()),
             (None, Some(model)) if is_of_the_engine(model) => Some(existing(model, environment)?),
-            (None, Some(_)) => None,
+            _ => None,
         };
         if built_in.is_some() {
             return Ok(Self {

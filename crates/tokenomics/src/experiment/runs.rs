@@ -118,7 +118,7 @@ pub(crate) async fn run_all(
             .and_then(|own| Scraper::start(own.target, own.tls, own.headers));
         // One that says nothing is not asked again.
         server = target.filter(|_| scraper.is_some() || !measured);
-        let neighbours = between.target.and_then(|target| Company::look(target));
+        let neighbours = between.target.and_then(Company::look);
         let watch = Watch::start();
         let span = client
             .run(&plan, run, next_id, interruption.stop.clone())

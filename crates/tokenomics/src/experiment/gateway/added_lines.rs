@@ -251,44 +251,65 @@ fn regime(starts: &[&StartView]) -> String {
         .iter()
         .map(|start| (start.arrived.start + 1).to_string())
         .collect();
-    let range = |of: fn(&StartView) -> f64| {
-        let values = starts.iter().map(|start| of(start));
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
-        let unit = unit(high);
-        match (in_unit(low, unit), in_unit(high, unit)) {
-            (low, high) if low == high => format!("{high} {}", unit.0),
-            (low, high) => format!("{low} to {high} {}", unit.0),
-        }
+    let range = |of: fn(&StartView) -> f64| range(starts.iter().map(|start| of(start)));
+    let woken = |way: usize| -> Option<String> {
+        let woken: Option<Vec<f64>> = starts.iter().map(|start| start.woken[way]).collect();
+        Some(self::range(woken?.into_iter()))
     };
-    let shared: Vec<&str> = [
-        (Pair::ClientMock, "the client and the mock"),
-        (Pair::ClientGateway, "the client and the gateway"),
-        (Pair::MockGateway, "the mock and the gateway"),
-    ]
-    .into_iter()
-    .filter(|(pair, _)| {
-        starts.iter().all(|start| {
-            let together = start.placement.together(*pair);
-            together.is_some_and(|share| share >= MOSTLY)
-        })
-    })
-    .map(|(_, words)| words)
-    .collect();
-    let shared = if shared.is_empty() {
-        String::new()
-    } else {
-        format!("; {} shared a processor", shared.join(", and "))
-    };
+    let woken = woken(0).zip(woken(1)).map(|(direct, through)| {
+        format!("; to wake the client took {direct} directly, {through} through the gateway")
+    });
     format!(
-        "{} {}: direct answers took {}, the gateway added {}, a client saw {}{shared}.",
+        "{} {}: direct answers took {}, the gateway added {}, a client saw {}{}{}.",
         if starts.len() == 1 { "start" } else { "starts" },
         numbers.join(", "),
         range(|start| start.arrived.direct_p50),
         range(|start| start.arrived.paired_median),
-        range(|start| start.read.paired_median)
+        range(|start| start.read.paired_median),
+        woken.unwrap_or_default(),
+        who_shares(starts)
     )
+}
+
+/// From the least to the most, in one unit.
+fn range(values: impl Iterator<Item = f64>) -> String {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let unit = unit(high);
+    match (in_unit(low, unit), in_unit(high, unit)) {
+        (low, high) if low == high => format!("{high} {}", unit.0),
+        (low, high) => format!("{low} to {high} {}", unit.0),
+    }
+}
+
+/// Who mostly had one processor with whom, in all of these starts; nothing where that is not known.
+fn who_shares(starts: &[&StartView]) -> String {
+    let pairs = [
+        (Pair::ClientMock, "the client and the mock"),
+        (Pair::ClientGateway, "the client and the gateway"),
+        (Pair::MockGateway, "the mock and the gateway"),
+    ];
+    let in_all = |pair, holds: fn(f64) -> bool| {
+        let mut together = starts.iter().map(|start| start.placement.together(pair));
+        together.all(|share| share.is_some_and(holds))
+    };
+    let shared: Vec<&str> = pairs
+        .iter()
+        .filter(|(pair, _)| in_all(*pair, |share| share >= MOSTLY))
+        .map(|(_, words)| *words)
+        .collect();
+    match &shared[..] {
+        [_, _, _] => "; all of them shared one processor".to_owned(),
+        [] if pairs
+            .iter()
+            .all(|(pair, _)| in_all(*pair, |share| share <= 1.0 - MOSTLY)) =>
+        {
+            "; nobody shared a processor".to_owned()
+        }
+        [] => String::new(),
+        shared => format!("; {} shared a processor", shared.join(", and ")),
+    }
 }
 
 fn processors(placement: &Placement) -> String {
@@ -363,8 +384,8 @@ fn markdown(text: &mut String, results: &Results, whole: &AddedBoth) {
 
 #[cfg(test)]
 mod tests {
-    use super::{StartView, estimate, regime, span};
-    use crate::experiment::gateway::placement::Placement;
+    use super::{StartView, estimate, regime, span, who_shares};
+    use crate::experiment::gateway::placement::{Placement, Processors, Sleeps};
     use stats::{Estimate, StartAdded};
 
     #[test]
@@ -391,25 +412,55 @@ mod tests {
         assert_eq!(of(0.0365, None), "36.5 µs [too few]");
     }
 
+    fn start(start: usize, direct_p50: f64, added: f64) -> StartView {
+        let of = |paired_median| StartAdded {
+            start,
+            turns: 100,
+            paired_median,
+            floor: 0.0,
+            direct_p50,
+            through_p50: direct_p50 + paired_median,
+        };
+        StartView {
+            arrived: of(added),
+            read: of(2.0 * added),
+            woken: [None, None],
+            placement: Placement::default(),
+            regime: 0,
+        }
+    }
+
     #[test]
-    fn a_kind_of_start_is_named_by_what_its_answers_took() {
-        let start = |start, direct_p50, added| {
-            let of = |paired_median| StartAdded {
-                start,
-                turns: 100,
-                paired_median,
-                floor: 0.0,
-                direct_p50,
-                through_p50: direct_p50 + paired_median,
+    fn who_shares_a_processor_is_said_where_it_is_a_habit_of_all_these_starts() {
+        let on = |looks: &[(u32, u32, u32)]| {
+            let look = |(client, mock, gateway): &(u32, u32, u32)| Processors {
+                client: Some(*client),
+                mock: Some(*mock),
+                gateway: Some(*gateway),
             };
             StartView {
-                arrived: of(added),
-                read: of(2.0 * added),
-                woken: [None, None],
-                placement: Placement::default(),
-                regime: 0,
+                placement: Placement {
+                    looks: looks.iter().map(look).collect(),
+                    sleeps: Sleeps::default(),
+                },
+                ..start(0, 0.01, 0.02)
             }
         };
+        let (packed, apart, two) = (on(&[(0, 0, 0)]), on(&[(0, 1, 2)]), on(&[(0, 0, 1)]));
+        assert_eq!(who_shares(&[&packed]), "; all of them shared one processor");
+        assert_eq!(who_shares(&[&apart]), "; nobody shared a processor");
+        assert_eq!(
+            who_shares(&[&two, &packed]),
+            "; the client and the mock shared a processor"
+        );
+        let now_and_then = on(&[(0, 0, 1), (0, 1, 2)]);
+        assert_eq!(who_shares(&[&now_and_then]), "");
+        // Of a gateway that ran before us nothing is known.
+        assert_eq!(who_shares(&[&start(0, 0.01, 0.02)]), "");
+    }
+
+    #[test]
+    fn a_kind_of_start_is_named_by_what_its_answers_took() {
         let (first, last) = (start(0, 0.0056, 0.0113), start(3, 0.0061, 0.0103));
         assert_eq!(
             regime(&[&first, &last]),
@@ -418,6 +469,17 @@ mod tests {
         assert_eq!(
             regime(&[&first]),
             "start 1: direct answers took 5.6 µs, the gateway added 11.3 µs, a client saw 22.6 µs."
+        );
+        let woken = StartView {
+            woken: [Some(0.0029), Some(0.035)],
+            ..first
+        };
+        assert!(
+            regime(&[&woken]).ends_with(
+                "22.6 µs; to wake the client took 2.9 µs directly, 35.0 µs through the gateway."
+            ),
+            "{}",
+            regime(&[&woken])
         );
     }
 }

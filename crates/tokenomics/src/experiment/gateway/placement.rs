@@ -39,7 +39,7 @@ pub(super) struct Sleeps {
 /// Where everybody was in one start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Placement {
-    looks: Vec<Processors>,
+    pub(super) looks: Vec<Processors>,
     pub(super) sleeps: Sleeps,
 }
 
