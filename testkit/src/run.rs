@@ -42,6 +42,8 @@ pub struct Setup {
     pub prompts: Option<PromptMaker>,
     /// Of so many requests the answer's text is kept.
     pub answers_kept: u32,
+    /// Whether connections are used again.
+    pub keep_alive: bool,
 }
 
 impl Setup {
@@ -62,6 +64,7 @@ impl Setup {
             stop_after: None,
             prompts: None,
             answers_kept: 0,
+            keep_alive: true,
         }
     }
 }
@@ -196,6 +199,7 @@ pub fn client_options(setup: &Setup) -> ClientOptions {
         answers_kept: setup.answers_kept,
         deadlines: setup.deadlines,
         clock: setup.clock,
+        keep_alive: setup.keep_alive,
         invocation: INVOCATION,
     }
 }

@@ -1,6 +1,6 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now.
+//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help.
 
 mod accuracy;
 mod bare;
@@ -8,8 +8,10 @@ mod client;
 mod embedding;
 mod engine;
 mod evidence;
+mod flags;
 mod gateway;
 mod mock;
+mod peers;
 mod pinned;
 mod scheduler;
 
@@ -30,6 +32,13 @@ enum Command {
         #[command(subcommand)]
         bench: Bench,
     },
+    /// Measure real servers and gateways, and hold what is reported against their own truth
+    Peers(peers::PeersArgs),
+    /// Starts a child and ends it with its parent: what `peers` starts
+    #[command(hide = true)]
+    Guard(peers::GuardArgs),
+    /// Whether every flag of other tools' benchmarks is known or answered here
+    Flags(flags::FlagsArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,7 +96,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let Command::Bench { bench } = Args::parse().command;
+    let bench = match Args::parse().command {
+        Command::Bench { bench } => bench,
+        Command::Peers(args) => return peers::run(&args),
+        Command::Guard(args) => return peers::guard(&args),
+        Command::Flags(args) => return flags::run(&args),
+    };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),
         Bench::Client { rounds } => client::run(rounds),

@@ -174,7 +174,7 @@ impl Work {
     }
 }
 
-fn prepare(
+pub(crate) fn prepare(
     template: &Template,
     maker: Option<&PromptMaker>,
     planned: &PlannedRequest,

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use trace::Nanos;
 
 /// The most bytes one read takes.
 const READ_BYTES: usize = 64 * 1024;
@@ -26,7 +27,11 @@ pub(crate) struct Channel<C: Connector> {
     io: C::Io,
     stamps: Rc<Stamps>,
     response: ResponseReader,
+    /// How long it took to be opened.
+    opened_within: Nanos,
     served: bool,
+    /// The read that brought the first bytes of the response. Over TLS, bytes may come that are none of it.
+    first_byte: Option<ReadStamp>,
 }
 
 /// Why an exchange on a channel failed.
@@ -56,8 +61,28 @@ impl<C: Connector> Channel<C> {
             io,
             stamps,
             response: ResponseReader::new(),
+            opened_within: Nanos::ZERO,
             served: false,
+            first_byte: None,
         })
+    }
+
+    /// The same, with how long it took to be opened.
+    pub(crate) fn opened_within(self, took: Nanos) -> Self {
+        Channel {
+            opened_within: took,
+            ..self
+        }
+    }
+
+    /// How long it took to be opened, TLS and all.
+    pub(crate) fn took_to_open(&self) -> Nanos {
+        self.opened_within
+    }
+
+    /// The read that brought the first bytes of the response.
+    pub(crate) fn first_byte(&self) -> Option<ReadStamp> {
+        self.first_byte
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {
@@ -75,9 +100,13 @@ impl<C: Connector> Channel<C> {
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
         let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.io)
+        // A server that closes right after an answer has done so before the runtime looks again.
+        self.stamps.ask_socket(true);
+        let quiet = Pin::new(&mut self.io)
             .poll_read(&mut cx, &mut buffer)
-            .is_pending()
+            .is_pending();
+        self.stamps.ask_socket(false);
+        quiet
     }
 
     /// Whether it can serve another request after the response that was received.
@@ -93,6 +122,7 @@ impl<C: Connector> Channel<C> {
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), ChannelError> {
         self.stamps.begin();
         self.response = ResponseReader::new();
+        self.first_byte = None;
         let closed = |error: std::io::Error| ChannelError::Closed(describe(&error));
         self.io.write_all(request).await.map_err(closed)?;
         self.io.flush().await.map_err(closed)
@@ -116,18 +146,19 @@ impl<C: Connector> Channel<C> {
                 return Poll::Ready(Err(ChannelError::Closed(describe(&error))));
             }
             if buffer.filled().is_empty() {
-                return Poll::Ready(if self.response.end() {
-                    Ok(true)
-                } else {
-                    let why = "the connection was closed before the response was whole";
-                    Err(ChannelError::Closed(why.into()))
-                });
+                let why = match self.first_byte {
+                    _ if self.response.end() => return Poll::Ready(Ok(true)),
+                    Some(_) => "the connection was closed before the response was whole",
+                    None => "the server closed the connection before a byte of an answer came",
+                };
+                return Poll::Ready(Err(ChannelError::Closed(why.into())));
             }
             // Over TLS, bytes may have come with the handshake, before the request was sent.
             let Some(stamp) = self.stamps.latest_read() else {
                 let why = "it answered before it was asked";
                 return Poll::Ready(Err(ChannelError::Malformed(why.into())));
             };
+            self.first_byte.get_or_insert(stamp);
             let read = self
                 .response
                 .push(buffer.filled(), &mut |body| on_body(body, stamp));
@@ -136,5 +167,34 @@ impl<C: Connector> Channel<C> {
                 Err(why) => Err(ChannelError::Malformed(why)),
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Channel;
+    use crate::{Target, TcpConnector, TlsOptions};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_a_moment_ago_is_not_taken_for_idle() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let target = Target::parse(&url).unwrap();
+        let within = Duration::from_secs(5);
+        let connector = TcpConnector::probe(&target, &TlsOptions::default(), within).unwrap();
+        drop(listener.accept().unwrap());
+
+        let mut channel = Channel::open(&connector).await.unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        assert!(channel.is_idle());
+        // From here on the runtime does not get to look at its sockets.
+        peer.shutdown(std::net::Shutdown::Both).unwrap();
+        let closed = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            !channel.is_idle()
+        });
+        assert!(closed);
     }
 }

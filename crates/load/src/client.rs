@@ -1,7 +1,6 @@
 //! A client of one server: its idle connections, and the one run loop of every load shape.
 
-use crate::ahead::{Ahead, PromptMaker, planned_requests};
-use crate::channel::Channel;
+use crate::ahead::{Ahead, PromptMaker, planned_requests, prepare};
 use crate::connector::Connector;
 use crate::deadline::Deadlines;
 use crate::exchange::{self, exchange};
@@ -10,18 +9,19 @@ use crate::headers::request_head;
 use crate::heard::{Heard, HeardAnswer};
 use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
+use crate::pool::Pool;
 use crate::session::{Conversation, Turns};
 use crate::speaker::Speaker;
 use crate::template::{Outgoing, Reading, Template};
 use crate::{Clock, LoadError};
 use http::{HeaderMap, Uri};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use trace::{Nanos, Pacing, Plan, Record, RunId, StampSource, Stop};
+use trace::{Nanos, Pacing, Plan, PlannedRequest, Record, RunId, StampSource, Stop};
 
 /// Connections that are opened at once before a run: a burst of a thousand would overflow the
 /// listen queue of many a server.
@@ -49,6 +49,8 @@ pub struct ClientOptions {
     pub deadlines: Deadlines,
     /// The source of every stamp.
     pub clock: Clock,
+    /// Whether a connection serves one request after the other, where the server lets it.
+    pub keep_alive: bool,
 }
 
 /// Sends the requests of plans to one server, and turns what comes back into records.
@@ -66,7 +68,7 @@ pub(crate) struct Shared<C: Connector> {
     pub(crate) stream: bool,
     pub(crate) deadlines: Deadlines,
     pub(crate) outbox: Outbox,
-    idle: RefCell<Vec<Channel<C>>>,
+    pub(crate) pool: Pool<C>,
     /// Connections that failed since the last one that was opened.
     refused_in_a_row: Cell<u64>,
 }
@@ -89,6 +91,8 @@ pub struct RunSpan {
     /// The server took no connections any more, and a closed loop, which would only have knocked
     /// ever faster, was ended.
     pub lost: bool,
+    /// The server was seen closing connections right after an answer, and none is used again since.
+    pub reuse_ended: bool,
     /// What the first answers said, as far as it can be counted again.
     pub answers: Vec<HeardAnswer>,
     /// How late the pacer gave each word of an open loop, in nanoseconds, in no order.
@@ -103,20 +107,6 @@ impl<C: Connector> Drop for Client<C> {
 }
 
 impl<C: Connector> Shared<C> {
-    /// An idle connection that the server has not closed meanwhile.
-    pub(crate) fn take_idle(&self) -> Option<Channel<C>> {
-        loop {
-            let mut channel = self.idle.borrow_mut().pop()?;
-            if channel.is_idle() {
-                return Some(channel);
-            }
-        }
-    }
-
-    pub(crate) fn give_back(&self, channel: Channel<C>) {
-        self.idle.borrow_mut().push(channel);
-    }
-
     pub(crate) fn note_connecting(&self, opened: bool) {
         let refused = self.refused_in_a_row.get() + 1;
         self.refused_in_a_row.set(if opened { 0 } else { refused });
@@ -144,7 +134,10 @@ impl<C: Connector + 'static> Client<C> {
             url: options.path.clone(),
             why: "its path cannot be sent",
         })?;
-        let head = request_head("POST", uri.path(), &options.headers);
+        let mut head = request_head("POST", uri.path(), &options.headers);
+        if !options.keep_alive {
+            head.extend_from_slice(b"connection: close\r\n");
+        }
         let reading = options.template.reading();
         let (outbox, decoding) = Outbox::open(options.clock, reading, on_record)?;
         let shared = Shared {
@@ -153,7 +146,7 @@ impl<C: Connector + 'static> Client<C> {
             stream: options.template.stream(),
             deadlines: options.deadlines,
             outbox,
-            idle: RefCell::default(),
+            pool: Pool::new(options.keep_alive),
             refused_in_a_row: Cell::new(0),
         };
         Ok(Client {
@@ -184,8 +177,13 @@ impl<C: Connector + 'static> Client<C> {
     /// # Errors
     /// Not even one connection could be opened; the words are the system's.
     pub async fn prepare(&self, count: usize) -> Result<(), String> {
-        self.shared.idle.borrow_mut().retain_mut(Channel::is_idle);
-        let missing = count.saturating_sub(self.shared.idle.borrow().len());
+        let reuses = self.shared.pool.reuses();
+        // Where none is kept, one is opened all the same, to see that there is a server.
+        let missing = if reuses {
+            count.saturating_sub(self.shared.pool.count())
+        } else {
+            1
+        };
         let mut opening = JoinSet::new();
         let mut refused = None;
         let mut left = missing;
@@ -196,17 +194,20 @@ impl<C: Connector + 'static> Client<C> {
                 left -= 1;
             }
             match opening.join_next().await {
-                Some(Ok(Ok(channel))) => self.shared.give_back(channel),
+                Some(Ok(Ok(channel))) if reuses => {
+                    let now = self.shared.clock.now();
+                    self.shared.pool.give_back(channel, now);
+                }
                 Some(Ok(Err(cause))) => {
                     refused.get_or_insert(cause);
                     left = 0;
                 }
-                Some(Err(_)) => {}
+                Some(Ok(Ok(_)) | Err(_)) => {}
                 None => break,
             }
         }
         match refused {
-            Some(cause) if self.shared.idle.borrow().is_empty() => Err(cause.words()),
+            Some(cause) if self.shared.pool.count() == 0 => Err(cause.words()),
             _ => Ok(()),
         }
     }
@@ -274,7 +275,7 @@ impl<C: Connector + 'static> Client<C> {
                 inputs: prepared.inputs,
                 planned_tokens: planned.input_tokens,
                 prompt_text: Some(prepared.text),
-                max_tokens: planned.max_tokens,
+                max_tokens: self.speaker.template.limit(planned, planned.max_tokens),
                 class: planned.class,
                 turn: None,
                 listener: heard.listener(planned),
@@ -313,17 +314,64 @@ impl<C: Connector + 'static> Client<C> {
         Ok(RunSpan {
             start,
             end,
-            planned: match plan.stop {
-                Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
-                _ => released + turns.sent.get() + turns.cut.get(),
-            },
+            planned: planned(plan, released, &turns),
             turns_cut: turns.cut.get(),
             next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
             lost,
+            reuse_ended: self.shared.pool.is_given_up(),
             answers: heard.finish(),
             pacer_late: gate.close(),
         })
+    }
+
+    /// Sends one request that stands alone, now, and returns when its answer is over. There is nothing around it: no pacing,
+    /// and no waiting for the decoding, as after every [`run`](Self::run). For whom compares microseconds of single
+    /// requests, because a thread that works between two of them keeps a processor awake, and the next request does not
+    /// find what it would find otherwise. Records come later, at [`settle`](Self::settle) at the latest. Dropping what this
+    /// returns cancels the request.
+    ///
+    /// # Errors
+    /// The prompt cannot be made.
+    pub async fn ask(
+        &self,
+        planned: &PlannedRequest,
+        run: RunId,
+        id: u64,
+    ) -> Result<(), LoadError> {
+        let Speaker {
+            template, prompts, ..
+        } = &*self.speaker;
+        let prepared = prepare(template, prompts.as_ref(), planned);
+        let prepared = prepared.map_err(|why| LoadError::Prompt {
+            id: planned.id,
+            why,
+        })?;
+        let outgoing = Outgoing {
+            bytes: self.speaker.with_head(&prepared.body, id),
+            run,
+            id,
+            due: None,
+            inputs: prepared.inputs,
+            planned_tokens: planned.input_tokens,
+            prompt_text: Some(prepared.text),
+            max_tokens: template.limit(planned, planned.max_tokens),
+            class: planned.class,
+            turn: None,
+            listener: None,
+        };
+        exchange(Rc::clone(&self.shared), outgoing).await;
+        Ok(())
+    }
+
+    /// Waits until every record of what has been asked is there.
+    pub fn settle(&self) {
+        self.shared.outbox.settle();
+    }
+
+    /// When a request would be issued that is asked now.
+    pub fn now(&self) -> Nanos {
+        self.shared.clock.now()
     }
 
     fn hand_over_regularly(&self) -> tokio::task::AbortHandle {
@@ -337,6 +385,14 @@ impl<C: Connector + 'static> Client<C> {
             }
         });
         task.abort_handle()
+    }
+}
+
+/// Requests that were to be sent, of a run that released so many by itself.
+fn planned(plan: &Plan, released: u64, turns: &Turns) -> u64 {
+    match plan.stop {
+        Stop::AllRequests => plan.exchanges() - turns.unwanted.get(),
+        _ => released + turns.sent.get() + turns.cut.get(),
     }
 }
 

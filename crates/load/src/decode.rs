@@ -2,11 +2,12 @@
 
 use crate::Clock;
 use crate::head::Head;
-use crate::packet::{EndCause, Ending, Packet, Pieces, Progress, Said};
+use crate::packet::{EndCause, Ending, Packet, Pieces, Said};
+use crate::progress::Progress;
 use crate::stamps::ReadStamp;
 use crate::template::Reading;
 use openai::{
-    Answer, AnswerFacts, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder,
+    Answer, AnswerFacts, BodyForm, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder,
     StreamError, TextCounts,
 };
 use std::collections::HashMap;
@@ -26,41 +27,122 @@ pub(crate) struct Decoder {
 struct Body {
     stream: StreamDecoder<ReadStamp>,
     failed: bool,
-    /// A body that is not a stream is decoded whole.
-    whole: Vec<u8>,
+    /// When `[DONE]` came.
+    done: Option<ReadStamp>,
+    /// When every choice had its finish reason.
+    finished: Option<ReadStamp>,
+    /// Tokens came after that: who gives a reason with every event says nothing of the end.
+    went_on: bool,
+    choices: u32,
+    /// Absent as long as too little came to tell.
+    form: Option<BodyForm>,
+    /// A body that is not a stream is decoded whole, and one that may be is kept until that is known.
+    whole: Pieces,
     /// A stream is kept where its text is wanted.
-    keeps: bool,
+    kept: Option<Vec<u8>>,
 }
+
+/// Of a body that is no stream though one was asked for, this much tells enough.
+const EXCERPT_BYTES_MAX: usize = 64 * 1024;
 
 impl Body {
     fn new(choices: u32, keeps: bool) -> Self {
         Body {
             stream: StreamDecoder::new(choices),
             failed: false,
-            whole: Vec::new(),
-            keeps,
+            done: None,
+            finished: None,
+            went_on: false,
+            choices,
+            form: None,
+            whole: Pieces::default(),
+            kept: keeps.then(Vec::new),
         }
     }
 
-    fn push(&mut self, pieces: &Pieces, stream: bool, progress: Option<&Progress>) {
-        if self.keeps || !stream {
-            self.whole.extend_from_slice(pieces.bytes());
+    fn push(&mut self, pieces: &Pieces, progress: Option<&Progress>) {
+        self.read(pieces, progress);
+        // Also what does not tell yet what it is: pings are no token.
+        if let Some(progress) = progress {
+            progress.note_decoded(pieces.len());
         }
-        if !stream {
+    }
+
+    fn read(&mut self, pieces: &Pieces, progress: Option<&Progress>) {
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(pieces.bytes());
+        }
+        if self.is_stream() {
+            self.decode(pieces, progress);
             return;
         }
-        // The stream keeps its error until it is settled.
-        self.failed |= pieces
-            .iter()
-            .any(|(bytes, stamp)| self.stream.push(bytes, stamp).is_err());
+        for (bytes, stamp) in pieces.iter() {
+            self.whole.push(bytes, stamp);
+        }
+        if self.form.is_none() {
+            self.form = BodyForm::of(self.whole.bytes());
+        }
+        if self.form == Some(BodyForm::Lines) {
+            self.stream = StreamDecoder::of_lines(self.choices);
+        }
+        if self.is_stream() {
+            let begins = std::mem::take(&mut self.whole);
+            self.decode(&begins, progress);
+        } else if let Some(progress) = progress
+            && self.form.is_some()
+            && self.whole.len() > EXCERPT_BYTES_MAX
+        {
+            progress.note_worthless();
+        }
+    }
+
+    /// What came tells nothing, and its label says that it is a stream.
+    fn read_as_events(&mut self) {
+        self.form = Some(BodyForm::Events);
+        let begins = std::mem::take(&mut self.whole);
+        self.decode(&begins, None);
+    }
+
+    /// Whether it is a stream, under whatever label.
+    const fn is_stream(&self) -> bool {
+        matches!(self.form, Some(BodyForm::Events | BodyForm::Lines))
+    }
+
+    fn decode(&mut self, pieces: &Pieces, progress: Option<&Progress>) {
+        for (bytes, stamp) in pieces.iter() {
+            // The stream keeps its error until it is settled.
+            self.failed |= self.stream.push(bytes, stamp).is_err();
+            self.note_ends(stamp);
+            if self.failed {
+                break;
+            }
+        }
         if let Some(progress) = progress {
             if let Some(stamp) = self.stream.last_token() {
                 progress.note_token(stamp.arrived);
             }
+            progress.note_ends(self.done, self.finished());
             if self.failed {
                 progress.note_worthless();
             }
         }
+    }
+
+    /// Notes what the stream says of its end, after what came with `stamp`.
+    fn note_ends(&mut self, stamp: ReadStamp) {
+        if self.stream.is_done() {
+            self.done.get_or_insert(stamp);
+        }
+        if self.stream.is_finished() {
+            let finished = *self.finished.get_or_insert(stamp);
+            let last_token = self.stream.last_token();
+            self.went_on |= last_token.is_some_and(|token| token.index > finished.index);
+        }
+    }
+
+    /// When the stream said that it is over, though without `[DONE]`.
+    fn finished(&self) -> Option<ReadStamp> {
+        self.finished.filter(|_| !self.went_on)
     }
 }
 
@@ -89,16 +171,16 @@ impl Decoder {
                 let choices = self.choices();
                 let new = || Body::new(choices, progress.keeps());
                 let body = self.open.entry(id).or_insert_with(new);
-                body.push(&pieces, true, Some(&progress));
+                body.push(&pieces, Some(&progress));
             }
             Packet::End(mut ending) => {
                 let listener = ending.listener.take();
                 let known = self.open.remove(&ending.id);
                 let body = known.unwrap_or_else(|| Body::new(self.choices(), listener.is_some()));
-                let (record, said) = self.record(&ending, body);
+                let (record, answer) = self.record(&ending, body);
                 if let Some(listener) = listener {
                     // Nobody waits any more where the run was stopped.
-                    let _ = listener.send(said_in(&record, &said));
+                    let _ = listener.send(said_in(&record, answer));
                 }
                 (self.on_record)(record);
             }
@@ -112,12 +194,23 @@ impl Decoder {
         }
     }
 
-    /// With the body, as far as it was kept.
-    fn record(&self, ending: &Ending, mut body: Body) -> (Record, Vec<u8>) {
-        let is_stream = ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream);
-        body.push(&ending.pieces, is_stream, None);
+    /// With what it said, where somebody listens and it is whole.
+    fn record(&self, ending: &Ending, mut body: Body) -> (Record, Option<Answer>) {
+        let may_stream = ending.head.as_ref().is_some_and(Head::is_event_stream);
+        if !may_stream || matches!(self.reading, Reading::Pooling(_)) {
+            body.form = Some(BodyForm::Whole);
+        }
+        body.push(&ending.pieces, None);
+        let is_labelled = ending
+            .head
+            .as_ref()
+            .is_some_and(Head::is_labelled_event_stream);
+        if is_labelled && body.form.is_none() {
+            body.read_as_events();
+        }
         let mut record = Record {
             due: ending.due,
+            reissued: ending.reissued,
             connected: ending.connected,
             sent: ending.sent,
             first_byte: ending.first_byte,
@@ -138,15 +231,23 @@ impl Decoder {
             body_bytes: ending.body_bytes,
             ..Record::begun(ending.run, ending.id, ending.issued)
         };
-        let kept = std::mem::take(&mut body.whole);
+        let (kept, is_stream) = (body.kept.take(), body.is_stream());
         let (outcome, detail) = if is_stream {
             settle_stream(&mut record, body, &ending.cause, ending.head.as_ref())
         } else {
-            self.settle_whole(&mut record, &kept, ending)
+            self.settle_whole(&mut record, body.whole.bytes(), ending)
         };
         record.outcome = outcome;
         record.detail = detail;
-        (record, kept)
+        let kept = kept.filter(|_| outcome.is_complete());
+        let answer = kept.map(|kept| {
+            if is_stream {
+                Answer::of_stream(&kept)
+            } else {
+                Answer::of_completion(&kept)
+            }
+        });
+        (record, answer)
     }
 
     fn settle_whole(&self, record: &mut Record, body: &[u8], ending: &Ending) -> Settled {
@@ -186,15 +287,8 @@ impl Decoder {
     }
 }
 
-/// What a request came to, of its record and its body.
-fn said_in(record: &Record, body: &[u8]) -> Said {
-    let answer = record.outcome.is_complete().then(|| {
-        if record.stream {
-            Answer::of_stream(body)
-        } else {
-            Answer::of_completion(body)
-        }
-    });
+/// What a request came to, of its record and what it said.
+fn said_in(record: &Record, answer: Option<Answer>) -> Said {
     Said {
         answer,
         text_tokens: text_tokens(record),
@@ -214,12 +308,9 @@ type Settled = (Outcome, Option<String>);
 /// What the end of receiving says by itself; `None` where the body has the last word.
 fn settle_cause(cause: &EndCause) -> Option<Settled> {
     Some(match cause {
-        EndCause::Whole | EndCause::Refused => return None,
+        EndCause::Whole | EndCause::LeftOpen | EndCause::Refused => return None,
         EndCause::ConnectFailed(why) => (Outcome::Connect, Some(why.clone())),
-        EndCause::Stale => (
-            Outcome::Stale,
-            Some("the server closed the kept-alive connection under the request".into()),
-        ),
+        EndCause::ClosedBeforeAnswer(why) => (Outcome::ClosedBeforeAnswer, Some(why.clone())),
         EndCause::Broken(why) => (Outcome::Truncated, Some(why.clone())),
         EndCause::Malformed(why) => (Outcome::Protocol, Some(why.clone())),
         EndCause::Timeout(which) => (Outcome::Timeout(*which), None),
@@ -237,10 +328,20 @@ fn settle_stream(
     cause: &EndCause,
     head: Option<&Head>,
 ) -> Settled {
+    let finished = body.finished().is_some();
     let mut end = body.stream.finish();
     let error = end.error.take();
-    let whole = end.done || (end.whole && *cause == EndCause::Whole);
+    let whole = end.done
+        || match cause {
+            EndCause::Whole => end.whole,
+            // All of it had come; that the body had no end of its own changes nothing of it.
+            EndCause::LeftOpen | EndCause::Broken(_) | EndCause::Timeout(_) => finished,
+            _ => false,
+        };
     take_events(record, end, head);
+    if whole && *cause != EndCause::Whole {
+        end_with_last_event(record);
+    }
     match error {
         Some(StreamError::Server { message }) => return (Outcome::ServerError, Some(message)),
         Some(error) => return (Outcome::Protocol, Some(error.to_string())),
@@ -269,13 +370,16 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Opt
         choice: event.choice,
     }));
     record.events = events;
-    if let Some(done) = record
-        .events
-        .iter()
-        .find(|event| event.kind == EventKind::Done)
-    {
-        record.done = done.arrived;
-        record.done_read = done.read;
+    let is_done = |event: &&Event| event.kind == EventKind::Done;
+    if let Some(done) = record.events.iter().find(is_done) {
+        (record.done, record.done_read) = (done.arrived, done.read);
+    }
+}
+
+/// How long a body stays open after its last event is no part of the answer.
+fn end_with_last_event(record: &mut Record) {
+    if let Some(last) = record.events.last() {
+        (record.done, record.done_read) = (last.arrived, last.read);
     }
 }
 
@@ -284,8 +388,8 @@ fn settle_completion(record: &mut Record, body: &[u8], head: &Head) -> Settled {
         Ok(_) if record.stream => (
             Outcome::Protocol,
             Some(format!(
-                "a stream was asked for and {} came back",
-                head.content_type.as_deref().unwrap_or("no content type")
+                "a stream was asked for and one whole answer came back, with {} as its content type",
+                head.content_type.as_deref().unwrap_or("nothing")
             )),
         ),
         Ok(response) => {

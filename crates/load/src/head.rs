@@ -46,13 +46,17 @@ impl Head {
         (200..300).contains(&self.status) && self.content_encoding.is_none()
     }
 
-    /// Whether the body is a stream of events that can be decoded as it comes.
+    /// Whether the body may be a stream of events, to be decoded as it comes. Gateways send streams under any
+    /// label and under none: the body says what it is.
     pub(crate) fn is_event_stream(&self) -> bool {
         self.is_success()
-            && self.content_type.as_deref().is_some_and(|content_type| {
-                let essence = content_type.split(';').next().unwrap_or_default();
-                essence.trim().eq_ignore_ascii_case("text/event-stream")
-            })
+    }
+
+    /// Whether its label says that the body is such a stream.
+    pub(crate) fn is_labelled_event_stream(&self) -> bool {
+        let label = self.content_type.as_deref().unwrap_or_default();
+        let essence = label.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("text/event-stream")
     }
 }
 

@@ -6,6 +6,7 @@
 //! decodes what was received into [`trace::Record`]s. In open loop a third one keeps the due times.
 
 mod ahead;
+mod capture;
 mod channel;
 mod client;
 mod clock;
@@ -24,6 +25,8 @@ mod limits;
 mod outbox;
 mod pacer;
 mod packet;
+mod pool;
+mod progress;
 mod response;
 mod scrape;
 mod session;

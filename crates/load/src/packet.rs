@@ -1,10 +1,10 @@
 //! What the receiving thread hands to the decoding one: bytes and stamps, nothing parsed.
 
 use crate::head::Head;
+use crate::progress::Progress;
 use crate::stamps::ReadStamp;
 use openai::Answer;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::oneshot;
 use trace::{Nanos, PlannedTokens, RunId, TextFacts, TimeoutKind, Turn};
 
@@ -80,6 +80,8 @@ pub(crate) struct Ending {
     pub(crate) class: u32,
     pub(crate) turn: Option<Turn>,
     pub(crate) issued: Nanos,
+    /// When it was sent once more, on a new connection.
+    pub(crate) reissued: Option<Nanos>,
     pub(crate) connected: Option<Nanos>,
     pub(crate) sent: Option<Nanos>,
     pub(crate) first_byte: Option<Nanos>,
@@ -115,10 +117,12 @@ pub(crate) enum EndCause {
     Whole,
     /// No connection.
     ConnectFailed(String),
-    /// The connection closed under the request: before any byte came, on a kept-alive one.
-    Stale,
+    /// The connection broke, or closed, before a byte of an answer came.
+    ClosedBeforeAnswer(String),
     /// The connection broke, or closed, before the body was whole.
     Broken(String),
+    /// The stream said that it is over, and its body stayed open.
+    LeftOpen,
     /// Not HTTP.
     Malformed(String),
     /// A deadline passed.
@@ -138,50 +142,5 @@ impl EndCause {
             EndCause::ConnectFailed(why) => why,
             _ => "connecting timed out".to_owned(),
         }
-    }
-}
-
-/// What the decoding thread lets the receiving one know of a request that goes on.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// The body is kept until the end, for what it says.
-    keeps: bool,
-    last_token: AtomicU64,
-    worthless: AtomicBool,
-}
-
-impl Progress {
-    /// Of a response whose text is wanted.
-    pub(crate) fn keeping(keeps: bool) -> Self {
-        Self {
-            keeps,
-            ..Self::default()
-        }
-    }
-
-    /// Whether the body is kept until the end.
-    pub(crate) const fn keeps(&self) -> bool {
-        self.keeps
-    }
-
-    /// The arrival of the latest token event decoded so far.
-    pub(crate) fn last_token(&self) -> Option<Nanos> {
-        match self.last_token.load(Ordering::Acquire) {
-            0 => None,
-            nanos => Some(Nanos(nanos)),
-        }
-    }
-
-    pub(crate) fn note_token(&self, arrived: Nanos) {
-        self.last_token.store(arrived.0.max(1), Ordering::Release);
-    }
-
-    /// Whether the rest of the response need not be received.
-    pub(crate) fn is_worthless(&self) -> bool {
-        self.worthless.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn note_worthless(&self) {
-        self.worthless.store(true, Ordering::Release);
     }
 }

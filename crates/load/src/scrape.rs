@@ -21,15 +21,15 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Takes a first look, and goes on; `None` where the server says nothing that is known here. The key is
-    /// not sent.
-    pub fn start(target: &Target, tls: &TlsOptions) -> Option<Self> {
+    /// Takes a first look, and goes on; `None` where the server says nothing that is known here. `headers` are
+    /// those of any request to it: who wants a key wants it here too.
+    pub fn start(target: &Target, tls: &TlsOptions, headers: &HeaderMap) -> Option<Self> {
         let (stop, stopped) = channel();
         let (said, first) = channel();
-        let (target, tls) = (target.clone(), tls.clone());
+        let (target, tls, headers) = (target.clone(), tls.clone(), headers.clone());
         let thread = std::thread::Builder::new()
             .name("server-metrics".to_owned())
-            .spawn(move || scrape(&target, &tls, &said, &stopped))
+            .spawn(move || scrape(&target, &tls, headers, &said, &stopped))
             .ok()?;
         let knows = first.recv_timeout(2 * WITHIN).unwrap_or(false);
         knows.then_some(Self { stop, thread })
@@ -46,6 +46,7 @@ impl Scraper {
 fn scrape(
     target: &Target,
     tls: &TlsOptions,
+    headers: HeaderMap,
     said: &Sender<bool>,
     stopped: &Receiver<()>,
 ) -> Vec<ServerSample> {
@@ -54,8 +55,7 @@ fn scrape(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let (Ok(runtime), Ok(headers)) = (runtime, crate::request_headers(target, false, None, &[]))
-    else {
+    let Ok(runtime) = runtime else {
         return samples;
     };
     let Ok(connector) = TcpConnector::probe(target, tls, WITHIN) else {

@@ -87,7 +87,10 @@ impl<C: Connector> Conversation<C> {
                 // What the answers before have in tokens is the server's to say.
                 planned_tokens: None,
                 prompt_text: None,
-                max_tokens: follow_up.max_tokens,
+                max_tokens: self
+                    .speaker
+                    .template
+                    .limit(&self.planned, follow_up.max_tokens),
                 class,
                 turn: turn(number),
                 listener: None,

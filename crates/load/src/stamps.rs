@@ -6,10 +6,10 @@ use trace::Nanos;
 #[derive(Debug, Default)]
 pub struct Stamps {
     read: Cell<Option<ReadStamp>>,
-    first_read: Cell<Option<ReadStamp>>,
     ended: Cell<Option<ReadStamp>>,
     wrote: Cell<Option<Nanos>>,
     reads: Cell<u32>,
+    asks_socket: Cell<bool>,
 }
 
 /// When one read's bytes arrived and when this process had them.
@@ -27,7 +27,6 @@ impl Stamps {
     /// Forgets the previous request of a kept-alive connection.
     pub(crate) fn begin(&self) {
         self.read.set(None);
-        self.first_read.set(None);
         self.ended.set(None);
         self.wrote.set(None);
         self.reads.set(0);
@@ -43,9 +42,6 @@ impl Stamps {
         };
         self.reads.set(index + 1);
         self.read.set(Some(stamp));
-        if index == 0 {
-            self.first_read.set(Some(stamp));
-        }
     }
 
     /// Notes the end of the stream.
@@ -72,13 +68,17 @@ impl Stamps {
         self.ended.get()
     }
 
-    /// The first read that brought bytes of this response.
-    pub(crate) fn first_read(&self) -> Option<ReadStamp> {
-        self.first_read.get()
-    }
-
     /// The latest write.
     pub(crate) fn wrote(&self) -> Option<Nanos> {
         self.wrote.get()
+    }
+
+    /// Whether the next reads ask the socket itself, and not what the runtime knew of it when it last looked.
+    pub(crate) fn ask_socket(&self, asks: bool) {
+        self.asks_socket.set(asks);
+    }
+
+    pub(crate) fn asks_socket(&self) -> bool {
+        self.asks_socket.get()
     }
 }

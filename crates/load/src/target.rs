@@ -1,6 +1,7 @@
 use crate::LoadError;
 use http::Uri;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 /// Where requests go: the parts of a base URL such as `http://localhost:8000/v1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a base URL.
+    /// Reads a base URL. One without a scheme is `http` where it can hardly be anything else: with a port, an address
+    /// or `localhost`.
     ///
     /// # Errors
     /// It is not a URL, its scheme is neither `http` nor `https`, it has no host, or it carries a
@@ -26,7 +28,14 @@ impl Target {
             url: without_secrets(url),
             why,
         };
-        let uri: Uri = url
+        let spelled = with_scheme(url.trim());
+        if !spelled.contains("://") && !spelled.is_empty() && !spelled.contains(char::is_whitespace)
+        {
+            return Err(refuse(
+                "it has no scheme; put http:// or https:// in front of it",
+            ));
+        }
+        let uri: Uri = spelled
             .parse()
             .map_err(|_| refuse("it is not a URL; write it like http://localhost:8000/v1"))?;
         let tls = match uri.scheme_str() {
@@ -35,7 +44,7 @@ impl Target {
             Some(_) => return Err(refuse("its scheme must be http or https")),
             None => {
                 return Err(refuse(
-                    "it has no scheme; put http:// or https:// in front of it",
+                    "it is not a URL; write it like http://localhost:8000/v1",
                 ));
             }
         };
@@ -95,6 +104,24 @@ impl Target {
     }
 }
 
+/// Behind `http://`, where it has no scheme and names a machine nearby.
+fn with_scheme(url: &str) -> Cow<'_, str> {
+    let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of an address in brackets are no port's.
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_nearby = bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok();
+    if !bare.is_empty() && port.map_or(is_nearby, is_port) {
+        format!("http://{url}").into()
+    } else {
+        url.into()
+    }
+}
+
 /// A URL as an error may show it: what is in front of an `@` or behind a `?` may be a key.
 fn without_secrets(url: &str) -> String {
     let shown = url.split(['?', '#']).next().unwrap_or_default();
@@ -128,9 +155,31 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_nearby_needs_no_scheme_and_a_scheme_may_be_shouted() {
+        for (typed, url) in [
+            ("localhost:8000", "http://localhost:8000"),
+            ("localhost:8000/v1/", "http://localhost:8000/v1"),
+            ("LOCALHOST", "http://LOCALHOST:80"),
+            ("gpu-7:30000/v1", "http://gpu-7:30000/v1"),
+            ("10.0.0.7", "http://10.0.0.7:80"),
+            ("[::1]:8000/v1", "http://[::1]:8000/v1"),
+            ("  http://localhost:8000/v1\n", "http://localhost:8000/v1"),
+            ("HTTP://localhost:8000", "http://localhost:8000"),
+            (
+                "HTTPS://api.example.com/v1",
+                "https://api.example.com:443/v1",
+            ),
+        ] {
+            assert_eq!(Target::parse(typed).unwrap().url(), url, "{typed}");
+        }
+    }
+
+    #[test]
     fn bad_input_44_what_is_not_a_base_url_is_refused_with_the_reason() {
         for (url, why) in [
-            ("localhost:8000", "scheme"),
+            ("api.example.com/v1", "scheme"),
+            ("localhost:port", "scheme"),
+            ("", "not a URL"),
             ("ftp://localhost", "http or https"),
             ("http://", "not a URL"),
             ("http://user:secret@host/v1", "--api-key"),

@@ -101,6 +101,16 @@ impl AsyncRead for StampedTcp {
     ) -> Poll<io::Result<()>> {
         let me = self.get_mut();
         let want = buffer.remaining();
+        if me.stamps.asks_socket() {
+            match me.receive(buffer.initialize_unfilled()) {
+                Ok(read) => {
+                    buffer.advance(read);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
         loop {
             ready!(me.socket.poll_read_ready(cx))?;
             let mut outcome = Err(Errno::EAGAIN);

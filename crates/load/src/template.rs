@@ -33,7 +33,7 @@ pub(crate) struct Outgoing {
     pub(crate) planned_tokens: Option<PlannedTokens>,
     /// What is known of the text of the prompt.
     pub(crate) prompt_text: Option<TextFacts>,
-    /// The limit on generated tokens, as far as the plan sets one.
+    /// The limit on generated tokens that the body has, where it has one.
     pub(crate) max_tokens: Option<u32>,
     pub(crate) class: u32,
     pub(crate) turn: Option<Turn>,
@@ -56,6 +56,14 @@ impl Template {
                 choices: template.n(),
             },
             Self::Pooling(template) => Reading::Pooling(template.task()),
+        }
+    }
+
+    /// The limit on generated tokens that the body of such a turn of the request has, where it has one.
+    pub(crate) fn limit(&self, planned: &PlannedRequest, max_tokens: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Generation(template) => template.limit(max_tokens, planned.changes.as_deref()),
+            Self::Pooling(_) => None,
         }
     }
 

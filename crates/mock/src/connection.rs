@@ -5,6 +5,7 @@ use crate::stamps::{Arrival, StampedReader};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
+use std::io::Write as _;
 use std::net::TcpStream;
 
 /// Room for a request to begin with.
@@ -70,6 +71,12 @@ impl Connection {
     /// Parsing is vain before there are so many bytes.
     pub(crate) fn wait_for(&mut self, at_least: usize) {
         self.at_least = at_least;
+    }
+
+    /// Tells a client that asks before it sends a body that it may. A socket that has no room for so little is that of a
+    /// client that reads nothing, and it sends after a while unasked.
+    pub(crate) fn encourage(&self) {
+        let _sent = (&self.socket).write(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
 
     /// Removes a request that was taken.

@@ -36,8 +36,9 @@ impl Request<'_> {
 /// What the bytes hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
-    /// Not a whole request yet: parsing is vain before there are `at_least` bytes.
-    Partial { at_least: usize },
+    /// Not a whole request yet: parsing is vain before there are `at_least` bytes. Where it `awaits_word`, its head is
+    /// there, and the client asks before it sends the body.
+    Partial { at_least: usize, awaits_word: bool },
     /// A request, which ends after `consumed` bytes.
     Whole {
         request: Request<'a>,
@@ -70,12 +71,13 @@ enum Framing {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Request::new(&mut headers);
-    let partial = Parsed::Partial {
+    let partial = |awaits_word| Parsed::Partial {
         at_least: bytes.len() + 1,
+        awaits_word,
     };
     let head_bytes = match head.parse(bytes) {
         Ok(httparse::Status::Complete(head_bytes)) if head_bytes <= HEAD_LIMIT => head_bytes,
-        Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Ok(partial),
+        Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Ok(partial(false)),
         Ok(_) => {
             return Err(Refused::new(
                 431,
@@ -96,16 +98,22 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused> {
         }
     };
     let rest = &bytes[head_bytes..];
+    // RFC 9110, section 10.1.1: such a client waits for a word, but not of HTTP/1.0, and not where it sends already.
+    let expects = header(head.headers, "expect");
+    let awaits_word = head.version == Some(1)
+        && rest.is_empty()
+        && expects.is_some_and(|expects| expects.eq_ignore_ascii_case(b"100-continue"));
     let (body, body_bytes) = match framing(head.headers)? {
         Framing::Length(length) if rest.len() < length => {
             return Ok(Parsed::Partial {
                 at_least: head_bytes + length,
+                awaits_word,
             });
         }
         Framing::Length(length) => (Cow::Borrowed(&rest[..length]), length),
         Framing::Chunked => match chunked(rest)? {
             Some((body, body_bytes)) => (Cow::Owned(body), body_bytes),
-            None => return Ok(partial),
+            None => return Ok(partial(awaits_word)),
         },
     };
     let target = head.path.unwrap_or_default();
@@ -248,13 +256,38 @@ mod tests {
         for request in [WITH_LENGTH, CHUNKED] {
             for end in 0..request.len() {
                 match parse(&request[..end]) {
-                    Ok(Parsed::Partial { at_least }) => {
+                    Ok(Parsed::Partial {
+                        at_least,
+                        awaits_word,
+                    }) => {
                         assert!(at_least > end && at_least <= request.len());
+                        assert!(!awaits_word);
                     }
                     other => panic!("{end} bytes: {other:?}"),
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_client_that_asks_before_it_sends_its_body_is_heard_once_its_head_is_there() {
+        let awaits = |text: &str| match parse(text.as_bytes()) {
+            Ok(Parsed::Partial { awaits_word, .. }) => awaits_word,
+            other => panic!("{other:?}"),
+        };
+        let head = "POST / HTTP/1.1\r\nExpect: 100-Continue\r\n";
+        for framing in [
+            "content-length: 2\r\n\r\n",
+            "transfer-encoding: chunked\r\n\r\n",
+        ] {
+            assert!(awaits(&format!("{head}{framing}")));
+            // It has begun: nobody waits.
+            assert!(!awaits(&format!("{head}{framing}1")));
+            let old = head.replace("1.1", "1.0");
+            assert!(!awaits(&format!("{old}{framing}")));
+        }
+        assert!(!awaits(head));
+        assert!(!awaits("POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n"));
     }
 
     #[test]

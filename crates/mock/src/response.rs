@@ -13,6 +13,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) request_id: Option<&'a [u8]>,
     /// The connection ends with this response.
     pub(crate) close: bool,
+    /// Of a `HEAD`: the head that a `GET` would get, and no body.
+    pub(crate) head_only: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -21,6 +23,7 @@ impl<'a> Envelope<'a> {
         Self {
             request_id: request.id,
             close: request.close,
+            head_only: request.method == "HEAD",
         }
     }
 }
@@ -42,7 +45,9 @@ impl Envelope<'_> {
             &mut out,
             format_args!("content-length: {}\r\n\r\n", body.len()),
         );
-        out.extend_from_slice(body);
+        if !self.head_only {
+            out.extend_from_slice(body);
+        }
         out
     }
 
@@ -110,6 +115,7 @@ mod tests {
         let envelope = Envelope {
             request_id: Some(b"r-1"),
             close: true,
+            head_only: false,
         };
         let bytes = envelope.whole(429, "application/json", &[("retry-after", "7")], b"{}");
         assert_eq!(

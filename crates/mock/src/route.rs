@@ -9,16 +9,18 @@ use crate::script::Script;
 use crate::vectors::Vectors;
 use crate::work::{Work, serve};
 use crate::{MockConfig, fault_choice};
-use openai::{Endpoint, models_body};
+use openai::{Endpoint, model_body, models_body};
 
 /// Where the counters are.
 pub(crate) const METRICS: &str = "/metrics";
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
-enum Route {
+enum Route<'a> {
     Health,
     Models,
+    /// One of them, by its id.
+    Model(&'a str),
     Metrics,
     Work(Work),
 }
@@ -35,7 +37,7 @@ pub(crate) fn answer(
         let message = format!("there is no route {}", request.path);
         return Answer::unserved(error(&envelope, 404, "NotFoundError", &message));
     };
-    if request.method != route.method() {
+    if !takes(request, route.method()) {
         return Answer::unserved(wrong_method(&envelope, request, route.method()));
     }
     let authorized = authorized(config, request);
@@ -51,11 +53,22 @@ pub(crate) fn answer(
                 &envelope,
             ))
         }
+        Route::Model(id) if authorized => {
+            // A client may send the slash of a name as it is, or escaped.
+            let known = id.replace("%2F", "/").replace("%2f", "/") == config.model;
+            Answer::unserved(if known {
+                let body = model_body(&config.model);
+                Script::whole(envelope.whole(200, JSON, &[], &body), &envelope)
+            } else {
+                let message = format!("there is no model {id}; /v1/models lists what there is");
+                error(&envelope, 404, "NotFoundError", &message)
+            })
+        }
         Route::Work(work) if authorized => serve(config, vectors, request, work, circumstances)
             .unwrap_or_else(|reason| {
                 Answer::refused(error(&envelope, 400, "BadRequestError", &reason))
             }),
-        Route::Models | Route::Work(_) => {
+        Route::Models | Route::Model(_) | Route::Work(_) => {
             let message = "the API key is missing or wrong";
             let script = error(&envelope, 401, "invalid_request_error", message);
             Answer {
@@ -69,7 +82,7 @@ pub(crate) fn answer(
 /// Answers a request for [`METRICS`].
 pub(crate) fn metrics(request: &Request<'_>, text: impl FnOnce() -> String) -> Answer {
     let envelope = Envelope::of(request);
-    if request.method != "GET" {
+    if !takes(request, "GET") {
         return Answer::unserved(wrong_method(&envelope, request, "GET"));
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
@@ -82,6 +95,7 @@ pub(crate) fn refuse(refused: &Refused) -> Answer {
     let envelope = Envelope {
         request_id: None,
         close: true,
+        head_only: false,
     };
     Answer::unserved(error(
         &envelope,
@@ -91,8 +105,13 @@ pub(crate) fn refuse(refused: &Refused) -> Answer {
     ))
 }
 
-impl Route {
-    fn of(path: &str) -> Option<Self> {
+/// Whether the request has that method. A `HEAD` is a `GET` whose answer has no body.
+fn takes(request: &Request<'_>, method: &str) -> bool {
+    request.method == method || (request.method == "HEAD" && method == "GET")
+}
+
+impl<'a> Route<'a> {
+    fn of(path: &'a str) -> Option<Self> {
         let work = match path {
             "/v1/chat/completions" => Work::Completion(Endpoint::ChatCompletions),
             "/v1/completions" => Work::Completion(Endpoint::Completions),
@@ -104,7 +123,7 @@ impl Route {
             "/health" | "/v1/health" => return Some(Self::Health),
             "/v1/models" => return Some(Self::Models),
             METRICS => return Some(Self::Metrics),
-            _ => return None,
+            _ => return path.strip_prefix("/v1/models/").map(Self::Model),
         };
         Some(Self::Work(work))
     }
@@ -112,7 +131,7 @@ impl Route {
     fn method(self) -> &'static str {
         match self {
             Self::Work(_) => "POST",
-            Self::Health | Self::Models | Self::Metrics => "GET",
+            Self::Health | Self::Models | Self::Model(_) | Self::Metrics => "GET",
         }
     }
 }

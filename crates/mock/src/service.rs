@@ -194,7 +194,15 @@ impl<'a> Service<'a> {
             return;
         };
         let (answer, consumed, id) = match http::parse(bytes) {
-            Ok(Parsed::Partial { at_least }) => return connection.wait_for(at_least),
+            Ok(Parsed::Partial {
+                at_least,
+                awaits_word,
+            }) => {
+                if awaits_word {
+                    connection.encourage();
+                }
+                return connection.wait_for(at_least);
+            }
             Ok(Parsed::Whole { request, consumed }) => {
                 let id = request
                     .id

@@ -454,6 +454,33 @@ fn a_phase_holds_from_its_time_on() {
 }
 
 #[test]
+fn a_client_that_waits_for_a_word_before_its_body_gets_it() {
+    let server = MockServer::bind("127.0.0.1:0".parse().unwrap(), MockConfig::default(), None);
+    let server = server.unwrap();
+    let (addr, stop) = (server.local_addr(), StopSignal::new().unwrap());
+    let signal = stop.clone();
+    let thread = std::thread::spawn(move || server.serve(&signal));
+    let mut socket = TcpStream::connect(addr).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let whole = String::from_utf8(request("a", false, 3)).unwrap();
+    let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+    // Twice on one connection: each request is told once.
+    for _ in 0..2 {
+        write!(socket, "{head}\r\nexpect: 100-continue\r\n\r\n").unwrap();
+        assert_eq!(
+            read_until(&mut socket, "\r\n\r\n"),
+            "HTTP/1.1 100 Continue\r\n\r\n"
+        );
+        socket.write_all(body.as_bytes()).unwrap();
+        assert!(response(&mut socket).0.starts_with("HTTP/1.1 200"));
+    }
+    stop.stop();
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
 fn a_phase_is_checked_before_it_begins() {
     let addr = "127.0.0.1:0".parse().unwrap();
     let phase = Phase {

@@ -1,10 +1,15 @@
-//! Chats to prompts, by the template that comes with a model.
+//! Chats to prompts, by the template that comes with a model, as transformers' `apply_chat_template` renders it.
+
+mod arguments;
+mod json;
+mod python;
+mod rewrite;
 
 use crate::TextError;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, context};
-use minijinja_contrib::pycompat::unknown_method_callback;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, Error, ErrorKind};
+use serde_json::{Map, Value as Json, json};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -13,15 +18,17 @@ use std::sync::Arc;
 pub struct ChatMessage {
     /// `system`, `user`, `assistant` or whatever the template knows.
     pub role: String,
-    /// Its text.
-    pub content: String,
+    /// What it says.
+    pub content: ChatContent,
 }
 
-impl ChatMessage {
-    fn value(&self) -> Value {
-        let pairs = [("role", &self.role), ("content", &self.content)];
-        Value::from_pairs(pairs.map(|(key, text)| (key, Value::from(text.as_str()))))
-    }
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatContent {
+    /// One text.
+    Text(String),
+    /// A list of parts, each a text.
+    Parts(Vec<String>),
 }
 
 /// A template in Hugging Face's dialect of Jinja: parsed once, and rendered within limits, because it comes from a file
@@ -29,15 +36,27 @@ impl ChatMessage {
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Arc<Environment<'static>>,
-    bos: String,
-    eos: String,
+    /// `bos_token` and others, by the names that templates call them.
+    specials: Vec<(String, String)>,
+    takes: Takes,
+}
+
+/// Which form of a message's content comes out as its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Takes {
+    text: bool,
+    parts: bool,
 }
 
 /// A template of a real model has a few kilobytes.
 const SOURCE_BYTES_MAX: usize = 1 << 20;
 /// Instructions: some hundred for each message of a chat.
 const FUEL: u64 = 5_000_000;
+/// Of what a template nests.
 const DEPTH_MAX: usize = 64;
+/// In the engine's own count, by which a macro takes four: descriptions of tools are walked by macros that call
+/// themselves.
+const RECURSION_MAX: usize = 240;
 /// Text that comes out.
 const OUTPUT_BYTES_MAX: usize = 8 << 20;
 /// Elements of a `range`, of a repeated text or list.
@@ -50,67 +69,144 @@ const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }
                       {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 impl ChatTemplate {
-    /// Parses a template; `bos` and `eos` are the names of the tokens that begin and end a text.
-    pub fn parse(source: &str, bos: &str, eos: &str) -> Result<Self, TextError> {
+    /// Parses a template; `specials` are special tokens as `("bos_token", "<s>")`. One that a model has not is not
+    /// among them, as templates ask whether it is defined.
+    pub fn parse(source: &str, specials: &[(&str, &str)]) -> Result<Self, TextError> {
         if source.len() > SOURCE_BYTES_MAX {
             return Err(TextError::Template(format!(
                 "it has {} bytes; at most {SOURCE_BYTES_MAX} are parsed",
                 source.len()
             )));
         }
-        let mut environment = Environment::new();
-        let mut syntax = SyntaxConfig::builder();
-        syntax.trim_blocks(true).lstrip_blocks(true);
-        let syntax = syntax
-            .build()
-            .map_err(|error| TextError::Template(words(&error)))?;
-        environment.set_syntax(syntax);
-        environment.set_fuel(Some(FUEL));
-        environment.set_recursion_limit(DEPTH_MAX);
-        environment.set_unknown_method_callback(unknown_method_callback);
-        environment.add_function("raise_exception", |words: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, words))
-        });
-        environment.add_function("range", range);
+        let mut environment = environment().map_err(|error| TextError::Template(words(&error)))?;
         environment
-            .add_template_owned(NAME, source.to_owned())
+            .add_template_owned(NAME, rewrite::rewrite(source))
             .map_err(|error| TextError::Template(words(&error)))?;
-        Ok(ChatTemplate {
+        let specials = specials
+            .iter()
+            .map(|(name, token)| ((*name).to_owned(), (*token).to_owned()));
+        let mut template = ChatTemplate {
             environment: Arc::new(environment),
-            bos: bos.to_owned(),
-            eos: eos.to_owned(),
-        })
+            specials: specials.collect(),
+            takes: Takes {
+                text: true,
+                parts: false,
+            },
+        };
+        template.takes = template.probe();
+        Ok(template)
     }
 
     /// `ChatML`, which needs `<|im_start|>` and `<|im_end|>`.
     pub fn chatml() -> Self {
         // Its own test parses it.
-        Self::parse(CHATML, "", "").unwrap_or_else(|_| unreachable!("a template of ours"))
+        Self::parse(CHATML, &[]).unwrap_or_else(|_| unreachable!("a template of ours"))
     }
 
     /// The prompt of a chat. `add_generation_prompt` adds what an answer begins with.
+    ///
+    /// A content in parts reaches the template as it is where the template walks parts, and joined where it does not; a
+    /// text becomes a list of one part where the template, such as that of Llama Guard, knows nothing else.
     pub fn render(
         &self,
         messages: &[ChatMessage],
         add_generation_prompt: bool,
     ) -> Result<String, TextError> {
+        let messages = messages.iter().map(
+            |message| json!({"role": message.role, "content": self.content(&message.content)}),
+        );
+        self.render_variables(variables(messages.collect(), add_generation_prompt))
+    }
+
+    /// The prompt of whatever `variables` say, such as `messages`, `tools` and `enable_thinking`: all that the
+    /// template sees beside the special tokens. They come as they are.
+    pub fn render_variables(&self, variables: Map<String, Json>) -> Result<String, TextError> {
         let wrong = |error: &Error| TextError::Template(words(error));
         let template = self
             .environment
             .get_template(NAME)
             .map_err(|error| wrong(&error))?;
-        let context = context! {
-            messages => messages.iter().map(ChatMessage::value).collect::<Vec<Value>>(),
-            add_generation_prompt => add_generation_prompt,
-            bos_token => self.bos.as_str(),
-            eos_token => self.eos.as_str(),
-        };
+        let mut all: Map<String, Json> = self
+            .specials
+            .iter()
+            .map(|(name, token)| (name.clone(), Json::from(token.as_str())))
+            .collect();
+        all.extend(variables);
         let mut output = Bounded(Vec::new());
         template
-            .render_captured_to(context, &mut output)
+            .render_captured_to(Value::from(Serde(&all)), &mut output)
             .map_err(|error| wrong(&error))?;
         String::from_utf8(output.0).map_err(|error| TextError::Template(error.to_string()))
     }
+
+    fn content(&self, content: &ChatContent) -> Json {
+        let parts = |texts: &[String]| -> Json {
+            let parts = texts
+                .iter()
+                .map(|text| json!({"type": "text", "text": text}));
+            parts.collect()
+        };
+        match content {
+            ChatContent::Text(text) if !self.takes.text && self.takes.parts => {
+                parts(std::slice::from_ref(text))
+            }
+            ChatContent::Text(text) => Json::from(text.as_str()),
+            ChatContent::Parts(texts) if self.takes.parts => parts(texts),
+            ChatContent::Parts(texts) => Json::from(texts.concat()),
+        }
+    }
+
+    /// Templates do not say which contents they take: it shows in what becomes of one.
+    fn probe(&self) -> Takes {
+        const TEXT: &str = "a text of a user";
+        let rendered = |content: Json| {
+            let messages = vec![json!({"role": "user", "content": content})];
+            self.render_variables(variables(messages, true))
+                .unwrap_or_default()
+        };
+        let parts = rendered(json!([{"type": "text", "text": TEXT}]));
+        // A template that takes the list for a text writes it as a list.
+        let written = ["'type'", "\"type\""].iter().any(|key| parts.contains(key));
+        Takes {
+            text: rendered(Json::from(TEXT)).contains(TEXT),
+            parts: parts.contains(TEXT) && !written,
+        }
+    }
+}
+
+/// What every template may ask for, as transformers names it; what is not given is none there, not undefined.
+fn variables(messages: Vec<Json>, add_generation_prompt: bool) -> Map<String, Json> {
+    Map::from_iter([
+        ("messages".to_owned(), Json::Array(messages)),
+        (
+            "add_generation_prompt".to_owned(),
+            Json::Bool(add_generation_prompt),
+        ),
+        ("tools".to_owned(), Json::Null),
+        ("documents".to_owned(), Json::Null),
+    ])
+}
+
+/// What transformers' templates run in, within limits.
+fn environment() -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true);
+    environment.set_syntax(syntax.build()?);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION_MAX);
+    environment.set_unknown_method_callback(python::method);
+    environment.add_function("raise_exception", python::raise_exception);
+    environment.add_function("strftime_now", python::strftime_now);
+    environment.add_function("range", python::range);
+    environment.add_filter("tojson", json::tojson);
+    environment.add_test("iterable", python::is_iterable);
+    environment.add_test("sequence", python::is_sequence);
+    environment.add_filter("indent", python::indent);
+    environment.add_filter("default", python::default);
+    environment.add_filter("d", python::default);
+    environment.add_filter(rewrite::PERCENT, python::percent);
+    Ok(environment)
 }
 
 /// An error's own words, without the template's text.
@@ -147,152 +243,5 @@ impl Write for Bounded {
     }
 }
 
-fn too_many(count: u64) -> Error {
-    Error::new(
-        ErrorKind::InvalidOperation,
-        format!("a range of {count} is more than {REPEATS_MAX}"),
-    )
-}
-
-/// Python's `range`, of a bounded length.
-fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Result<Value, Error> {
-    let (start, end) = second.map_or((0, first), |end| (first, end));
-    let step = step.unwrap_or(1);
-    if step == 0 {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "a range cannot have steps of 0",
-        ));
-    }
-    let span = if step > 0 {
-        end.saturating_sub(start)
-    } else {
-        start.saturating_sub(end)
-    };
-    let count = u64::try_from(span)
-        .unwrap_or(0)
-        .div_ceil(step.unsigned_abs());
-    if count > REPEATS_MAX {
-        return Err(too_many(count));
-    }
-    let values = (0..count).map(|index| start + step * index.cast_signed());
-    Ok(Value::from(values.collect::<Vec<i64>>()))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{ChatMessage, ChatTemplate};
-
-    fn message(role: &str, content: &str) -> ChatMessage {
-        ChatMessage {
-            role: role.to_owned(),
-            content: content.to_owned(),
-        }
-    }
-
-    fn render(source: &str) -> Result<String, String> {
-        let template =
-            ChatTemplate::parse(source, "<s>", "</s>").map_err(|error| error.to_string())?;
-        let messages = [message("user", " Hi there "), message("assistant", "Yes.")];
-        template
-            .render(&messages, true)
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_chat_in_chatml_ends_where_the_answer_begins() {
-        let chat = [message("system", "Be brief."), message("user", "Hi")];
-        assert_eq!(
-            ChatTemplate::chatml().render(&chat, true).unwrap(),
-            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-        );
-    }
-
-    #[test]
-    fn what_templates_of_models_use_is_there() {
-        for (source, expected) in [
-            (
-                "{{ bos_token }}{{ messages[0]['content'] | trim }}{{ eos_token }}",
-                "<s>Hi there</s>",
-            ),
-            ("{{ messages[0].content.strip() }}", "Hi there"),
-            (
-                "{{ messages[0].content.strip().split(' ')[1].upper() }}",
-                "THERE",
-            ),
-            (
-                "{{ 'a b'.title() }} {{ 'ab'.startswith('a') }} {{ 'xax'.strip('x') }}",
-                "A B True a",
-            ),
-            (
-                "{% for k, v in messages[1].items() %}{{ k }}={{ v }};{% endfor %}",
-                "role=assistant;content=Yes.;",
-            ),
-            (
-                "{% for m in messages %}{% if loop.last %}{{ m.get('role', '?') }}{% endif %}{% endfor %}",
-                "assistant",
-            ),
-            (
-                "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
-                "2",
-            ),
-            (
-                "{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{{ m.role }}{% endfor %}",
-                "user",
-            ),
-            (
-                "{{ messages | tojson }}",
-                r#"[{"role": "user", "content": " Hi there "}, {"role": "assistant", "content": "Yes."}]"#,
-            ),
-            (
-                "{% if tools is defined %}t{% endif %}{% if add_generation_prompt %}g{% endif %}",
-                "g",
-            ),
-            ("{{ range(3) | join(',') }}", "0,1,2"),
-            ("  {% if true %}\nx\n  {% endif %}\n", "x\n"),
-            (
-                "{{ messages[1:] | length }} {{ messages[-1].role }}",
-                "1 assistant",
-            ),
-        ] {
-            let rendered = render(source).map(|text| text.to_lowercase());
-            assert_eq!(rendered, Ok(expected.to_lowercase()), "{source}");
-        }
-    }
-
-    #[test]
-    fn a_template_that_refuses_a_chat_is_quoted() {
-        let error = render("{{ raise_exception('Roles must alternate') }}").unwrap_err();
-        assert!(error.contains("Roles must alternate"), "{error}");
-    }
-
-    #[test]
-    fn bad_input_38_a_template_that_never_ends_or_grows_is_stopped() {
-        let many = "{% for b in range(100000) %}".repeat(4) + "x" + &"{% endfor %}".repeat(4);
-        for (source, words) in [
-            (many.as_str(), "more than 5000000 instructions"),
-            ("{{ range(1000000000) }}", "more than 100000"),
-            (
-                "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
-                "recursion",
-            ),
-            (
-                "{% for a in range(90000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}{% endfor %}",
-                "bytes",
-            ),
-            ("{% for", "expected"),
-            ("{{ 'a'.fold() }}", "method"),
-            ("{% include 'x' %}", ""),
-        ] {
-            let error = render(source).unwrap_err();
-            assert!(error.contains(words), "{error} for {words}");
-        }
-        assert!(
-            render(&" ".repeat(2 << 20))
-                .unwrap_err()
-                .contains("at most")
-        );
-        let deep = "(".repeat(100_000);
-        assert!(render(&format!("{{{{ {deep} }}}}")).is_err());
-    }
-}
+mod tests;

@@ -53,6 +53,8 @@ pub struct ModelConfig {
     pub rope: Option<Rope>,
     /// Where a text may end.
     pub eos: Vec<u32>,
+    /// Whether the last layer's matrix is the embedding's; absent where the file does not say, and its tensors do.
+    pub tied: Option<bool>,
 }
 
 /// Sizes beyond any model that a CPU computes.
@@ -146,6 +148,8 @@ impl ModelConfig {
                     norm_eps: epsilon(&source, "layer_norm_epsilon")?,
                     rope: None,
                     eos: Vec::new(),
+                    // Transformers' default for it.
+                    tied: Some(true),
                 }
             }
             "llama" => Self::llama_json(&source, &value)?,
@@ -162,6 +166,9 @@ impl ModelConfig {
             }
         };
         config.eos = tokens(get("eos_token_id"));
+        config.tied = get("tie_word_embeddings")
+            .and_then(Value::as_bool)
+            .or(config.tied);
         config.check(path)
     }
 
@@ -214,6 +221,7 @@ impl ModelConfig {
                 pairing: Pairing::Half,
             }),
             eos: Vec::new(),
+            tied: None,
         })
     }
 
@@ -281,6 +289,7 @@ impl ModelConfig {
                 .token("tokenizer.ggml.eos_token_id")
                 .into_iter()
                 .collect(),
+            tied: None,
         };
         config.check(path)
     }

@@ -12,7 +12,7 @@ mod random;
 mod tokenizer;
 mod weights;
 
-pub use chat_template::{ChatMessage, ChatTemplate};
+pub use chat_template::{ChatContent, ChatMessage, ChatTemplate};
 pub use config::{Architecture, ModelConfig, Rope};
 pub use cpu_model::CpuModel;
 pub use detokenizer::Detokenizer;

@@ -3,6 +3,7 @@
 mod build;
 mod encoder;
 mod source;
+mod specials;
 mod text;
 
 pub use encoder::LoadedEncoder;
@@ -11,7 +12,7 @@ pub use text::ModelText;
 use crate::config::ModelConfig;
 use crate::encoder::EncoderConfig;
 use crate::network::Buffers;
-use crate::weights::{open_gguf, open_safetensors};
+use crate::weights::{open_gguf, open_safetensors, split_of};
 use crate::{ChatTemplate, CpuModel, ModelsError, Tokenizer, random};
 use build::{Builder, Names};
 use kernels::{Kernels, KvCache, KvType};
@@ -195,6 +196,8 @@ fn gguf_of(path: &Path) -> Result<Option<PathBuf>, ModelsError> {
     let entries = std::fs::read_dir(path).map_err(|error| ModelsError::read(path, error))?;
     let found = entries.filter_map(Result::ok).map(|entry| entry.path());
     let mut found: Vec<PathBuf> = found.filter(|path| is_gguf(path)).collect();
+    // The parts of one model count as one, which its first part stands for.
+    found.retain(|path| split_of(path).is_none_or(|split| split.number == 1));
     match found.len() {
         0 => Err(ModelsError::file(
             path,

@@ -24,6 +24,7 @@ pub(crate) fn tiny() -> ModelConfig {
             pairing: Pairing::Half,
         }),
         eos: vec![256],
+        tied: None,
     }
 }
 
@@ -42,6 +43,7 @@ pub(crate) fn gpt2() -> ModelConfig {
         norm_eps: 1e-5,
         rope: None,
         eos: vec![256],
+        tied: None,
     }
 }
 

@@ -93,16 +93,21 @@ impl Tokenizer {
             what,
         })?;
         let mut tokenizer = Self::from_json(&json, "")?;
+        let id = |key: &str| {
+            let id = metadata.integer(&format!("tokenizer.ggml.{key}_token_id"))?;
+            u32::try_from(id).ok()
+        };
+        let adds = |key: &str| metadata.bool(&format!("tokenizer.ggml.add_{key}_token"));
         // A file that is silent has the habit of its kind of vocabulary.
-        let habit = metadata.text("tokenizer.ggml.model") == Some("llama");
-        if metadata
-            .bool("tokenizer.ggml.add_bos_token")
-            .unwrap_or(habit)
-        {
-            let bos = metadata.integer("tokenizer.ggml.bos_token_id");
-            let bos = bos.and_then(|id| u32::try_from(id).ok());
-            tokenizer.before = bos.into_iter().collect();
-        }
+        let habit = json::begins_texts(metadata);
+        tokenizer.before = id("bos")
+            .filter(|_| adds("bos").unwrap_or(habit))
+            .into_iter()
+            .collect();
+        tokenizer.after = id("eos")
+            .filter(|_| adds("eos").unwrap_or(false))
+            .into_iter()
+            .collect();
         Ok(tokenizer)
     }
 
@@ -117,11 +122,22 @@ impl Tokenizer {
         }
     }
 
-    /// The token that goes before a raw prompt.
-    #[must_use]
-    pub(crate) fn with_bos(mut self, bos: Option<u32>) -> Self {
-        self.before = bos.into_iter().collect();
-        self
+    /// With the tokens around a raw prompt: those of the file's post-processor, which is what transformers heeds; a
+    /// file without any gets those that its settings ask for.
+    pub(crate) fn with_ends_of_text(
+        self,
+        bos: Option<u32>,
+        eos: Option<u32>,
+    ) -> Result<Self, TextError> {
+        if matches!(self.method, Method::Bytes) {
+            return Ok(self);
+        }
+        let mut tokenizer = self.with_ends()?;
+        if tokenizer.end_tokens() == 0 {
+            tokenizer.before = bos.into_iter().collect();
+            tokenizer.after = eos.into_iter().collect();
+        }
+        Ok(tokenizer)
     }
 
     /// With the tokens around a text that the file's post-processor adds, such as `[CLS]` and `[SEP]`. The byte
@@ -139,6 +155,10 @@ impl Tokenizer {
             Ok::<_, TextError>(encoding.get_ids().to_vec())
         };
         let (whole, text) = (ids(true)?, ids(false)?);
+        // A vocabulary without that letter shows no ends.
+        if whole == text || text.is_empty() {
+            return Ok(self);
+        }
         let place = whole
             .windows(text.len().max(1))
             .position(|part| part == text)

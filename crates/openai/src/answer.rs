@@ -1,7 +1,15 @@
 //! What a response said, for the conversation to go on with.
 
-use crate::{SseDecoder, SseEvent, StreamError};
-use serde_json::{Map, Value, json};
+use crate::calls::Calls;
+use crate::choice::{Choice, Holder};
+use crate::chunk::Chunk;
+use crate::left_out::LeftOuts;
+use crate::message::Message;
+use crate::responses_event::{Response, ResponseEvent};
+use crate::tape::Tape;
+use crate::value::{Document, Value};
+use crate::{BodyForm, SseDecoder, SseEvent, StreamError};
+use serde_json::{Map, json};
 
 /// The first choice of a response, as text. Reasoning is not part of it: servers do not want it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,7 +17,7 @@ pub struct Answer {
     /// What it said.
     pub text: String,
     /// The tools that it calls, as a message of the assistant holds them.
-    pub tool_calls: Vec<Value>,
+    pub tool_calls: Vec<serde_json::Value>,
     /// It thought aloud beside its text.
     pub has_reasoning: bool,
 }
@@ -18,27 +26,37 @@ impl Answer {
     /// Reads a streamed body once more. What cannot be read is left out: whether the response was
     /// whole is for [`crate::StreamDecoder`] to say.
     pub fn of_stream(body: &[u8]) -> Self {
-        let mut answer = Self::default();
-        let mut decoder = SseDecoder::new();
+        let mut gathered = Gathering::default();
+        let mut tape = Tape::default();
+        let mut decoder = match BodyForm::of(body) {
+            Some(BodyForm::Lines) => SseDecoder::of_lines(),
+            _ => SseDecoder::new(),
+        };
         let mut read = |event: SseEvent<'_>| -> Result<(), StreamError> {
-            if let Ok(chunk) = serde_json::from_slice::<Value>(event.data) {
-                answer.add(&chunk, "delta");
+            let text = String::from_utf8_lossy(event.data);
+            if let Ok(document) = Document::read(&mut tape, &text) {
+                gathered.add_event(event.name, &Chunk::of(&document.root()));
             }
             Ok(())
         };
         if decoder.push(body, &mut read).is_ok() {
             let _ = decoder.finish(&mut read);
         }
-        answer
+        gathered.finish()
     }
 
     /// Reads a body that is not a stream.
     pub fn of_completion(body: &[u8]) -> Self {
-        let mut answer = Self::default();
-        if let Ok(completion) = serde_json::from_slice::<Value>(body) {
-            answer.add(&completion, "message");
+        let mut gathered = Gathering::default();
+        let (text, mut tape) = (String::from_utf8_lossy(body), Tape::default());
+        if let Ok(document) = Document::read(&mut tape, &text) {
+            let fields = Chunk::of(&document.root());
+            gathered.add_choices(&fields, Holder::Message);
+            let response = Response::of(fields);
+            gathered.add_response(&response.message(&mut LeftOuts::default()));
+            gathered.has_reasoning |= response.has_thoughts();
         }
-        answer
+        gathered.finish()
     }
 
     /// The ids of the tools that it calls, in order.
@@ -48,83 +66,90 @@ impl Answer {
             .map(|call| call["id"].as_str().unwrap_or_default())
     }
 
-    fn add(&mut self, response: &Value, holder: &str) {
-        self.add_response(response);
-        let choices = response["choices"].as_array().into_iter().flatten();
-        let first = |choice: &&Value| choice["index"].as_u64().unwrap_or(0) == 0;
-        for choice in choices.filter(first) {
-            let message = &choice[holder];
-            for text in [&message["content"], &choice["text"]] {
-                self.text.push_str(text.as_str().unwrap_or_default());
-            }
-            let thoughts = [&message["reasoning_content"], &message["reasoning"]];
-            self.has_reasoning |= thoughts.iter().any(|thought| is_text(thought));
-            let calls = message["tool_calls"].as_array().into_iter().flatten();
-            for (place, call) in calls.enumerate() {
-                self.add_call(place, call);
-            }
-        }
-    }
-
-    /// What `/responses` says: pieces of text in a stream, and items in a body.
-    fn add_response(&mut self, response: &Value) {
-        if response["type"] == "response.output_text.delta" {
-            self.text
-                .push_str(response["delta"].as_str().unwrap_or_default());
-        }
-        self.has_reasoning |= response["type"]
-            .as_str()
-            .is_some_and(|kind| kind.starts_with("response.reasoning"));
-        let items = || response["output"].as_array().into_iter().flatten();
-        self.has_reasoning |= items().any(|item| item["type"] == "reasoning");
-        let parts = items()
-            .filter_map(|item| item["content"].as_array())
-            .flatten();
-        for part in parts.filter(|part| part["type"] == "output_text") {
-            self.text
-                .push_str(part["text"].as_str().unwrap_or_default());
-        }
-    }
-
-    /// A piece of a call says by its `index` which call it goes on with.
-    fn add_call(&mut self, place: usize, piece: &Value) {
-        /// More calls than any answer has.
-        const CALLS_MAX: usize = 128;
-        let index = piece["index"]
-            .as_u64()
-            .and_then(|index| usize::try_from(index).ok());
-        let index = index.unwrap_or(place);
-        if index >= CALLS_MAX {
-            return;
-        }
-        while self.tool_calls.len() <= index {
-            self.tool_calls.push(json!({
-                "id": "", "type": "function", "function": { "name": "", "arguments": "" },
-            }));
-        }
-        let call = &mut self.tool_calls[index];
-        let append = |to: &mut Value, more: &Value| {
-            let (known, more) = (to.as_str().unwrap_or_default(), more.as_str());
-            *to = Value::String(format!("{known}{}", more.unwrap_or_default()));
-        };
-        append(&mut call["id"], &piece["id"]);
-        append(&mut call["function"]["name"], &piece["function"]["name"]);
-        append(
-            &mut call["function"]["arguments"],
-            &piece["function"]["arguments"],
-        );
-    }
-
     /// The fields that a message of the assistant has beside its text; `None` where it has none.
-    pub fn message_fields(&self) -> Option<Map<String, Value>> {
+    pub fn message_fields(&self) -> Option<Map<String, serde_json::Value>> {
         (!self.tool_calls.is_empty())
             .then(|| Map::from_iter([("tool_calls".to_owned(), self.tool_calls.clone().into())]))
     }
 }
 
-/// Whether it is a text with something in it.
-fn is_text(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| !text.is_empty())
+/// What an answer says, put together from its pieces.
+#[derive(Default)]
+struct Gathering {
+    text: String,
+    has_reasoning: bool,
+    has_deltas: bool,
+    known: Calls,
+    calls: Vec<CallText>,
+}
+
+#[derive(Default)]
+struct CallText {
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl Gathering {
+    fn add_event(&mut self, name: &[u8], chunk: &Chunk<'_, '_>) {
+        let Some(event) = ResponseEvent::of(name, chunk) else {
+            let mut choices = chunk.choices.iter().flat_map(Value::items_or_itself);
+            self.has_deltas |= choices.any(|choice| Choice::has_delta(&choice));
+            return self.add_choices(chunk, Holder::in_stream(self.has_deltas));
+        };
+        self.add_response(&event.message(&mut LeftOuts::default()));
+        self.has_reasoning |= event.is_thought();
+        if event.is_last() && self.text.is_empty() {
+            self.add_response(&event.response().message(&mut LeftOuts::default()));
+        }
+    }
+
+    fn add_choices(&mut self, chunk: &Chunk<'_, '_>, holder: Holder) {
+        let mut odd = LeftOuts::default();
+        for (place, value) in chunk.choices(&mut odd) {
+            let choice = Choice::read(&value, place, holder, &mut odd);
+            if choice.index == 0 {
+                self.add_message(&choice.message);
+            }
+        }
+    }
+
+    fn add_message(&mut self, message: &Message<'_>) {
+        self.add_response(message);
+        for call in &message.calls {
+            let Some(place) = self.known.place(0, call) else {
+                continue;
+            };
+            self.calls.resize_with(self.known.len(), CallText::default);
+            let text = &mut self.calls[place];
+            if text.id.is_empty() {
+                text.id.push_str(&call.id);
+            }
+            text.name.push_str(&call.name);
+            text.arguments.push_str(&call.arguments);
+        }
+    }
+
+    /// What `/responses` says, whose calls no conversation goes on with.
+    fn add_response(&mut self, message: &Message<'_>) {
+        let texts = message.content.iter();
+        texts.for_each(|text| self.text.push_str(text));
+        self.has_reasoning |= !message.reasoning.is_empty();
+    }
+
+    fn finish(self) -> Answer {
+        let call = |call: CallText| {
+            json!({
+                "id": call.id, "type": "function",
+                "function": { "name": call.name, "arguments": call.arguments },
+            })
+        };
+        Answer {
+            text: self.text,
+            tool_calls: self.calls.into_iter().map(call).collect(),
+            has_reasoning: self.has_reasoning,
+        }
+    }
 }
 
 #[cfg(test)]

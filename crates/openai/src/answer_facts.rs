@@ -1,6 +1,6 @@
 //! What an answer says beside its text and its stamps.
 
-use crate::TextCounts;
+use crate::{LeftOut, TextCounts};
 
 /// Facts of an answer, streamed or whole, for whoever judges it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,17 +15,8 @@ pub struct AnswerFacts {
     pub text: TextCounts,
     /// Calls of tools and functions.
     pub tool_calls: u32,
-    /// The token counts as they were sent, cut where they are long.
+    /// The token counts as they were sent, cut where they are long: the last of them that counted something.
     pub usage_excerpt: Option<String>,
     /// Fields whose value is none of their kind, which were left out: the first of each name.
     pub left_out: Vec<LeftOut>,
-}
-
-/// A field that could not be read, and was passed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Where it stands: `usage.prompt_tokens`.
-    pub field: String,
-    /// Its JSON as it was sent, cut where it is long.
-    pub value: String,
 }

@@ -142,11 +142,17 @@ pub fn models_body(models: &[&str]) -> Vec<u8> {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(br#"{"id":"#);
-        push_json(&mut out, id);
-        out.extend_from_slice(br#","object":"model","created":0,"owned_by":"tokenomics"}"#);
+        out.extend_from_slice(&model_body(id));
     }
     out.extend_from_slice(b"]}");
+    out
+}
+
+/// The body of `/v1/models/ID`.
+pub fn model_body(id: &str) -> Vec<u8> {
+    let mut out = br#"{"id":"#.to_vec();
+    push_json(&mut out, id);
+    out.extend_from_slice(br#","object":"model","created":0,"owned_by":"tokenomics"}"#);
     out
 }
 

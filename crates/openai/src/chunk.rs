@@ -1,367 +1,159 @@
-use crate::response::server_error;
-use crate::{EventKind, Usage};
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
-use serde_json::Value;
+//! The fields of a chunk, or of a whole body, wherever they stand in it.
+
+use crate::Usage;
+use crate::left_out::{LeftOuts, Path};
+use crate::response::message_of;
+use crate::usage_so_far::{UsagePlace, UsageSoFar};
+use crate::value::Value;
 use std::borrow::Cow;
-use std::fmt;
 
-/// One chunk of a stream, of chat or of completions. Fields that are absent, null or unknown are
-/// no error: servers differ in them.
-#[derive(Debug, Default, Deserialize)]
-pub struct Chunk<'a> {
-    /// What each choice received.
-    #[serde(borrow, default)]
-    pub choices: Choices<'a>,
-    /// Token counts so far, in the last chunk or in every one.
-    pub usage: Option<Usage>,
-    #[serde(borrow, default)]
-    object: Text<'a>,
-    error: Option<Value>,
-    message: Option<Value>,
-}
-
-impl<'a> Chunk<'a> {
-    /// Decodes the data of one event. Text without escapes is borrowed from it.
-    pub fn parse(data: &'a str) -> Result<Self, serde_json::Error> {
-        // Serde would read a list as the fields of a struct in order.
-        if !data.trim_start().starts_with('{') {
-            return Err(serde_json::Error::custom("expected a JSON object"));
-        }
-        serde_json::from_str(data)
-    }
-
-    /// The server's message where the chunk is an error in place of a chunk.
-    pub fn server_error(&self) -> Option<String> {
-        server_error(&self.object, self.error.as_ref(), self.message.as_ref())
-    }
-}
-
-/// The choices of a chunk. A chunk nearly always has one, which costs no allocation.
+/// One chunk of a stream, of chat or of completions, an event of `/responses`, or a body that is no stream.
+/// Fields that are absent, null, unknown or of another kind are no error: servers differ in them.
 #[derive(Debug, Default)]
-pub struct Choices<'a> {
-    /// The first in the order sent.
-    pub first: Option<ChunkChoice<'a>>,
-    /// The others.
-    pub more: Vec<ChunkChoice<'a>>,
+pub(crate) struct Chunk<'t, 'a> {
+    pub(crate) choices: Option<Value<'t, 'a>>,
+    pub(crate) model: Option<Value<'t, 'a>>,
+    pub(crate) object: Cow<'a, str>,
+    /// `type`, of an event of `/responses`.
+    pub(crate) event_type: Cow<'a, str>,
+    pub(crate) delta: Option<Value<'t, 'a>>,
+    pub(crate) item: Option<Value<'t, 'a>>,
+    pub(crate) response: Option<Value<'t, 'a>>,
+    pub(crate) output: Option<Value<'t, 'a>>,
+    pub(crate) status: Option<Value<'t, 'a>>,
+    pub(crate) incomplete_details: Option<Value<'t, 'a>>,
+    pub(crate) usage: Option<Value<'t, 'a>>,
+    /// `usage` of something else in it.
+    usage_within: Option<Value<'t, 'a>>,
+    /// llama.cpp's.
+    timings: Option<Value<'t, 'a>>,
+    /// Ollama's.
+    eval_counts: Usage,
+    error: Option<Value<'t, 'a>>,
+    message: Option<Value<'t, 'a>>,
 }
 
-impl<'a> Choices<'a> {
-    /// All of them, in the order sent.
-    pub fn iter(&self) -> impl Iterator<Item = &ChunkChoice<'a>> {
-        self.first.iter().chain(&self.more)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ChoicesVisitor;
-
-        impl<'de> Visitor<'de> for ChoicesVisitor {
-            type Value = Choices<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a list of choices")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Choices::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let first = items.next_element()?;
-                let mut more = Vec::new();
-                while let Some(choice) = items.next_element()? {
-                    more.push(choice);
+impl<'t, 'a> Chunk<'t, 'a> {
+    /// Finds the fields of an object; of anything else there are none.
+    pub(crate) fn of(root: &Value<'t, 'a>) -> Self {
+        let mut chunk = Self::default();
+        for (name, value) in root.fields() {
+            let place = match &*name {
+                "choices" => &mut chunk.choices,
+                "model" => &mut chunk.model,
+                "delta" => &mut chunk.delta,
+                "item" => &mut chunk.item,
+                "response" => &mut chunk.response,
+                "output" => &mut chunk.output,
+                "status" => &mut chunk.status,
+                "incomplete_details" => &mut chunk.incomplete_details,
+                "usage" => &mut chunk.usage,
+                "timings" => &mut chunk.timings,
+                "error" => &mut chunk.error,
+                "object" => {
+                    chunk.object = value.string().unwrap_or_default();
+                    continue;
                 }
-                Ok(Choices { first, more })
-            }
+                "type" => {
+                    chunk.event_type = value.string().unwrap_or_default();
+                    continue;
+                }
+                "prompt_eval_count" => {
+                    chunk.eval_counts.prompt_tokens = value.count();
+                    continue;
+                }
+                "eval_count" => {
+                    chunk.eval_counts.completion_tokens = value.count();
+                    continue;
+                }
+                _ => {
+                    if value.is_object() {
+                        chunk.note_within(&name, value);
+                    } else if name == "message" {
+                        chunk.message = Some(value);
+                    }
+                    continue;
+                }
+            };
+            *place = Some(value);
         }
-
-        deserializer.deserialize_any(ChoicesVisitor)
-    }
-}
-
-/// What one choice received in a chunk.
-#[derive(Debug, Default, Deserialize)]
-pub struct ChunkChoice<'a> {
-    /// Which choice.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub index: u32,
-    /// Of a chat.
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    pub delta: Delta<'a>,
-    /// Of a completion.
-    #[serde(borrow, default)]
-    pub text: Text<'a>,
-    /// Why the choice ended; empty while it goes on.
-    #[serde(borrow, default)]
-    pub finish_reason: Text<'a>,
-}
-
-impl<'a> ChunkChoice<'a> {
-    /// Generated text: the delta's, or the completion's.
-    pub fn content(&self) -> &Text<'a> {
-        if self.delta.content.is_empty() {
-            &self.text
-        } else {
-            &self.delta.content
-        }
+        chunk
     }
 
-    /// What an event of this choice is; `Empty` without text.
-    pub fn kind(&self) -> EventKind {
-        if !self.content().is_empty() {
-            EventKind::Content
-        } else if self.delta.tool_call_bytes() > 0 {
-            EventKind::ToolCall
-        } else if !self.delta.reasoning().is_empty() {
-            EventKind::Reasoning
-        } else {
-            EventKind::Empty
+    /// Something else that it holds, which may have counts.
+    fn note_within(&mut self, name: &str, value: Value<'t, 'a>) {
+        if let Some(usage) = value.get("usage").filter(Value::is_object) {
+            self.usage_within = Some(usage);
+        }
+        if name == "message" {
+            self.message = Some(value);
         }
     }
 
-    /// Bytes of generated text of every kind.
-    pub fn text_bytes(&self) -> usize {
-        self.content().len() + self.delta.text_bytes() - self.delta.content.len()
-    }
-}
-
-/// A message, or the next piece of one.
-#[derive(Debug, Default, Deserialize)]
-pub struct Delta<'a> {
-    /// Who speaks: only in the first chunk of a choice, as a rule.
-    #[serde(borrow, default)]
-    pub role: Text<'a>,
-    /// Generated text.
-    #[serde(borrow, default)]
-    pub content: Text<'a>,
-    #[serde(borrow, default)]
-    reasoning_content: Text<'a>,
-    #[serde(borrow, default)]
-    reasoning: Text<'a>,
-    /// Pieces of tool calls.
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    pub tool_calls: Vec<ToolCall<'a>>,
-}
-
-impl<'a> Delta<'a> {
-    /// Generated reasoning. Servers call it `reasoning_content`, `reasoning`, or both at once with
-    /// the same text, which is then counted once.
-    pub fn reasoning(&self) -> &Text<'a> {
-        if self.reasoning_content.is_empty() {
-            &self.reasoning
-        } else {
-            &self.reasoning_content
+    /// The server's message where this is an error in place of an answer: an `error` that says something, or
+    /// `"object": "error"` or `"type": "error"` with the message beside it. An error counts, whatever else came
+    /// with it.
+    pub(crate) fn server_error(&self) -> Option<String> {
+        if let Some(error) = self.error.filter(|error| !error.says_nothing()) {
+            return Some(message_of(&error));
         }
+        let named = self.object == "error" || self.event_type == "error";
+        let message = |message: Value<'_, '_>| message_of(&message);
+        named.then(|| self.message.map(message).unwrap_or_default())
     }
 
-    /// Bytes of generated names and arguments of tool calls.
-    pub fn tool_call_bytes(&self) -> usize {
-        let bytes = |call: &ToolCall<'_>| call.function.name.len() + call.function.arguments.len();
-        self.tool_calls.iter().map(bytes).sum()
-    }
-
-    /// Bytes of generated text of every kind.
-    pub fn text_bytes(&self) -> usize {
-        self.content.len() + self.reasoning().len() + self.tool_call_bytes()
-    }
-}
-
-/// A tool call, or the next piece of one.
-#[derive(Debug, Default, Deserialize)]
-pub struct ToolCall<'a> {
-    /// What is called.
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    pub function: ToolFunction<'a>,
-}
-
-/// The name and arguments of a tool call.
-#[derive(Debug, Default, Deserialize)]
-pub struct ToolFunction<'a> {
-    /// Its name, whole, in the call's first piece.
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    /// JSON in pieces.
-    #[serde(borrow, default)]
-    pub arguments: Text<'a>,
-}
-
-/// A JSON string, borrowed where it has no escapes; empty where it is absent or null.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(pub Cow<'a, str>);
-
-impl std::ops::Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string or null")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Text::default())
-            }
+    /// Its choices, with the place of each.
+    pub(crate) fn choices(
+        &self,
+        odd: &mut LeftOuts,
+    ) -> impl Iterator<Item = (usize, Value<'t, 'a>)> + use<'t, 'a> {
+        if let Some(choices) = self
+            .choices
+            .filter(|choices| !choices.is_list() && !choices.is_object())
+        {
+            odd.note(&Path::of("choices"), &choices);
         }
-
-        deserializer.deserialize_any(TextVisitor)
-    }
-}
-
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Chunk;
-    use crate::{EventKind, Usage};
-    use std::borrow::Cow;
-
-    fn only_choice(delta: &str) -> (EventKind, usize) {
-        let data = format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
-        let chunk = Chunk::parse(&data).unwrap();
-        let choice = chunk.choices.first.unwrap();
-        (choice.kind(), choice.text_bytes())
+        self.choices
+            .into_iter()
+            .flat_map(|choices| choices.items_or_itself())
+            .enumerate()
     }
 
-    #[test]
-    fn text_is_borrowed_unless_it_has_escapes() {
-        let data = r#"{"choices":[{"delta":{"content":"né"}},{"text":"a\n"}]}"#;
-        let chunk = Chunk::parse(data).unwrap();
-        assert!(matches!(
-            chunk.choices.first.unwrap().delta.content.0,
-            Cow::Borrowed("né")
-        ));
-        assert!(matches!(&chunk.choices.more[0].text.0, Cow::Owned(text) if text == "a\n"));
+    /// Whether it counts tokens anywhere, be it nothing.
+    pub(crate) fn has_usage(&self) -> bool {
+        let usual = self.usage.is_some_and(|usage| !usage.is_null());
+        let native = self.timings.is_some() || self.eval_counts.is_told();
+        usual || native || self.usage_within.is_some()
     }
 
-    #[test]
-    fn each_kind_of_text_is_told_apart() {
-        assert_eq!(only_choice(r#"{"content":"abc"}"#), (EventKind::Content, 3));
-        assert_eq!(
-            only_choice(r#"{"reasoning_content":"ab"}"#),
-            (EventKind::Reasoning, 2)
-        );
-        assert_eq!(
-            only_choice(r#"{"reasoning":"ab","content":null}"#),
-            (EventKind::Reasoning, 2)
-        );
-        let call = r#"{"tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"{\""}}]}"#;
-        assert_eq!(only_choice(call), (EventKind::ToolCall, 3));
-    }
-
-    #[test]
-    fn a_chunk_with_several_kinds_counts_all_bytes_and_is_what_the_user_sees() {
-        let mixed = r#"{"reasoning":"why","content":"so"}"#;
-        assert_eq!(only_choice(mixed), (EventKind::Content, 5));
-        let twice = r#"{"reasoning":"why","reasoning_content":"why"}"#;
-        assert_eq!(only_choice(twice), (EventKind::Reasoning, 3));
-    }
-
-    #[test]
-    fn role_empty_and_null_deltas_have_no_text() {
-        let empty_call =
-            r#"{"tool_calls":[{"function":{"name":null,"arguments":""}},{"function":null}]}"#;
-        for delta in [
-            r#"{"role":"assistant","content":""}"#,
-            r#"{"role":"assistant","content":null,"reasoning_content":null,"tool_calls":null}"#,
-            "{}",
-            "null",
-            empty_call,
+    /// Adds what it counts to what was counted before, but for what its choices count themselves. Gives the
+    /// tokens that were generated so far, by its own count.
+    pub(crate) fn add_usage(&self, so_far: &mut UsageSoFar, odd: &mut LeftOuts) -> Option<u64> {
+        let mut counted = Usage::default();
+        let path = Path::of("usage");
+        for (place, value) in [
+            (UsagePlace::Usage, self.usage),
+            (UsagePlace::Within, self.usage_within),
         ] {
-            assert_eq!(only_choice(delta), (EventKind::Empty, 0), "{delta}");
+            let Some(value) = value else { continue };
+            let usage = Usage::read(&value, &path, odd);
+            so_far.add(place, usage, value.raw());
+            counted = counted.or(usage);
         }
-    }
-
-    #[test]
-    fn missing_null_and_unknown_fields_are_no_error() {
-        for data in [
-            "{}",
-            r#"{"choices":null,"usage":null,"error":null}"#,
-            r#" {"x":[1,{"y":2}]}"#,
-        ] {
-            let chunk = Chunk::parse(data).unwrap();
-            assert!(
-                chunk.choices.first.is_none() && chunk.usage.is_none(),
-                "{data}"
-            );
-            assert_eq!(chunk.server_error(), None, "{data}");
-        }
-    }
-
-    #[test]
-    fn usage_is_flattened() {
-        let data = r#"{"choices":[],"usage":{"prompt_tokens":7,"total_tokens":12,"completion_tokens":5,
-            "prompt_tokens_details":{"cached_tokens":4},
-            "completion_tokens_details":{"reasoning_tokens":2,"audio_tokens":null}}}"#;
-        let expected = Usage {
-            prompt_tokens: Some(7),
-            completion_tokens: Some(5),
-            cached_tokens: Some(4),
-            reasoning_tokens: Some(2),
-        };
-        assert_eq!(Chunk::parse(data).unwrap().usage, Some(expected));
-        let bare = r#"{"usage":{"completion_tokens":5,"prompt_tokens_details":null}}"#;
-        let expected = Usage {
-            completion_tokens: Some(5),
-            ..Usage::default()
-        };
-        assert_eq!(Chunk::parse(bare).unwrap().usage, Some(expected));
-    }
-
-    #[test]
-    fn errors_in_every_usual_shape_are_recognised() {
-        for data in [
-            r#"{"error":{"message":"full","type":"x","code":500}}"#,
-            r#"{"error":"full"}"#,
-            r#"{"object":"error","message":"full","code":400}"#,
-        ] {
-            assert_eq!(
-                Chunk::parse(data).unwrap().server_error().as_deref(),
-                Some("full"),
-                "{data}"
+        if let Some(timings) = self.timings {
+            so_far.add(
+                UsagePlace::Native,
+                Usage::of_timings(&timings),
+                timings.raw(),
             );
         }
-    }
-
-    #[test]
-    fn what_is_not_an_object_is_refused() {
-        for data in [
-            "",
-            "[]",
-            "1",
-            "\"x\"",
-            "null",
-            "<html>",
-            r#"{"choices":[{"text":1}]}"#,
-            "{} {}",
-        ] {
-            assert!(Chunk::parse(data).is_err(), "{data}");
+        if self.eval_counts.is_told() {
+            let json = format!(
+                "{{\"prompt_eval_count\":{:?},\"eval_count\":{:?}}}",
+                self.eval_counts.prompt_tokens, self.eval_counts.completion_tokens
+            );
+            so_far.add(UsagePlace::Native, self.eval_counts, &json);
         }
+        counted.completion_tokens
     }
 }

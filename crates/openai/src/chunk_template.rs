@@ -19,47 +19,67 @@ pub(crate) struct ChunkTemplate {
     pub(crate) kind: EventKind,
     /// Index of that choice.
     pub(crate) choice: u32,
+    /// Where the text goes on in what was gathered of the answer.
+    pub(crate) text_place: usize,
 }
 
 impl ChunkTemplate {
-    /// Learns from a chunk whose only text is `text`, a slice of `data`.
-    pub(crate) fn learn(data: &str, text: &str, kind: EventKind, choice: u32) -> Self {
+    /// Learns from a chunk whose only text is `text`, a slice of `data`. The memory of what was known before
+    /// serves again.
+    pub(crate) fn learn(
+        known: Option<Self>,
+        data: &str,
+        text: &str,
+        kind: EventKind,
+        choice: u32,
+        text_place: usize,
+    ) -> Self {
         let start = text.as_ptr().addr() - data.as_ptr().addr();
         let end = start + text.len();
         debug_assert_eq!(&data[start..end], text, "the text is a slice of the data");
+        let mut kept = known.map(|known| known.data).unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(data.as_bytes());
         Self {
-            data: data.as_bytes().to_vec(),
+            data: kept,
             start,
             end,
             kind,
             choice,
+            text_place,
         }
     }
 
-    /// The text of `data` if all else in it is as learned; absent where a parser must look.
-    pub(crate) fn text<'a>(&self, data: &'a [u8]) -> Option<&'a str> {
+    /// What stands in `data` where the text stood, if all else is as learned.
+    pub(crate) fn between<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
         let rest = data.strip_prefix(&self.data[..self.start])?;
         let text = rest.strip_suffix(&self.data[self.end..])?;
-        let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-        if text.is_empty() || !text.iter().all(plain) {
-            return None;
-        }
-        std::str::from_utf8(text).ok()
+        (!text.is_empty()).then_some(text)
     }
+}
+
+/// The text that these bytes are within a JSON string, if they stand for themselves; absent where a parser must look.
+pub(crate) fn plain_text(bytes: &[u8]) -> Option<&str> {
+    let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+    if !bytes.iter().all(plain) {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ChunkTemplate;
+    use super::{ChunkTemplate, plain_text};
     use crate::EventKind;
 
     #[test]
     fn only_a_plain_text_in_the_same_surroundings_is_recognised() {
         let data = r#"{"text":"abc"}"#;
-        let template = ChunkTemplate::learn(data, &data[9..12], EventKind::Content, 0);
-        assert_eq!(template.text(data.as_bytes()), Some("abc"));
+        let template = ChunkTemplate::learn(None, data, &data[9..12], EventKind::Content, 0, 0);
+        let text = |data| plain_text(template.between(data)?);
+        assert_eq!(text(data.as_bytes()), Some("abc"));
         assert_eq!(
-            template.text("{\"text\":\" né\u{7f}\"}".as_bytes()),
+            text("{\"text\":\" né\u{7f}\"}".as_bytes()),
             Some(" né\u{7f}")
         );
         for other in [
@@ -72,8 +92,8 @@ mod tests {
             r#"{"text": "abc"}"#,
             r#"{"text":"abc"} "#,
         ] {
-            assert_eq!(template.text(other.as_bytes()), None, "{other}");
+            assert_eq!(text(other.as_bytes()), None, "{other}");
         }
-        assert_eq!(template.text(b"{\"text\":\"\xff\"}"), None);
+        assert_eq!(text(b"{\"text\":\"\xff\"}"), None);
     }
 }

@@ -30,18 +30,19 @@ pub enum RequestError {
 pub enum StreamError {
     /// An event's data is not a JSON completion chunk.
     #[error(
-        "event {event} at byte {offset} of the stream is not a completion chunk ({reason}): {excerpt}; \
-         check that the URL is that of an OpenAI-compatible API"
+        "event {event} at byte {offset} of the stream is not a completion chunk ({reason}): {excerpt}{hint}"
     )]
     MalformedEvent {
         /// Which event of the stream, from 0.
         event: u64,
         /// Where its first data line begins, in bytes from the start of the body.
         offset: u64,
-        /// The parser's words, with line and column within the data.
+        /// What is wrong with it, and where within its data.
         reason: String,
         /// The beginning of the data.
         excerpt: String,
+        /// What to do, where the data tells that; empty elsewhere.
+        hint: &'static str,
     },
     /// An event's data is not UTF-8.
     #[error(
@@ -59,33 +60,31 @@ pub enum StreamError {
     /// A line, or the joined data lines of one event, is longer than any chunk can be.
     #[error(
         "a line or an event of the stream is longer than {limit} bytes and was cut there; \
-         check that the URL is that of an OpenAI-compatible API"
+         no chunk of a completion is as long"
     )]
     LineTooLong {
         /// The limit, in bytes.
         limit: usize,
     },
     /// A body that is not a stream is not a JSON completion.
-    #[error(
-        "the response body is not a completion ({reason}): {excerpt}; \
-         check that the URL is that of an OpenAI-compatible API"
-    )]
+    #[error("the response body is not a completion ({reason}): {excerpt}{hint}")]
     MalformedBody {
-        /// The parser's words.
+        /// What is wrong with it.
         reason: String,
         /// The beginning of the body.
         excerpt: String,
+        /// What to do, where the body tells that; empty elsewhere.
+        hint: &'static str,
     },
     /// A body is not the vectors or scores that were asked for.
-    #[error(
-        "the response body is not what was asked for ({reason}): {excerpt}; \
-         check that the URL is that of an embedding server"
-    )]
+    #[error("the response body is not what was asked for ({reason}): {excerpt}{hint}")]
     MalformedReply {
         /// What is wrong with it.
         reason: String,
         /// The beginning of the body.
         excerpt: String,
+        /// What to do, where the body tells that; empty elsewhere.
+        hint: &'static str,
     },
     /// The server reported an error in place of a chunk.
     #[error("the server reported an error: {message}")]
@@ -100,5 +99,60 @@ pub fn excerpt(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// The advice to check the URL, where a text tells that something else answered: a page, a route that is not found,
+/// or JSON without any field of an answer. Elsewhere the URL is right and the answer is at fault.
+pub(crate) fn url_hint(text: &str) -> &'static str {
+    /// Fields of which an answer of the API, be it broken, has at least one.
+    const FIELDS: [&str; 10] = [
+        "\"choices\"",
+        "\"object\"",
+        "\"model\"",
+        "\"usage\"",
+        "\"delta\"",
+        "\"output\"",
+        "\"response\"",
+        "\"data\"",
+        "\"embedding\"",
+        "\"results\"",
+    ];
+    let text = text.trim_start();
+    let begins = excerpt(text, 1_000).to_ascii_lowercase();
+    let is_page = begins.starts_with('<');
+    let is_missing = begins.contains("not found");
+    let is_json = begins.starts_with(['{', '[', '"']);
+    if is_page || is_missing || (is_json && !FIELDS.iter().any(|field| text.contains(field))) {
+        "; check that the URL is that of an OpenAI-compatible API"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::url_hint;
+
+    #[test]
+    fn the_url_is_blamed_only_where_something_else_answered() {
+        for text in [
+            " <!doctype html><html>",
+            "404 page not found",
+            r#"{"detail":"Not Found"}"#,
+            r#"{"status":"ok"}"#,
+            "[]",
+        ] {
+            assert!(url_hint(text).contains("check that the URL"), "{text}");
+        }
+        for text in [
+            r#"{"id":"chatcmpl-1","choices":[{"index":0,"#,
+            r#"{"object":"list","data":[{"embedding":[1,null]}]}"#,
+            "upstream connect error",
+            "data: {\"choices\":[]}",
+            "",
+        ] {
+            assert_eq!(url_hint(text), "", "{text}");
+        }
     }
 }

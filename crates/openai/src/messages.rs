@@ -6,8 +6,17 @@ use crate::{ApiError, Json};
 pub struct Message {
     /// `system` (also for OpenAI's newer name of it, `developer`), `user`, `assistant` or `tool`.
     pub role: &'static str,
-    /// Its text; parts are joined as they come.
-    pub content: String,
+    /// What it says.
+    pub content: MessageContent,
+}
+
+/// What a message says, in the form in which it came: templates of some models know one of them alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageContent {
+    /// A string.
+    Text(String),
+    /// A list of text parts.
+    Parts(Vec<String>),
 }
 
 /// Reads `messages`: a list of at least one.
@@ -55,10 +64,10 @@ fn message(index: usize, item: &Json<'_>) -> Result<Message, ApiError> {
         }
     }
     let content = match fields.get("content") {
-        Some(Json::String(text)) => text.clone().into_owned(),
-        Some(Json::Array(parts)) => text_of(&path("content"), parts)?,
+        Some(Json::String(text)) => MessageContent::Text(text.clone().into_owned()),
+        Some(Json::Array(parts)) => MessageContent::Parts(texts_of(&path("content"), parts)?),
         // An answer without text is what a model may have given.
-        None if role == "assistant" => String::new(),
+        None if role == "assistant" => MessageContent::Text(String::new()),
         other => {
             return Err(wrong(
                 &path("content"),
@@ -78,8 +87,8 @@ fn known_role(role: &str) -> Option<&'static str> {
 }
 
 /// Parts of other media are refused by name, and nothing that they point to is fetched.
-fn text_of(path: &str, parts: &[Json<'_>]) -> Result<String, ApiError> {
-    let mut out = String::new();
+fn texts_of(path: &str, parts: &[Json<'_>]) -> Result<Vec<String>, ApiError> {
+    let mut out = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         let path = format!("{path}[{index}]");
         let Json::Object(_) = part else {
@@ -88,7 +97,7 @@ fn text_of(path: &str, parts: &[Json<'_>]) -> Result<String, ApiError> {
         let fields = Fields::of(part)?;
         let kind = fields.string("type").ok().flatten();
         match (kind, fields.get("text")) {
-            (Some("text"), Some(Json::String(text))) => out.push_str(text),
+            (Some("text"), Some(Json::String(text))) => out.push(text.clone().into_owned()),
             (Some("text"), other) => {
                 return Err(wrong(
                     &format!("{path}.text"),
@@ -116,7 +125,7 @@ fn text_of(path: &str, parts: &[Json<'_>]) -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Message, messages};
+    use super::{Message, MessageContent, messages};
     use crate::fields::Fields;
     use crate::{ApiError, Json};
 
@@ -131,12 +140,18 @@ mod tests {
             {"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]}]}"#,
         )
         .unwrap();
-        let expected = [("system", "a"), ("assistant", ""), ("user", "bc")];
-        assert!(
-            read.iter()
-                .map(|message| (message.role, &*message.content))
-                .eq(expected)
-        );
+        let text = |text: &str| MessageContent::Text(text.to_owned());
+        let parts = MessageContent::Parts(vec!["b".to_owned(), "c".to_owned()]);
+        let expected = [
+            ("system", text("a")),
+            ("assistant", text("")),
+            ("user", parts),
+        ];
+        let read: Vec<_> = read
+            .into_iter()
+            .map(|said| (said.role, said.content))
+            .collect();
+        assert_eq!(read, expected);
     }
 
     #[test]

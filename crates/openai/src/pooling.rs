@@ -6,6 +6,7 @@ pub use self::reply::PooledReply;
 
 use crate::VectorEncoding;
 use crate::json::push_json;
+use crate::patch::merge_patch;
 use serde_json::{Map, Value, json};
 
 /// What is asked about texts.
@@ -66,7 +67,7 @@ pub struct PoolingOptions {
     pub encoding: VectorEncoding,
     /// Numbers per vector; the model's own where absent.
     pub dimensions: Option<u32>,
-    /// Fields added to the body. A field of ours with the same name is replaced.
+    /// A merge patch (RFC 7396) on the body; the texts are the request's own whatever it says.
     pub extra_body: Map<String, Value>,
 }
 
@@ -89,7 +90,7 @@ impl PoolingTemplate {
                 fields.insert("dimensions".to_owned(), json!(dimensions));
             }
         }
-        fields.extend(options.extra_body.clone());
+        merge_patch(&mut fields, &options.extra_body);
         let (query, texts) = options.task.fields();
         fields.remove(query);
         fields.remove(texts);
@@ -118,7 +119,10 @@ impl PoolingTemplate {
         let (query_field, texts_field) = self.task.fields();
         let mut body = self.fixed.clone();
         let field = |body: &mut Vec<u8>, name: &str| {
-            body.extend_from_slice(b",\"");
+            if body.last() != Some(&b'{') {
+                body.push(b',');
+            }
+            body.push(b'"');
             body.extend_from_slice(name.as_bytes());
             body.extend_from_slice(b"\":");
         };
@@ -200,6 +204,14 @@ mod tests {
             "model": "m", "encoding_format": "base64", "dimensions": 32, "user": "u", "input": "t",
         });
         assert_eq!(body(&options, None, &["t"]), expected);
+        let options = PoolingOptions {
+            extra_body: json!({"dimensions": null, "model": null, "encoding_format": null})
+                .as_object()
+                .unwrap()
+                .clone(),
+            ..options
+        };
+        assert_eq!(body(&options, None, &["t"]), json!({"input": "t"}));
     }
 
     #[test]

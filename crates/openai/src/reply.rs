@@ -274,7 +274,7 @@ fn push_counts(out: &mut Vec<u8>, counts: &TokenCounts) {
 #[cfg(test)]
 mod tests {
     use super::{LogprobEntry, Piece, ReplyWriter, TokenCounts};
-    use crate::{Chunk, Completion, Endpoint};
+    use crate::{Completion, Endpoint, StreamDecoder};
 
     const COUNTS: TokenCounts = TokenCounts {
         prompt: 7,
@@ -324,12 +324,13 @@ mod tests {
             let writer = writer(endpoint);
             let mut out = Vec::new();
             writer.frame(&mut out, &piece(), true, Some(&COUNTS));
-            let text = String::from_utf8(out).unwrap();
-            let chunk = Chunk::parse(text.strip_prefix("data: ").unwrap()).unwrap();
-            let choice = chunk.choices.iter().next().unwrap();
-            assert_eq!(choice.index, 1);
-            assert_eq!(choice.text_bytes(), piece().text.len());
-            assert_eq!(chunk.usage.unwrap().cached_tokens, Some(4));
+            let mut decoder = StreamDecoder::new(1);
+            decoder.push(&out, ()).unwrap();
+            let end = decoder.finish();
+            let event = end.events[0];
+            assert_eq!(event.choice, 1);
+            assert_eq!(event.text_bytes as usize, piece().text.len());
+            assert_eq!(end.usage.unwrap().cached_tokens, Some(4));
             let body = writer.body(&[piece()], &COUNTS);
             assert!(Completion::parse(&body).is_ok());
         }

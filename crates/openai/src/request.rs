@@ -1,5 +1,6 @@
 use crate::Endpoint;
 use crate::json::push_json;
+use crate::patch::merge_patch;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ pub struct RequestOptions {
     pub ignore_eos: bool,
     /// Seed of the server's sampler.
     pub seed: Option<u64>,
-    /// Fields added to the body. A field of ours with the same name is replaced.
+    /// A merge patch (RFC 7396) on the body.
     pub extra_body: Map<String, Value>,
 }
 
@@ -44,19 +45,41 @@ pub struct RequestTemplate {
     endpoint: Endpoint,
     n: u32,
     stream: bool,
+    /// What each request still adds to the fields.
+    own: Own,
     /// Every field that does not change.
     fields: Map<String, Value>,
     /// The same as JSON, without the closing brace.
     fixed: Vec<u8>,
 }
 
+/// Which fields of a request are the request's own, because nobody said otherwise.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    limit: bool,
+    prompt: bool,
+}
+
+/// Every name of the limit on generated tokens; a server that knows several heeds the first.
+const LIMITS: [&str; 3] = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
+
 impl RequestTemplate {
     /// Renders what the requests have in common.
     ///
-    /// `extra_body` has the last word, with one nicety: where it gives `stream_options` without
-    /// `include_usage`, the latter is still asked for. A `max_tokens` or `max_completion_tokens`
-    /// in it replaces the limit of every request, `messages` or `prompt` its prompt.
+    /// `extra_body` is a merge patch (RFC 7396) on the body and has the last word: `null` removes a field. A
+    /// `max_tokens` or `max_completion_tokens` in it replaces the limit of every request, `messages` or `prompt` its
+    /// prompt.
     pub fn new(options: &RequestOptions) -> Self {
+        Self::with_fields(options, Map::new())
+    }
+
+    /// The same with further fields of ours, such as `tools`, which `extra_body` patches too.
+    pub fn with_fields(options: &RequestOptions, further: Map<String, Value>) -> Self {
+        let patch = &options.extra_body;
+        let stream = match patch.get("stream") {
+            Some(said) => said.as_bool().unwrap_or(false),
+            None => options.stream,
+        };
         let mut fields = Map::new();
         fields.insert("model".to_owned(), json!(options.model));
         fields.insert("stream".to_owned(), json!(options.stream));
@@ -72,22 +95,25 @@ impl RequestTemplate {
         if let Some(seed) = options.seed {
             fields.insert("seed".to_owned(), json!(seed));
         }
-        fields.extend(options.extra_body.clone());
-        let stream = fields["stream"].as_bool().unwrap_or(false);
         if stream && options.endpoint.has_stream_options() {
-            let stream_options = fields.entry("stream_options").or_insert_with(|| json!({}));
-            if let Value::Object(stream_options) = stream_options {
-                stream_options.entry("include_usage").or_insert(json!(true));
-            }
+            let usage = json!({ "include_usage": true });
+            fields.insert("stream_options".to_owned(), usage);
         }
+        fields.extend(further);
+        merge_patch(&mut fields, patch);
         let n = fields
             .get("n")
             .and_then(Value::as_u64)
             .and_then(|n| u32::try_from(n).ok());
+        let all = Own {
+            limit: true,
+            prompt: true,
+        };
         Self {
             endpoint: options.endpoint,
             stream,
             n: n.unwrap_or(1),
+            own: all.after(patch, options.endpoint),
             fixed: without_brace(&fields),
             fields,
         }
@@ -108,9 +134,27 @@ impl RequestTemplate {
         self.n
     }
 
+    /// The limit on generated tokens that the body of such a request has, after `extra_body` and `changes` had their
+    /// word; `None` where it has none.
+    pub fn limit(
+        &self,
+        max_tokens: Option<u32>,
+        changes: Option<&Map<String, Value>>,
+    ) -> Option<u32> {
+        if self.own_of(changes).limit {
+            return max_tokens;
+        }
+        let said = |name: &&str| {
+            let here = changes.and_then(|own| own.get(*name));
+            let said = here.or_else(|| self.fields.get(*name))?.as_u64()?;
+            u32::try_from(said).ok()
+        };
+        LIMITS.iter().find_map(said)
+    }
+
     /// The JSON body of one request. `changes` are fields that this request alone has, or has
-    /// otherwise than the others; they have the very last word. A completion has one prompt: its
-    /// messages, with an empty line between two.
+    /// otherwise than the others, or with `null` not at all; they have the very last word. A completion has one
+    /// prompt: its messages, with an empty line between two.
     pub fn render<'a>(
         &self,
         messages: impl Iterator<Item = ChatMessage<'a>>,
@@ -119,30 +163,22 @@ impl RequestTemplate {
     ) -> Vec<u8> {
         // Enough for most prompts; longer ones grow it a few times.
         let mut body = Vec::with_capacity(self.fixed.len() + 2_048);
-        let merged = changes.map(|own| {
-            let mut fields = self.fields.clone();
-            fields.extend(own.clone());
-            fields
-        });
-        match &merged {
+        match changes {
             None => body.extend_from_slice(&self.fixed),
-            Some(fields) => body.extend_from_slice(&without_brace(fields)),
+            Some(changes) => {
+                let mut fields = self.fields.clone();
+                fields.extend(changes.clone());
+                fields.retain(|name, value| !(value.is_null() && changes.contains_key(name)));
+                body.extend_from_slice(&without_brace(&fields));
+            }
         }
-        let fields = merged.as_ref().unwrap_or(&self.fields);
-        let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
-        if let Some(limit) = max_tokens
-            && !limits.iter().any(|name| fields.contains_key(*name))
-        {
-            body.extend_from_slice(b",\"");
-            body.extend_from_slice(self.endpoint.limit_field().as_bytes());
-            body.extend_from_slice(b"\":");
+        let own = self.own_of(changes);
+        if let Some(limit) = max_tokens.filter(|_| own.limit) {
+            push_name(&mut body, self.endpoint.limit_field());
             push_json(&mut body, &limit);
         }
-        let prompt = self.endpoint.prompt_field();
-        if !fields.contains_key(prompt) {
-            body.extend_from_slice(b",\"");
-            body.extend_from_slice(prompt.as_bytes());
-            body.extend_from_slice(b"\":");
+        if own.prompt {
+            push_name(&mut body, self.endpoint.prompt_field());
             match self.endpoint {
                 Endpoint::ChatCompletions => push_messages(&mut body, messages, &CHAT_PARTS),
                 Endpoint::Responses => push_messages(&mut body, messages, &RESPONSE_PARTS),
@@ -152,6 +188,34 @@ impl RequestTemplate {
         body.push(b'}');
         body
     }
+
+    fn own_of(&self, changes: Option<&Map<String, Value>>) -> Own {
+        changes.map_or(self.own, |changes| self.own.after(changes, self.endpoint))
+    }
+}
+
+impl Own {
+    /// What is left of it where `said` names fields: one that is named is no longer the request's own, and a limit
+    /// under another name takes its place.
+    fn after(self, said: &Map<String, Value>, endpoint: Endpoint) -> Self {
+        let limit = said.contains_key(endpoint.limit_field())
+            || LIMITS
+                .iter()
+                .any(|name| said.get(*name).is_some_and(|value| !value.is_null()));
+        Self {
+            limit: self.limit && !limit,
+            prompt: self.prompt && !said.contains_key(endpoint.prompt_field()),
+        }
+    }
+}
+
+/// A comma, and the name of a field with its colon. `without_brace` leaves no comma for an object of no fields.
+fn push_name(body: &mut Vec<u8>, name: &str) {
+    if body.last() != Some(&b'{') {
+        body.push(b',');
+    }
+    push_json(body, name);
+    body.push(b':');
 }
 
 /// An object that is to be continued.
@@ -234,239 +298,4 @@ fn push_prompt<'a>(body: &mut Vec<u8>, messages: impl Iterator<Item = ChatMessag
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{ChatMessage, RequestOptions, RequestTemplate};
-    use crate::Endpoint;
-    use proptest::prelude::*;
-    use serde_json::{Map, Value, json};
-    use std::sync::Arc;
-
-    fn message<'a>(role: &'a str, text: &'a str) -> ChatMessage<'a> {
-        ChatMessage {
-            role,
-            text,
-            images: &[],
-            fields: None,
-        }
-    }
-
-    fn render(
-        options: &RequestOptions,
-        system: Option<&str>,
-        user: &str,
-        limit: Option<u32>,
-    ) -> Value {
-        let system = system.map(|system| message("system", system));
-        let messages = system.into_iter().chain([message("user", user)]);
-        let body = RequestTemplate::new(options).render(messages, limit, None);
-        serde_json::from_slice(&body).unwrap()
-    }
-
-    fn options(endpoint: Endpoint) -> RequestOptions {
-        RequestOptions {
-            endpoint,
-            model: "m".to_owned(),
-            stream: true,
-            temperature: None,
-            n: 1,
-            ignore_eos: false,
-            seed: None,
-            extra_body: Map::new(),
-        }
-    }
-
-    fn body(options: &RequestOptions) -> Value {
-        render(options, None, "hi", Some(8))
-    }
-
-    fn with_extra(extra: Value) -> RequestOptions {
-        let Value::Object(extra_body) = extra else {
-            panic!("an object")
-        };
-        RequestOptions {
-            extra_body,
-            ..options(Endpoint::ChatCompletions)
-        }
-    }
-
-    #[test]
-    fn a_plain_request_has_no_field_nobody_asked_for() {
-        let expected = json!({
-            "model": "m",
-            "messages": [{"role": "user", "content": "hi"}],
-            "max_tokens": 8,
-            "stream": true,
-            "stream_options": {"include_usage": true},
-        });
-        assert_eq!(body(&options(Endpoint::ChatCompletions)), expected);
-        let unlimited = render(&options(Endpoint::Completions), None, "", None);
-        assert_eq!(unlimited["prompt"], json!(""));
-        assert!(unlimited.get("max_tokens").is_none() && unlimited.get("n").is_none());
-    }
-
-    #[test]
-    fn every_option_reaches_the_body() {
-        let body = body(&RequestOptions {
-            stream: false,
-            temperature: Some(0.0),
-            n: 3,
-            ignore_eos: true,
-            seed: Some(u64::MAX),
-            ..options(Endpoint::Completions)
-        });
-        let expected = json!({
-            "model": "m", "prompt": "hi", "max_tokens": 8, "stream": false,
-            "temperature": 0.0, "n": 3, "ignore_eos": true, "seed": u64::MAX,
-        });
-        assert_eq!(body, expected);
-    }
-
-    #[test]
-    fn extra_body_has_the_last_word() {
-        let extra = json!({"model": "other", "max_tokens": 1, "stream": false, "n": 2, "top_k": 5});
-        let options = with_extra(extra);
-        let body = body(&options);
-        assert_eq!(body["model"], json!("other"));
-        assert_eq!(body["max_tokens"], json!(1));
-        assert_eq!(body["top_k"], json!(5));
-        assert!(
-            body.get("stream_options").is_none(),
-            "refused by servers without `stream`"
-        );
-        let template = RequestTemplate::new(&options);
-        assert_eq!((template.stream(), template.n()), (false, 2));
-    }
-
-    #[test]
-    fn no_field_is_sent_twice() {
-        for extra in [
-            json!({"max_tokens": 2}),
-            json!({"messages": []}),
-            json!({"stream": true}),
-        ] {
-            let messages = [message("system", "s"), message("user", "u")];
-            let changes = json!({"stream": true, "n": 1});
-            let template = RequestTemplate::new(&with_extra(extra));
-            let body = template.render(messages.into_iter(), Some(9), changes.as_object());
-            let text = String::from_utf8(body).unwrap();
-            for field in ["\"max_tokens\"", "\"messages\"", "\"stream\"", "\"n\""] {
-                assert_eq!(text.matches(field).count(), 1, "{field} in {text}");
-            }
-        }
-        assert!(
-            body(&with_extra(json!({"max_completion_tokens": 2})))
-                .get("max_tokens")
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn what_one_request_changes_leaves_the_others_as_they_are() {
-        let template = RequestTemplate::new(&options(Endpoint::ChatCompletions));
-        let changes = json!({"model": "adapter", "max_tokens": 3, "response_format": {"type": "json_object"}});
-        let ask = |changes: Option<&Value>| -> Value {
-            let messages = std::iter::once(message("user", "hi"));
-            let body = template.render(messages, Some(8), changes.and_then(Value::as_object));
-            serde_json::from_slice(&body).unwrap()
-        };
-        let variant = ask(Some(&changes));
-        assert_eq!(
-            (&variant["model"], &variant["max_tokens"]),
-            (&json!("adapter"), &json!(3))
-        );
-        assert_eq!(variant["response_format"]["type"], "json_object");
-        assert_eq!(ask(None), body(&options(Endpoint::ChatCompletions)));
-    }
-
-    #[test]
-    fn images_stand_before_the_text_and_fields_beside_it() {
-        let images: [Arc<str>; 2] = ["data:image/png;base64,AA==".into(), "http://x/y.png".into()];
-        let call = json!({"tool_call_id": "call-1"});
-        let messages = [
-            ChatMessage {
-                images: &images,
-                ..message("user", "what is \"this\"?")
-            },
-            ChatMessage {
-                fields: call.as_object(),
-                ..message("tool", "21 °C")
-            },
-        ];
-        let template = RequestTemplate::new(&options(Endpoint::ChatCompletions));
-        let body = template.render(messages.into_iter(), None, None);
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
-        let expected = json!([
-            {"role": "user", "content": [
-                image(&images[0]), image(&images[1]), {"type": "text", "text": "what is \"this\"?"},
-            ]},
-            {"role": "tool", "content": "21 °C", "tool_call_id": "call-1"},
-        ]);
-        assert_eq!(body["messages"], expected);
-    }
-
-    #[test]
-    fn the_route_for_responses_has_words_of_its_own() {
-        let images: [Arc<str>; 1] = ["http://x/y.png".into()];
-        let shown = ChatMessage {
-            images: &images,
-            ..message("user", "what?")
-        };
-        let template = RequestTemplate::new(&options(Endpoint::Responses));
-        let messages = [message("system", "be brief"), shown].into_iter();
-        let body: Value =
-            serde_json::from_slice(&template.render(messages, Some(9), None)).unwrap();
-        let expected = json!({
-            "model": "m", "stream": true, "max_output_tokens": 9,
-            "input": [
-                {"role": "system", "content": "be brief"},
-                {"role": "user", "content": [
-                    {"type": "input_image", "image_url": "http://x/y.png"},
-                    {"type": "input_text", "text": "what?"},
-                ]},
-            ],
-        });
-        assert_eq!(body, expected);
-    }
-
-    #[test]
-    fn usage_is_asked_for_unless_extra_body_says_otherwise() {
-        let merged = body(&with_extra(
-            json!({"stream_options": {"continuous_usage_stats": true}}),
-        ));
-        let expected = json!({"continuous_usage_stats": true, "include_usage": true});
-        assert_eq!(merged["stream_options"], expected);
-        let refused = body(&with_extra(
-            json!({"stream_options": {"include_usage": false}}),
-        ));
-        assert_eq!(refused["stream_options"], json!({"include_usage": false}));
-        let null = body(&with_extra(json!({"stream_options": null})));
-        assert_eq!(null["stream_options"], Value::Null);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
-        #[test]
-        fn a_rendered_prompt_parses_back(
-            system in proptest::option::of(any::<String>()),
-            user in any::<String>(),
-            model in any::<String>(),
-        ) {
-            let chat = RequestOptions { model, ..options(Endpoint::ChatCompletions) };
-            let body = render(&chat, system.as_deref(), &user, Some(1));
-            prop_assert_eq!(&body["model"], &json!(chat.model));
-            let mut messages = Vec::new();
-            if let Some(system) = &system {
-                messages.push(json!({"role": "system", "content": system}));
-            }
-            messages.push(json!({"role": "user", "content": user}));
-            prop_assert_eq!(&body["messages"], &json!(messages));
-
-            let completion = options(Endpoint::Completions);
-            let body = render(&completion, system.as_deref(), &user, None);
-            let prompt = system.map_or(user.clone(), |system| format!("{system}\n\n{user}"));
-            prop_assert_eq!(&body["prompt"], &json!(prompt));
-        }
-    }
-}
+mod tests;

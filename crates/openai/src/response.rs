@@ -1,9 +1,11 @@
-use crate::chunk::{Delta, Text};
-use crate::error::excerpt;
+use crate::answer_so_far::AnswerSoFar;
+use crate::choice::{Choice, Holder};
+use crate::chunk::Chunk;
+use crate::error::{excerpt, url_hint};
 use crate::responses_event::Response;
+use crate::tape::Tape;
+use crate::value::{Document, Value};
 use crate::{AnswerFacts, StreamError, Usage};
-use serde::Deserialize;
-use serde_json::Value;
 
 /// Characters of a server's message that are kept.
 pub(crate) const MESSAGE_CHARS_MAX: usize = 500;
@@ -27,115 +29,93 @@ pub struct Completion {
 impl Completion {
     /// Decodes a whole body.
     pub fn parse(body: &[u8]) -> Result<Self, StreamError> {
-        let malformed = |reason: String| StreamError::MalformedBody {
-            reason,
-            excerpt: excerpt(&String::from_utf8_lossy(body), BODY_CHARS_MAX),
+        let malformed = |reason: String| {
+            let text = String::from_utf8_lossy(body);
+            StreamError::MalformedBody {
+                reason,
+                excerpt: excerpt(&text, BODY_CHARS_MAX),
+                hint: url_hint(&text),
+            }
         };
         let text = std::str::from_utf8(body).map_err(|error| malformed(error.to_string()))?;
-        if let Some(response) = of_response(text) {
-            return response.map_err(|message| StreamError::Server { message });
-        }
-        let wire: WireCompletion =
-            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
-        let message = server_error(&wire.object, wire.error.as_ref(), wire.message.as_ref());
-        if let Some(message) = message {
+        let mut tape = Tape::default();
+        let document =
+            Document::read(&mut tape, text).map_err(|fault| malformed(fault.to_string()))?;
+        let fields = Chunk::of(&document.root());
+        if let Some(message) = fields.server_error() {
             return Err(StreamError::Server { message });
         }
-        let choices = wire.choices.unwrap_or_default();
-        let Some(first) = choices.first() else {
+        if !is_completion(&fields) {
             return Err(malformed("it has no `choices`".to_owned()));
-        };
-        let finish_reason = Some(&first.finish_reason).filter(|reason| !reason.is_empty());
+        }
+        let mut answer = AnswerSoFar::default();
+        answer.note_model(fields.model);
+        if fields.choices.is_none() && (fields.output.is_some() || fields.object == "response") {
+            read_response(&Response::of(fields), &mut answer)?;
+        } else {
+            fields.add_usage(&mut answer.usage, &mut answer.odd);
+            for (place, value) in fields.choices(&mut answer.odd) {
+                let choice = Choice::read(&value, place, Holder::Message, &mut answer.odd);
+                answer.add_choice(&choice);
+            }
+        }
+        let gathered = answer.finish();
         Ok(Self {
-            usage: wire.usage,
-            finish_reason: finish_reason.map(|reason| reason.to_string()),
-            text_bytes: choices.iter().map(WireChoice::text_bytes).sum(),
-            facts: AnswerFacts::default(),
+            usage: gathered.usage,
+            finish_reason: gathered.finish_reason,
+            text_bytes: gathered.facts.text.bytes,
+            facts: gathered.facts,
         })
     }
 }
 
-/// The body of `/responses`, if it is one; the server's message where it failed.
-fn of_response(text: &str) -> Option<Result<Completion, String>> {
-    let response: Response<'_> = serde_json::from_str(text).ok()?;
-    if response.has_failed() {
-        let message = response.error.as_ref().map(message_of);
-        return Some(Err(message.unwrap_or_default()));
+/// Whether a body is an answer: it has choices, or the output of `/responses`. Where these are of another kind it
+/// is one by its name or its counts, with nothing in it.
+fn is_completion(fields: &Chunk<'_, '_>) -> bool {
+    let has_choice = |choices: Value<'_, '_>| choices.items_or_itself().next().is_some();
+    let named = fields.object.starts_with("chat.completion")
+        || matches!(&*fields.object, "text_completion" | "response");
+    fields.choices.is_some_and(has_choice)
+        || fields.output.is_some_and(|output| output.is_list())
+        || named
+        || fields.has_usage()
+}
+
+/// A body of `/responses`.
+fn read_response(response: &Response<'_, '_>, answer: &mut AnswerSoFar) -> Result<(), StreamError> {
+    if let Some(message) = response.failure() {
+        return Err(StreamError::Server { message });
     }
-    response.output.as_ref()?;
-    Some(Ok(Completion {
-        usage: response.usage,
-        finish_reason: Some(excerpt(response.finish_reason(), MESSAGE_CHARS_MAX)),
-        text_bytes: response.text_bytes(),
-        facts: AnswerFacts::default(),
-    }))
-}
-
-#[derive(Deserialize)]
-struct WireCompletion<'a> {
-    #[serde(borrow)]
-    choices: Option<Vec<WireChoice<'a>>>,
-    usage: Option<Usage>,
-    #[serde(borrow, default)]
-    object: Text<'a>,
-    error: Option<Value>,
-    message: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct WireChoice<'a> {
-    #[serde(borrow)]
-    message: Option<Delta<'a>>,
-    #[serde(borrow, default)]
-    text: Text<'a>,
-    #[serde(borrow, default)]
-    finish_reason: Text<'a>,
-}
-
-impl WireChoice<'_> {
-    fn text_bytes(&self) -> u64 {
-        let message = self.message.as_ref().map_or(0, Delta::text_bytes);
-        (message + self.text.len()) as u64
-    }
-}
-
-/// The message of an error in place of a response: an `error` field, or vLLM's older
-/// `"object": "error"` with the message beside it.
-pub(crate) fn server_error(
-    object: &str,
-    error: Option<&Value>,
-    message: Option<&Value>,
-) -> Option<String> {
-    let error = match error {
-        Some(error) => error,
-        None if object == "error" => message.unwrap_or(&Value::Null),
-        None => return None,
-    };
-    Some(message_of(error))
+    let message = response.message(&mut answer.odd);
+    answer.add_message(0, &message);
+    response.add_usage(answer);
+    let reason = response.finish_reason(!message.calls.is_empty(), false);
+    answer.finish_choice(0, &reason);
+    Ok(())
 }
 
 /// The words of an error: a text, the `message` of an object, or its JSON where it has none.
-pub(crate) fn message_of(error: &Value) -> String {
-    let text = error.get("message").unwrap_or(error);
-    match text {
-        Value::String(text) => excerpt(text, MESSAGE_CHARS_MAX),
-        other => excerpt(&other.to_string(), MESSAGE_CHARS_MAX),
-    }
+pub(crate) fn message_of(error: &Value<'_, '_>) -> String {
+    let text = error.get("message").unwrap_or(*error);
+    let words = text.string();
+    excerpt(words.as_deref().unwrap_or(text.raw()), MESSAGE_CHARS_MAX)
 }
 
 /// What the body of a failed response tells a person: the message in one of the shapes
 /// `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}` and `{"message": …}`, else the
 /// first 200 characters; absent where the body is blank.
 pub fn error_message(body: &[u8]) -> Option<String> {
-    if let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(body) {
+    let text = String::from_utf8_lossy(body);
+    let mut tape = Tape::default();
+    if let Ok(document) = Document::read(&mut tape, &text) {
+        let root = document.root();
         let named = ["error", "detail", "message"]
             .into_iter()
-            .find_map(|name| fields.get(name));
+            .find_map(|name| root.get(name));
         if let Some(error) = named.filter(|error| !error.is_null()) {
-            return Some(message_of(error));
+            return Some(message_of(&error));
         }
     }
-    let text = String::from_utf8_lossy(body);
     let text = text.trim();
     (!text.is_empty()).then(|| excerpt(text, BODY_CHARS_MAX))
 }

@@ -35,12 +35,22 @@ pub struct SseDecoder {
     line_offset: u64,
     /// The last byte was a carriage return: a line feed that follows belongs to it.
     after_carriage_return: bool,
+    /// Each line is the data of an event, without any fields.
+    bare_lines: bool,
 }
 
 impl SseDecoder {
     /// A decoder at the start of a stream.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A decoder of a stream whose lines are the data of an event each, without any fields.
+    pub fn of_lines() -> Self {
+        Self {
+            bare_lines: true,
+            ..Self::default()
+        }
     }
 
     /// Reads the next bytes of the stream and hands over each event that they complete.
@@ -139,6 +149,11 @@ impl SseDecoder {
             Some(line) if self.line_offset == 0 => line,
             _ => line,
         };
+        if self.bare_lines {
+            self.data_offset = Some(self.line_offset);
+            *borrowed = Some(line);
+            return self.dispatch(borrowed, on_event);
+        }
         if let Some(value) = field_value(line, b"data") {
             if self.data_offset.is_none() {
                 self.data_offset = Some(self.line_offset);

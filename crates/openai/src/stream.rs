@@ -1,10 +1,13 @@
-use crate::chunk::{Chunk, ChunkChoice};
+use crate::answer_so_far::AnswerSoFar;
+use crate::choice::{Choice, Holder};
+use crate::chunk::Chunk;
 use crate::chunk_template::ChunkTemplate;
-use crate::error::excerpt;
-use crate::response::{MESSAGE_CHARS_MAX, error_message, message_of};
+use crate::error::{excerpt, url_hint};
+use crate::response::{MESSAGE_CHARS_MAX, error_message};
 use crate::responses_event::ResponseEvent;
+use crate::tape::Tape;
+use crate::value::{Document, Value};
 use crate::{AnswerFacts, EventKind, SseDecoder, SseEvent, StreamError, StreamEvent, Usage};
-use std::borrow::Cow;
 
 /// Turns the bytes of a streamed response into events, each with the stamp of the read that
 /// completed it. `S` is whatever the reader knows of a read: its time, its number.
@@ -22,9 +25,9 @@ pub struct StreamDecoder<S: Copy> {
 pub struct StreamEnd<S> {
     /// The events that were not taken before.
     pub events: Vec<StreamEvent<S>>,
-    /// The last token counts that came.
+    /// The token counts that came; a later count of nothing wipes none.
     pub usage: Option<Usage>,
-    /// Why choice 0 ended.
+    /// Why the first choice ended.
     pub finish_reason: Option<String>,
     /// Whether `[DONE]` came, or the last event of `/responses`.
     pub done: bool,
@@ -46,20 +49,28 @@ impl<S: Copy> StreamDecoder<S> {
             n,
             events: Vec::new(),
             events_read: 0,
-            usage: None,
-            finish_reason: None,
-            choices_finished: 0,
+            answer: AnswerSoFar::default(),
+            has_deltas: false,
             done: false,
             last_token: None,
-            tokens_counted: (n == 1).then_some(0),
+            tokens_counted: Some(0),
+            counts_events: n == 1,
             template: None,
-            facts: AnswerFacts::default(),
+            tape: Tape::default(),
         };
         Self {
             sse: SseDecoder::new(),
             content,
             stamp: None,
             error: None,
+        }
+    }
+
+    /// One of a response whose lines are a chunk each, without the fields of server-sent events.
+    pub fn of_lines(n: u32) -> Self {
+        Self {
+            sse: SseDecoder::of_lines(),
+            ..Self::new(n)
         }
     }
 
@@ -90,6 +101,11 @@ impl<S: Copy> StreamDecoder<S> {
         self.content.done
     }
 
+    /// Whether every choice has its finish reason.
+    pub const fn is_finished(&self) -> bool {
+        self.content.is_finished()
+    }
+
     /// Stamp of the last event that carried generated text.
     pub const fn last_token(&self) -> Option<S> {
         self.content.last_token
@@ -115,16 +131,17 @@ impl<S: Copy> StreamDecoder<S> {
         {
             error = Some(server);
         }
-        let finished = content.choices_finished >= content.n;
+        let finished = content.is_finished();
+        let gathered = content.answer.finish();
         StreamEnd {
             events: content.events,
-            usage: content.usage,
-            finish_reason: content.finish_reason,
+            usage: gathered.usage,
+            finish_reason: gathered.finish_reason,
             done: content.done,
             whole: (content.done || finished) && error.is_none(),
             last_token: content.last_token,
             error,
-            facts: content.facts,
+            facts: gathered.facts,
         }
     }
 }
@@ -148,16 +165,24 @@ struct StreamContent<S> {
     events: Vec<StreamEvent<S>>,
     /// Server-sent events with data, of any content.
     events_read: u64,
-    usage: Option<Usage>,
-    finish_reason: Option<String>,
-    choices_finished: u32,
+    answer: AnswerSoFar,
+    /// A choice came with a `delta`: whatever it holds beside it is not the next piece.
+    has_deltas: bool,
     done: bool,
     last_token: Option<S>,
-    /// `completion_tokens` at the last token event; absent once a token event came without it,
-    /// or where it cannot be said whose tokens they are.
+    /// `completion_tokens` at the last token event; absent where that had none, or where it cannot be said
+    /// whose tokens they are.
     tokens_counted: Option<u64>,
+    /// Whether counts in chunks are those of one choice.
+    counts_events: bool,
     template: Option<ChunkTemplate>,
-    facts: AnswerFacts,
+    tape: Tape,
+}
+
+impl<S> StreamContent<S> {
+    const fn is_finished(&self) -> bool {
+        self.answer.finished() >= self.n as usize
+    }
 }
 
 impl<S: Copy> StreamContent<S> {
@@ -166,7 +191,8 @@ impl<S: Copy> StreamContent<S> {
         self.events_read += 1;
         if event.name.is_empty()
             && let Some(template) = &self.template
-            && let Some(text) = template.text(event.data)
+            && let Some(text) = template.between(event.data)
+            && self.answer.add_bytes(template.text_place, text).is_some()
         {
             let (kind, choice) = (template.kind, template.choice);
             self.push_token_event(kind, choice, text.len(), None, stamp);
@@ -189,70 +215,113 @@ impl<S: Copy> StreamContent<S> {
             let message = error_message(event.data).unwrap_or_default();
             return Err(StreamError::Server { message }.into());
         }
-        let malformed = |error: serde_json::Error| StreamError::MalformedEvent {
+        let malformed = |reason: String| StreamError::MalformedEvent {
             event: number,
             offset: event.offset,
-            reason: error.to_string(),
+            reason,
             excerpt: excerpt(data, MESSAGE_CHARS_MAX),
+            hint: url_hint(data),
         };
-        if ResponseEvent::is_one(event.name, data) {
-            return self
-                .read_response_event(&ResponseEvent::parse(data).map_err(malformed)?, stamp);
-        }
-        let chunk = Chunk::parse(data).map_err(malformed)?;
+        // Lent for the chunk, whose values stand on it.
+        let mut tape = std::mem::take(&mut self.tape);
+        let outcome = match Document::read(&mut tape, data) {
+            Ok(document) if document.root().is_object() => {
+                let chunk = Chunk::of(&document.root());
+                self.read_object(&event, &chunk, data, stamp)
+            }
+            Ok(document) => {
+                let kind = document.root().kind_words();
+                Err(malformed(format!("expected an object, got {kind}")).into())
+            }
+            Err(fault) => Err(malformed(fault.to_string()).into()),
+        };
+        self.tape = tape;
+        outcome
+    }
+
+    fn read_object(
+        &mut self,
+        event: &SseEvent<'_>,
+        chunk: &Chunk<'_, '_>,
+        data: &str,
+        stamp: S,
+    ) -> Result<(), Halt> {
         if let Some(message) = chunk.server_error() {
             return Err(StreamError::Server { message }.into());
         }
-        self.read_chunk(&chunk, stamp);
-        if let Some(template) = template_of(data, &chunk) {
+        self.answer.note_model(chunk.model);
+        if let Some(response) = ResponseEvent::of(event.name, chunk) {
+            return self.read_response_event(&response, stamp);
+        }
+        if let Some(template) = self.read_chunk(chunk, data, stamp) {
             self.template = Some(template);
         }
         Ok(())
     }
 
     /// An event of `/responses`, whose last one stands for `[DONE]`.
-    fn read_response_event(&mut self, event: &ResponseEvent<'_>, stamp: S) -> Result<(), Halt> {
-        let (kind, text_bytes) = event.text();
-        if kind.is_token() {
-            self.push_token_event(kind, 0, text_bytes, None, stamp);
+    fn read_response_event(
+        &mut self,
+        event: &ResponseEvent<'_, '_, '_>,
+        stamp: S,
+    ) -> Result<(), Halt> {
+        let message = event.message(&mut self.answer.odd);
+        self.answer.add_message(0, &message);
+        if message.kind().is_token() {
+            self.push_token_event(message.kind(), 0, message.bytes(), None, stamp);
             return Ok(());
         }
-        let Some(response) = event.ended() else {
+        let response = event.response();
+        self.answer.note_model(response.model());
+        if !event.is_last() {
             self.push_event(EventKind::Empty, stamp);
             return Ok(());
-        };
-        if response.has_failed() {
-            let message = response.error.as_ref().map(message_of).unwrap_or_default();
+        }
+        if let Some(message) = event.failure() {
             return Err(StreamError::Server { message }.into());
         }
-        self.usage = response.usage.or(self.usage);
-        self.finish_reason = Some(excerpt(response.finish_reason(), MESSAGE_CHARS_MAX));
-        self.choices_finished += 1;
+        // Of a server that sends no pieces this is when the text comes.
+        let whole = response.message(&mut self.answer.odd);
+        if !self.answer.has_text() && whole.kind().is_token() {
+            self.answer.add_message(0, &whole);
+            self.push_token_event(whole.kind(), 0, whole.bytes(), None, stamp);
+        }
+        event.add_usage(&mut self.answer);
+        let reason = event.finish_reason(self.answer.calls() > 0 || !whole.calls.is_empty());
+        self.answer.finish_choice(0, &reason);
         self.push_event(EventKind::Usage, stamp);
         self.push_event(EventKind::Done, stamp);
         self.done = true;
         Err(Halt::Done)
     }
 
-    fn read_chunk(&mut self, chunk: &Chunk<'_>, stamp: S) {
-        let mut has_text = false;
-        for choice in chunk.choices.iter() {
-            let kind = choice.kind();
+    /// Reads a chunk, and learns its like where all that it adds to the stream is one text in one choice. A
+    /// finish reason may stand beside it: its like would only say the same again.
+    fn read_chunk(&mut self, chunk: &Chunk<'_, '_>, data: &str, stamp: S) -> Option<ChunkTemplate> {
+        let counted = chunk.add_usage(&mut self.answer.usage, &mut self.answer.odd);
+        let holder = self.holder(chunk);
+        let (mut choices, mut has_text, mut template) = (0, false, None);
+        for (place, value) in chunk.choices(&mut self.answer.odd) {
+            choices += 1;
+            let choice = Choice::read(&value, place, holder, &mut self.answer.odd);
+            let counted = self.answer.add_choice(&choice).or(counted);
+            let kind = choice.message.kind();
             if kind.is_token() {
                 has_text = true;
-                let completion_tokens = chunk.usage.and_then(|usage| usage.completion_tokens);
-                let text_bytes = choice.text_bytes();
-                self.push_token_event(kind, choice.index, text_bytes, completion_tokens, stamp);
+                let text_bytes = choice.message.bytes();
+                self.push_token_event(kind, choice.index, text_bytes, counted, stamp);
             }
-            if !choice.finish_reason.is_empty() {
-                self.choices_finished += 1;
-                if choice.index == 0 {
-                    self.finish_reason = Some(excerpt(&choice.finish_reason, MESSAGE_CHARS_MAX));
-                }
-            }
+            template = choice
+                .message
+                .sole_text()
+                .filter(|_| choice.usage.is_none())
+                .map(|text| {
+                    let text_place = self.answer.text_place(choice.index, kind);
+                    (text, kind, choice.index, text_place)
+                });
         }
         if !has_text {
-            let usage_alone = chunk.choices.first.is_none() && chunk.usage.is_some();
+            let usage_alone = choices == 0 && chunk.has_usage();
             self.push_event(
                 if usage_alone {
                     EventKind::Usage
@@ -262,9 +331,19 @@ impl<S: Copy> StreamContent<S> {
                 stamp,
             );
         }
-        if chunk.usage.is_some() {
-            self.usage = chunk.usage;
-        }
+        let (text, kind, choice, text_place) =
+            template.filter(|_| choices == 1 && !chunk.has_usage())?;
+        let known = self.template.take();
+        Some(ChunkTemplate::learn(
+            known, data, text, kind, choice, text_place,
+        ))
+    }
+
+    /// What the text of a chunk's choices is in.
+    fn holder(&mut self, chunk: &Chunk<'_, '_>) -> Holder {
+        let mut choices = chunk.choices.iter().flat_map(Value::items_or_itself);
+        self.has_deltas = self.has_deltas || choices.any(|choice| Choice::has_delta(&choice));
+        Holder::in_stream(self.has_deltas)
     }
 
     /// `completion_tokens` is the server's count after this event.
@@ -276,13 +355,12 @@ impl<S: Copy> StreamContent<S> {
         completion_tokens: Option<u64>,
         stamp: S,
     ) {
-        let tokens = match (self.tokens_counted, completion_tokens) {
-            (Some(before), Some(after)) => after
-                .checked_sub(before)
-                .and_then(|tokens| u32::try_from(tokens).ok()),
-            _ => None,
-        };
-        self.tokens_counted = tokens.and(completion_tokens);
+        // A count of none beside text is no count.
+        let counted = completion_tokens.filter(|&tokens| tokens > 0 && self.counts_events);
+        let tokens = counted
+            .zip(self.tokens_counted)
+            .and_then(|(after, before)| u32::try_from(after.checked_sub(before)?).ok());
+        self.tokens_counted = counted;
         let text_bytes = u32::try_from(text_bytes).unwrap_or(u32::MAX);
         self.events.push(StreamEvent {
             kind,
@@ -302,30 +380,5 @@ impl<S: Copy> StreamContent<S> {
             tokens: None,
             choice: 0,
         });
-    }
-}
-
-/// A template where all that the chunk adds to the stream is one text in one choice. A finish
-/// reason may stand beside it: its like would only say the same again.
-fn template_of(data: &str, chunk: &Chunk<'_>) -> Option<ChunkTemplate> {
-    let choice = chunk.choices.first.as_ref()?;
-    if !chunk.choices.more.is_empty() || chunk.usage.is_some() {
-        return None;
-    }
-    let kind = choice.kind();
-    let text = sole_text(choice, kind)?;
-    Some(ChunkTemplate::learn(data, text, kind, choice.index))
-}
-
-/// The text that is all the choice has, where it stands in the data as it is.
-fn sole_text<'a>(choice: &ChunkChoice<'a>, kind: EventKind) -> Option<&'a str> {
-    let text = match kind {
-        EventKind::Content => choice.content(),
-        EventKind::Reasoning => choice.delta.reasoning(),
-        _ => return None,
-    };
-    match text.0 {
-        Cow::Borrowed(text) if text.len() == choice.text_bytes() => Some(text),
-        _ => None,
     }
 }

@@ -13,6 +13,29 @@ pub struct TextCounts {
     pub words: u64,
 }
 
+/// What ASCII characters are: 0 of white space, and more of what begins a word, of which a letter or digit does so
+/// only where none stands before it. What a reader of JSON has to look at is marked.
+const CLASSES: [u8; 256] = {
+    let mut classes = [SIGN | SPECIAL; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b' ' => 0,
+            b'\t'..=b'\r' => SPECIAL,
+            0..=0x1f | b'"' | b'\\' => SIGN | SPECIAL,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => LETTER,
+            _ => SIGN,
+        };
+        byte += 1;
+    }
+    classes
+};
+const LETTER: u8 = 1;
+const SIGN: u8 = 2;
+const BEGINS: u8 = LETTER | SIGN;
+/// It ends a JSON string, escapes something, may not be in one, or is no ASCII.
+const SPECIAL: u8 = 4;
+
 impl TextCounts {
     /// Those of a text.
     pub fn of(text: &str) -> Self {
@@ -31,6 +54,10 @@ impl TextCounts {
     /// kept by the caller from piece to piece.
     pub fn add_piece(&mut self, text: &str, in_word: &mut bool) {
         self.bytes += text.len() as u64;
+        if text.is_ascii() {
+            self.add_ascii(text.as_bytes(), in_word);
+            return;
+        }
         for character in text.chars() {
             self.characters += 1;
             self.ascii += u64::from(character.is_ascii());
@@ -40,6 +67,41 @@ impl TextCounts {
             self.words += u64::from(begins || alone);
             *in_word = letter;
         }
+    }
+
+    /// Adds the next piece of a text as JSON has it in a string; `None`, and nothing added, where it has anything but
+    /// ASCII characters that stand for themselves.
+    pub(crate) fn add_plain(&mut self, text: &[u8], in_word: &mut bool) -> Option<()> {
+        let (mut words, mut before) = (0_u64, u8::from(*in_word));
+        for &byte in text {
+            let class = CLASSES[usize::from(byte)];
+            if class & SPECIAL != 0 {
+                return None;
+            }
+            words += u64::from(class & BEGINS > before);
+            before = class & LETTER;
+        }
+        let length = text.len() as u64;
+        self.bytes += length;
+        self.characters += length;
+        self.ascii += length;
+        self.words += words;
+        *in_word = before == LETTER;
+        Some(())
+    }
+
+    /// The same of ASCII, which nearly every piece of a stream is.
+    fn add_ascii(&mut self, text: &[u8], in_word: &mut bool) {
+        let length = text.len() as u64;
+        self.characters += length;
+        self.ascii += length;
+        let mut before = u8::from(*in_word);
+        for &byte in text {
+            let class = CLASSES[usize::from(byte)];
+            self.words += u64::from(class & BEGINS > before);
+            before = class & LETTER;
+        }
+        *in_word = before == LETTER;
     }
 }
 
@@ -54,6 +116,23 @@ mod tests {
             (counts.bytes, counts.characters, counts.ascii, counts.words),
             (17, 16, 15, 5)
         );
+    }
+
+    #[test]
+    fn ascii_is_counted_as_any_other_text() {
+        let all: String = (0..128_u8).map(char::from).collect();
+        let spaced: String = all
+            .chars()
+            .flat_map(|sign| [sign, ' ', sign, sign])
+            .collect();
+        for text in [all, spaced] {
+            let (ascii, other) = (TextCounts::of(&text), TextCounts::of(&format!("é {text}")));
+            assert_eq!(
+                (other.words, other.characters),
+                (ascii.words + 1, ascii.characters + 2)
+            );
+            assert_eq!(other.ascii, ascii.ascii + 1);
+        }
     }
 
     #[test]

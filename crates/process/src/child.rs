@@ -18,6 +18,32 @@ pub struct Guard {
     pub args: Vec<String>,
 }
 
+/// Where a child's output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log<'a> {
+    /// Into a file that is empty then.
+    New(&'a Path),
+    /// Behind what is there from an earlier start.
+    Continued(&'a Path),
+}
+
+impl<'a> Log<'a> {
+    /// The file.
+    pub const fn path(self) -> &'a Path {
+        match self {
+            Log::New(path) | Log::Continued(path) => path,
+        }
+    }
+
+    fn prepare(self) -> io::Result<()> {
+        match self {
+            Log::New(path) => File::create(path).map(drop),
+            // The guard makes it where it is not there.
+            Log::Continued(_) => Ok(()),
+        }
+    }
+}
+
 /// How a child ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -64,7 +90,7 @@ impl Child {
     pub fn start(
         spec: &ChildSpec,
         guard: &Guard,
-        log: &Path,
+        log: Log<'_>,
         on_end: impl FnOnce() + Send + 'static,
     ) -> Result<Self, ProcessError> {
         for (path, text) in &spec.files {
@@ -73,10 +99,11 @@ impl Child {
                 source,
             })?;
         }
-        File::create(log).map_err(|source| ProcessError::Write {
-            path: log.to_owned(),
+        log.prepare().map_err(|source| ProcessError::Write {
+            path: log.path().to_owned(),
             source,
         })?;
+        let log = log.path();
         let guard_failed = |source| ProcessError::Guard {
             name: spec.name.clone(),
             source,

@@ -12,8 +12,9 @@ mod neighbours;
 pub mod preset;
 mod spec;
 mod system;
+mod threads;
 
-pub use child::{Child, Ended, Guard};
+pub use child::{Child, Ended, Guard, Log};
 pub use error::ProcessError;
 pub use guard::{GuardOrder, guard};
 pub use neighbours::{Neighbours, Used};
@@ -21,3 +22,4 @@ pub use spec::ChildSpec;
 pub use system::{
     Listener, descendants, listener, own_threads_cpu, processes_cpu, this_thread_cpu,
 };
+pub use threads::{ThreadLook, own_threads, this_thread, threads_of};

@@ -89,7 +89,7 @@ pub fn continuous_json(
 mod tests {
     use super::{continuous_json, continuous_text};
     use crate::Style;
-    use stats::{FixedVsContinuous, Grade, MeanStd, Verdict};
+    use stats::{FixedVsContinuous, MeanStd, Verdict};
 
     #[test]
     fn the_screen_of_a_fixed_batch_beside_traffic() {

@@ -1,5 +1,5 @@
 /// What each number of a result file is, by the name it has there.
-pub(crate) const DEFINITIONS: [(&str, &str); 42] = [
+pub(crate) const DEFINITIONS: [(&str, &str); 44] = [
     (
         "token_event",
         "a streamed event with non-empty generated text; role-only, empty and usage events are none",
@@ -120,6 +120,14 @@ pub(crate) const DEFINITIONS: [(&str, &str); 42] = [
     (
         "success_rate",
         "complete / issued; failed and cancelled requests stay in the denominator",
+    ),
+    (
+        "reissued",
+        "requests sent once more, on a new connection, because the reused one was closed while idle: ttft, e2e and connect begin there",
+    ),
+    (
+        "reuse_ended",
+        "the server was seen closing connections right after its answers; none was used again since",
     ),
     ("achieved", "requests in flight, averaged over time"),
     (

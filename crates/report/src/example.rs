@@ -332,6 +332,7 @@ fn timings() -> Timings {
 
 fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointSummary {
     PointSummary {
+        answers: None,
         conversations: None,
         server: None,
         point: PointInfo {

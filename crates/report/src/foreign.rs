@@ -1,5 +1,7 @@
 //! Result files of others, read as far as they go.
 
+mod python;
+
 use crate::number::{self, ABSENT};
 use crate::style::{Ink, Style};
 use crate::table::grid::{Cell, Grid};
@@ -25,23 +27,63 @@ pub struct ForeignResult {
 type Statistics = [Option<f64>; 5];
 
 impl ForeignResult {
-    /// Recognises a file by its keys; `None` of anything else.
+    /// Recognises a file by its keys; `None` of anything else. Of several results one behind the other, as `vllm bench
+    /// serve --append-result` leaves them and `SGLang` always does, it is the first.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let Value::Object(file) = serde_json::from_slice(bytes).ok()? else {
-            return None;
-        };
+        let bytes = object(bytes)?;
+        let bytes = python::without_nan(bytes);
+        let mut values = serde_json::Deserializer::from_slice(&bytes).into_iter();
+        Self::of(&values.next()?.ok()?)
+    }
+
+    /// Every result of such a file, in its order; `None` where the first is none of another tool's.
+    ///
+    /// # Errors
+    /// What follows the first ones is no such result; the words say where.
+    pub fn parse_all(bytes: &[u8]) -> Option<Result<Vec<Self>, String>> {
+        let bytes = object(bytes)?;
+        let bytes = python::without_nan(bytes);
+        let mut values = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+        let mut all = vec![Self::of(&values.next()?.ok()?)?];
+        loop {
+            let at = values.byte_offset();
+            let refuse = |why: &str| {
+                let known = all.len();
+                Some(Err(format!(
+                    "there is something else behind result {known}, at byte {at}: {why}; cut it off to see the rest"
+                )))
+            };
+            match values.next() {
+                None => return Some(Ok(all)),
+                Some(Err(error)) => return refuse(&error.to_string()),
+                Some(Ok(value)) => match Self::of(&value) {
+                    Some(result) => all.push(result),
+                    None => return refuse("it is no result of a benchmark"),
+                },
+            }
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        let file = value.as_object()?;
         let has = |names: &[&str]| names.iter().all(|name| file.contains_key(*name));
         if has(&["request_throughput", "completed", "duration"]) {
-            Some(of_vllm(&file))
+            Some(of_vllm(file))
         } else if file
             .get("request_latency")
             .is_some_and(|block| block.get("avg").is_some())
         {
-            Some(of_aiperf(&file))
+            Some(of_aiperf(file))
         } else {
             None
         }
     }
+}
+
+/// What begins as an object does, without what Windows puts in front; not the megabytes of a table.
+fn object(bytes: &[u8]) -> Option<&[u8]> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.trim_ascii_start().starts_with(b"{").then_some(bytes)
 }
 
 /// `vllm bench serve`, and `SGLang`'s `bench_serving`, which has the same keys.
@@ -139,8 +181,21 @@ fn whole(name: &str, value: f64) -> Option<u64> {
     is_count.then_some(value.round() as u64)
 }
 
-/// What the file says, by our names; ends with a line break.
-pub fn foreign_text(file: &ForeignResult, style: Style) -> String {
+/// What the results say, by our names; ends with a line break.
+pub fn foreign_text(files: &[ForeignResult], style: Style) -> String {
+    let mut lines: Vec<String> = files
+        .iter()
+        .flat_map(|file| result_lines(file, style))
+        .collect();
+    let told = "This file holds no records: nothing in it can be computed again, no number has an interval, and \
+                nothing says whether the measurement was valid.";
+    let told = wrap(told, table::TEXT_COLUMNS - 2);
+    lines.extend(told.into_iter().map(|line| format!("  {line}")));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn result_lines(file: &ForeignResult, style: Style) -> Vec<String> {
     let model = file.model.as_deref().map(escape::terminal);
     let title = format!("{} · {}", model.unwrap_or_default(), file.tool);
     let title = title.trim_start_matches(" · ").to_owned();
@@ -169,16 +224,19 @@ pub fn foreign_text(file: &ForeignResult, style: Style) -> String {
     }
     lines.extend(grid.lines(style).map(|line| line.trim_end().to_owned()));
     lines.push(String::new());
-    let told = "This file holds no records: nothing in it can be computed again, no number has an interval, and \
-                nothing says whether the measurement was valid.";
-    let told = wrap(told, table::TEXT_COLUMNS - 2);
-    lines.extend(told.into_iter().map(|line| format!("  {line}")));
-    lines.push(String::new());
-    lines.join("\n")
+    lines
 }
 
-/// The same as a file.
-pub fn foreign_json(file: &ForeignResult) -> String {
+/// The same as a file: an object, or an array of several.
+pub fn foreign_json(files: &[ForeignResult]) -> String {
+    if let [file] = files {
+        return format!("{:#}\n", result_value(file));
+    }
+    let all: Vec<Value> = files.iter().map(result_value).collect();
+    format!("{:#}\n", Value::Array(all))
+}
+
+fn result_value(file: &ForeignResult) -> Value {
     let latency = |(name, values): &(&'static str, Statistics)| {
         let [mean, p50, p90, p95, p99] = values;
         let block =
@@ -194,9 +252,7 @@ pub fn foreign_json(file: &ForeignResult) -> String {
         });
     let latencies: Map<String, Value> = file.latencies.iter().map(latency).collect();
     let numbers: Map<String, Value> = numbers.collect();
-    let all =
-        json!({ "tool": file.tool, "model": file.model, "latency": latencies, "numbers": numbers });
-    format!("{all:#}\n")
+    json!({ "tool": file.tool, "model": file.model, "latency": latencies, "numbers": numbers })
 }
 
 #[cfg(test)]
@@ -214,7 +270,8 @@ mod tests {
             aiperf(&summary, 1, &records).unwrap(),
         ] {
             let file = ForeignResult::parse(text.as_bytes()).unwrap();
-            let json: Value = serde_json::from_str(&foreign_json(&file)).unwrap();
+            let json: Value =
+                serde_json::from_str(&foreign_json(std::slice::from_ref(&file))).unwrap();
             let expected = if file.tool == "AIPerf" {
                 50.0
             } else {
@@ -232,7 +289,35 @@ mod tests {
     fn the_screen_says_what_is_missing() {
         let text = vllm(&example::summary(), 1, &[]).unwrap();
         let file = ForeignResult::parse(text.as_bytes()).unwrap();
-        insta::assert_snapshot!(foreign_text(&file, Style { color: false }));
+        insta::assert_snapshot!(foreign_text(&[file], Style { color: false }));
+    }
+
+    #[test]
+    fn results_behind_each_other_are_all_shown() {
+        let one = |model: &str| {
+            format!(
+                r#"{{"model_id": "{model}", "duration": 2.5, "completed": 2, "request_throughput": 0.8, "std_ttft_ms": NaN}}"#
+            )
+        };
+        for between in ["\n", "", "\n\n  "] {
+            let text = [one("a"), one("b"), one("c")].join(between);
+            let all = ForeignResult::parse_all(text.as_bytes()).unwrap().unwrap();
+            let screen = foreign_text(&all, Style { color: false });
+            for model in ["a · vllm", "b · vllm", "c · vllm"] {
+                assert!(screen.contains(model), "{screen}");
+            }
+            let json: Value = serde_json::from_str(&foreign_json(&all)).unwrap();
+            assert_eq!(json[2]["model"], "c");
+        }
+        for (rest, why) in [("{\"a\": 1}", "no result"), ("{\"comp", "EOF")] {
+            let text = format!("{}\n{rest}", one("a"));
+            let refused = ForeignResult::parse_all(text.as_bytes())
+                .unwrap()
+                .unwrap_err();
+            assert!(refused.contains("behind result 1"), "{refused}");
+            assert!(refused.contains(why), "{refused}");
+        }
+        assert_eq!(ForeignResult::parse_all(b"{\"header\": {}}"), None);
     }
 
     #[test]

@@ -77,6 +77,9 @@ fn point(point: &PointSummary) -> Value {
         let classes = classes.map(|class| (class.name.clone(), self::class(class)));
         value["classes"] = Value::Object(classes.collect());
     }
+    if let Some(answers) = &point.answers {
+        value["answers"] = json!(answers);
+    }
     if let Some(server) = &point.server {
         value["server"] = json!(server);
     }

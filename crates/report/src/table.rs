@@ -1,6 +1,7 @@
 //! What the screen shows of a summary, and of each point as it finishes.
 
 pub(crate) mod classes;
+mod connections;
 pub(crate) mod conversations;
 pub(crate) mod detail;
 pub(crate) mod facts;

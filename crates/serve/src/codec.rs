@@ -1,8 +1,8 @@
 use models::{
-    ChatMessage, ChatTemplate, CpuEncoder, Detokenizer, LoadedEncoder, LoadedModel, Matryoshka,
-    TextError, Tokenizer,
+    ChatContent, ChatMessage, ChatTemplate, CpuEncoder, Detokenizer, LoadedEncoder, LoadedModel,
+    Matryoshka, TextError, Tokenizer,
 };
-use openai::{ApiError, Message, VectorSizes};
+use openai::{ApiError, Message, MessageContent, VectorSizes};
 use std::sync::Arc;
 
 /// What text becomes on its way to a model and back.
@@ -107,7 +107,10 @@ impl TextCodec {
 fn chat_message(message: Message) -> ChatMessage {
     ChatMessage {
         role: message.role.to_owned(),
-        content: message.content,
+        content: match message.content {
+            MessageContent::Text(text) => ChatContent::Text(text),
+            MessageContent::Parts(texts) => ChatContent::Parts(texts),
+        },
     }
 }
 

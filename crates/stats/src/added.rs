@@ -1,24 +1,21 @@
-//! What something in between adds: the same requests sent directly, through it, and directly again, in turns.
+//! What something in between adds: the same requests sent directly, through it, and directly again, in turns, over
+//! several starts of everything that can be started anew.
 
+mod estimate;
 mod latency;
+mod regime;
 mod shape;
 
-pub use latency::{AddedLatency, turns};
+pub use estimate::Estimate;
+pub use latency::{AddedLatency, Seen, turns, woken_p50};
+pub use regime::regimes;
 pub use shape::{StreamHarm, StreamShape, stream_harm};
 
-use crate::Interval;
 use crate::quantile::{quantile, sort};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-/// Enough for the ends of a 95 % interval to be steady in the second digit.
-const RESAMPLES: usize = 1_000;
+use estimate::{Drawn, Sample, estimate, over_starts};
 
 /// Neighbours in time are alike, so they are drawn together, in so many blocks at most.
 const BLOCKS_MAX: usize = 50;
-
-/// Fewer blocks have too little to choose from.
-const BLOCKS_MIN: usize = 10;
 
 /// A latency of one turn in each of its arms, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,15 +26,6 @@ pub struct Turn {
     pub through: f64,
     /// Straight to the provider once more: what the instrument cannot tell from zero.
     pub again: f64,
-}
-
-/// A value and its 95 % interval, where there are turns enough for one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// In milliseconds.
-    pub value: f64,
-    /// Percentile bootstrap over blocks of neighbouring turns.
-    pub interval: Option<Interval>,
 }
 
 /// What the measurement lets one say.
@@ -58,18 +46,37 @@ pub enum Told {
 pub struct Added {
     /// Turns of which all three arms succeeded.
     pub turns: usize,
-    /// Median of the differences, through − direct, of each turn and both of its direct arms.
+    /// What each start says, in the order of time; those without a turn are left out.
+    pub starts: Vec<StartAdded>,
+    /// Median of the differences, through − direct, of each turn and both of its direct arms; the mean over starts.
     pub paired_median: Estimate,
-    /// p50, p95 and p99 through, minus those direct (of both arms).
+    /// p50, p95 and p99 through, minus those direct (of both arms), over the turns of all starts.
     pub quantiles: [Estimate; 3],
-    /// The same median of the second direct arm − the first: the floor.
+    /// The same median of the second direct arm − the first: the floor; the mean over starts.
     pub floor: Estimate,
-    /// p50 of the direct arms.
+    /// p50 of the direct arms; the mean over starts.
     pub direct_p50: f64,
-    /// p50 through.
+    /// p50 through; the mean over starts.
     pub through_p50: f64,
     /// What it comes to.
     pub told: Told,
+}
+
+/// One start, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StartAdded {
+    /// Its number, from 0.
+    pub start: usize,
+    /// Its turns.
+    pub turns: usize,
+    /// Median of its differences.
+    pub paired_median: f64,
+    /// Median of its second direct arm − the first.
+    pub floor: f64,
+    /// p50 of its direct arms.
+    pub direct_p50: f64,
+    /// p50 through.
+    pub through_p50: f64,
 }
 
 /// The probabilities of [`Added::quantiles`].
@@ -78,36 +85,45 @@ pub const ADDED_QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 /// Turns without which a quantile has no interval: for one of both ends to lie within the sample.
 const TURNS_MIN: [usize; 3] = [20, 72, 368];
 
-/// What is added, over turns in the order of time; `None` without any. The same seed gives the same intervals.
+/// What is added, over starts, and within each over turns in the order of time; `None` without any turn. The same
+/// seed gives the same intervals.
 ///
-/// Each turn is its own comparison, so that what drifts during the measurement is in all of its arms. The intervals
-/// come from drawing blocks of neighbouring turns (Carlstein, 1986), because a disturbance lasts longer than one turn.
-pub fn added(turns: &[Turn], seed: u64) -> Option<Added> {
-    // Neighbouring turns are one block.
-    let length = turns.len().div_ceil(BLOCKS_MAX).max(1);
-    let mut samples: [Sample; 4] = Default::default();
-    for (index, turn) in turns.iter().enumerate() {
-        let Turn {
-            direct,
-            through,
-            again,
-        } = *turn;
-        let [directs, throughs, paired, floor] = &mut samples;
-        let block = index / length;
-        directs.extend([(direct, block), (again, block)]);
-        throughs.push((through, block));
-        paired.extend([(through - direct, block), (through - again, block)]);
-        floor.push((again - direct, block));
-    }
-    let estimates = estimate(samples, turns.len().div_ceil(length), seed, statistics)?;
+/// Each turn is its own comparison, so that what drifts during the measurement is in all of its arms. What stays as
+/// it is from a start's beginning to its end (who shares a processor with whom, who is asleep when a byte comes) is in
+/// none of the differences between its turns, so that no interval from the turns of one start can hold the truth over
+/// starts. So each start is one value, and the interval is Student's t of them; there need be no model of what is
+/// within a start, because it is in the spread of the values too. Of a single start the interval comes from drawing
+/// blocks of neighbouring turns (Carlstein, 1986), and holds within that start only.
+pub fn added(starts: &[Vec<Turn>], seed: u64) -> Option<Added> {
+    let values: Vec<StartAdded> = starts
+        .iter()
+        .enumerate()
+        .filter_map(|(start, turns)| of_start(start, turns))
+        .collect();
+    let turns = values.iter().map(|start| start.turns).sum();
+    let drawn = if values.len() > 1 {
+        Drawn::Starts
+    } else {
+        Drawn::Blocks
+    };
+    let (samples, groups) = samples(starts, turns, drawn);
+    let [paired, floor, p50, p95, p99] = estimate(samples, groups, drawn, seed, statistics)?;
+    let [paired, floor] = match drawn {
+        Drawn::Blocks => [paired, floor],
+        Drawn::Starts => [
+            over_starts(values.iter().map(|start| start.paired_median))?,
+            over_starts(values.iter().map(|start| start.floor))?,
+        ],
+    };
     let enough = |mut estimate: Estimate, least: usize| {
-        estimate.interval = estimate.interval.filter(|_| turns.len() >= least);
+        estimate.interval = estimate.interval.filter(|_| turns >= least);
         estimate
     };
-    let [paired, floor, p50, p95, p99, direct_p50, through_p50] = estimates;
     let [paired_median, floor] = [paired, floor].map(|estimate| enough(estimate, TURNS_MIN[0]));
+    let mean =
+        |of: fn(&StartAdded) -> f64| values.iter().map(of).sum::<f64>() / values.len() as f64;
     Some(Added {
-        turns: turns.len(),
+        turns,
         told: told(paired_median, floor),
         paired_median,
         quantiles: [
@@ -116,9 +132,60 @@ pub fn added(turns: &[Turn], seed: u64) -> Option<Added> {
             enough(p99, TURNS_MIN[2]),
         ],
         floor,
-        direct_p50: direct_p50.value,
-        through_p50: through_p50.value,
+        direct_p50: mean(|start| start.direct_p50),
+        through_p50: mean(|start| start.through_p50),
+        starts: values,
     })
+}
+
+fn of_start(start: usize, turns: &[Turn]) -> Option<StartAdded> {
+    let median = |values: &mut Vec<f64>| {
+        sort(values);
+        quantile(values, 0.5)
+    };
+    let both = |of: fn(&Turn) -> [f64; 2]| turns.iter().flat_map(of).collect::<Vec<f64>>();
+    Some(StartAdded {
+        start,
+        turns: turns.len(),
+        paired_median: median(&mut both(|turn| {
+            [turn.through - turn.direct, turn.through - turn.again]
+        }))?,
+        floor: median(&mut turns.iter().map(|turn| turn.again - turn.direct).collect())?,
+        direct_p50: median(&mut both(|turn| [turn.direct, turn.again]))?,
+        through_p50: median(&mut turns.iter().map(|turn| turn.through).collect())?,
+    })
+}
+
+/// Direct, through, differences and the floor's, each value with what it is drawn with; and how many there are to draw.
+fn samples(starts: &[Vec<Turn>], turns: usize, drawn: Drawn) -> ([Sample; 4], usize) {
+    let length = turns.div_ceil(BLOCKS_MAX).max(1);
+    let mut samples: [Sample; 4] = Default::default();
+    let mut group = 0;
+    for turns in starts.iter().filter(|turns| !turns.is_empty()) {
+        for (index, turn) in turns.iter().enumerate() {
+            let Turn {
+                direct,
+                through,
+                again,
+            } = *turn;
+            let [directs, throughs, paired, floor] = &mut samples;
+            let of = match drawn {
+                Drawn::Starts => group,
+                // Neighbouring turns are one block.
+                Drawn::Blocks => index / length,
+            };
+            directs.extend([(direct, of), (again, of)]);
+            throughs.push((through, of));
+            paired.extend([(through - direct, of), (through - again, of)]);
+            floor.push((again - direct, of));
+        }
+        group += 1;
+    }
+    let groups = match drawn {
+        Drawn::Starts => group,
+        Drawn::Blocks => turns.div_ceil(length),
+    };
+    (samples, groups)
 }
 
 /// Through is told from direct where its interval leaves zero out, and it is beyond what the two direct arms differ by.
@@ -136,18 +203,38 @@ fn told(paired: Estimate, floor: Estimate) -> Told {
     }
 }
 
-/// Paired median, floor, three differences of quantiles, p50 direct, p50 through.
-fn statistics([direct, through, paired, floor]: &[Vec<f64>; 4]) -> Option<[f64; 7]> {
+/// The larger part of the value by which the two direct arms may differ without being worth a word.
+const FLOOR_SHARE: f64 = 0.02;
+
+/// However wide the interval is, a larger part of the value is worth one.
+const FLOOR_SHARE_MAX: f64 = 0.1;
+
+impl Added {
+    /// Whether the two direct arms, between which nothing differs, are apart beyond doubt and by much beside what is
+    /// reported.
+    ///
+    /// A difference of fifteen nanoseconds that is no chance is of no consequence for 39 µs. What is added comes from
+    /// both arms, so it is off by the floor at most; that matters beyond 2 % of it and beyond half its interval, and
+    /// beyond a tenth of it in any case.
+    pub fn floor_matters(&self) -> bool {
+        let (Some(floor), Some(interval)) = (self.floor.interval, self.paired_median.interval)
+        else {
+            return false;
+        };
+        let (off, value) = (self.floor.value.abs(), self.paired_median.value.abs());
+        let half = (interval.high - interval.low) / 2.0;
+        let is_much = off > f64::max(FLOOR_SHARE * value, half);
+        let is_more =
+            matches!(self.told, Told::Adds | Told::Saves) && off > FLOOR_SHARE_MAX * value;
+        let differs = floor.low > 0.0 || floor.high < 0.0;
+        differs && (is_much || is_more)
+    }
+}
+
+/// Paired median, floor, three differences of quantiles.
+fn statistics([direct, through, paired, floor]: &[Vec<f64>; 4]) -> Option<[f64; 5]> {
     let [p50, p95, p99] = differences(direct, through)?;
-    Some([
-        quantile(paired, 0.5)?,
-        quantile(floor, 0.5)?,
-        p50,
-        p95,
-        p99,
-        quantile(direct, 0.5)?,
-        quantile(through, 0.5)?,
-    ])
+    Some([quantile(paired, 0.5)?, quantile(floor, 0.5)?, p50, p95, p99])
 }
 
 /// The differences of the quantiles of sorted values.
@@ -159,76 +246,41 @@ fn differences(direct: &[f64], through: &[f64]) -> Option<[f64; 3]> {
     Some(found)
 }
 
-/// Values, each with the block that it is drawn with.
-type Sample = Vec<(f64, usize)>;
-
-/// Statistics of sorted samples, each with the interval that drawing their blocks again and again gives it.
-///
-/// The samples are sorted once: a draw takes each value as often as its block was drawn, in the order that there is.
-fn estimate<const K: usize, const N: usize>(
-    mut samples: [Sample; K],
-    blocks: usize,
-    seed: u64,
-    statistics: impl Fn(&[Vec<f64>; K]) -> Option<[f64; N]>,
-) -> Option<[Estimate; N]> {
-    for sample in &mut samples {
-        sample.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    }
-    let mut drawn: [Vec<f64>; K] = std::array::from_fn(|_| Vec::new());
-    let mut times = vec![1_usize; blocks];
-    let mut draw = |times: &[usize]| {
-        for (drawn, sample) in drawn.iter_mut().zip(&samples) {
-            drawn.clear();
-            for (value, block) in sample {
-                drawn.extend(std::iter::repeat_n(*value, times[*block]));
-            }
-        }
-        statistics(&drawn)
-    };
-    let values = draw(&times)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut resampled: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
-    for _ in 0..if blocks < BLOCKS_MIN { 0 } else { RESAMPLES } {
-        times.fill(0);
-        for _ in 0..blocks {
-            times[rng.random_range(0..blocks)] += 1;
-        }
-        // A draw that is empty on one side says nothing.
-        for (all, value) in resampled.iter_mut().zip(draw(&times).into_iter().flatten()) {
-            all.push(value);
-        }
-    }
-    let estimate = |at: usize| {
-        let resampled = &mut resampled[at];
-        sort(resampled);
-        let ends = quantile(resampled, 0.025).zip(quantile(resampled, 0.975));
-        Estimate {
-            value: values[at],
-            interval: ends.map(|(low, high)| Interval { low, high }),
-        }
-    };
-    let at: [usize; N] = std::array::from_fn(|at| at);
-    Some(at.map(estimate))
-}
-
 /// Latencies of the blocks of a schedule that was sent to both sides in turns, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlockPair {
+    /// The start that it belongs to, from 0.
+    pub start: usize,
     /// Straight to the provider.
     pub direct: Vec<f64>,
     /// Through what is in between.
     pub through: Vec<f64>,
 }
 
-/// p50, p95 and p99 through minus those direct, over all blocks; intervals by drawing pairs of blocks. `None` where an
-/// arm is empty.
+/// p50, p95 and p99 through minus those direct, over all blocks; intervals by drawing starts, or pairs of blocks where
+/// there is one start only. `None` where an arm is empty.
 pub fn added_at_rate(blocks: &[BlockPair], seed: u64) -> Option<[Estimate; 3]> {
+    let mut starts: Vec<usize> = blocks.iter().map(|block| block.start).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let (drawn, groups) = if starts.len() > 1 {
+        (Drawn::Starts, starts.len())
+    } else {
+        (Drawn::Blocks, blocks.len())
+    };
+    let group = |index: usize, block: &BlockPair| match drawn {
+        Drawn::Starts => starts.binary_search(&block.start).unwrap_or_default(),
+        Drawn::Blocks => index,
+    };
     let all = |of: fn(&BlockPair) -> &Vec<f64>| -> Sample {
-        let of_block = |(index, block)| of(block).iter().map(move |value| (*value, index));
+        let of_block = |(index, block)| {
+            let group = group(index, block);
+            of(block).iter().map(move |value| (*value, group))
+        };
         blocks.iter().enumerate().flat_map(of_block).collect()
     };
     let samples = [all(|block| &block.direct), all(|block| &block.through)];
-    estimate(samples, blocks.len(), seed, |[direct, through]| {
+    estimate(samples, groups, drawn, seed, |[direct, through]| {
         differences(direct, through)
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{RequestMetrics, TokenSource};
 use serde_json::{Map, Value};
-use trace::{Nanos, Record};
+use trace::{Nanos, Record, RunHeader};
 
 /// A stream of fewer tokens may well come in one piece.
 const BURST_TOKENS_MIN: u64 = 5;
@@ -28,6 +28,8 @@ pub(crate) struct AnswerTally {
     pub(crate) streams: u64,
     /// Of those, came in one read, or as one event.
     pub(crate) one_burst: u64,
+    /// Complete responses whose tokens were not counted by the server.
+    pub(crate) estimated: u64,
     /// Of those that did not, began with several tokens at once.
     pub(crate) first_together: u64,
     /// By so much the first of those may have been held back, in milliseconds, summed.
@@ -38,7 +40,16 @@ pub(crate) struct AnswerTally {
 
 impl AnswerTally {
     /// For a run with that configuration.
-    pub(crate) fn new(metadata: &Map<String, Value>) -> Self {
+    pub(crate) fn new(header: &RunHeader) -> Self {
+        if let Some(asked) = &header.asked {
+            return Self {
+                choices: asked.choices.into(),
+                full_length_asked: asked.ignore_eos,
+                ..Self::default()
+            };
+        }
+        // Records of version 1 have it in what the result file shows.
+        let metadata = &header.metadata;
         let asks =
             |object: &Map<String, Value>| object.get("ignore_eos") == Some(&Value::Bool(true));
         let extra_body = metadata.get("extra_body").and_then(Value::as_object);
@@ -52,6 +63,7 @@ impl AnswerTally {
     /// Adds one complete response.
     pub(crate) fn add(&mut self, record: &Record, metrics: &RequestMetrics) {
         self.complete += 1;
+        self.estimated += u64::from(metrics.output_source == TokenSource::Estimated);
         let stopped = record.finish_reason.as_deref() == Some("stop");
         self.early_stops += u64::from(self.full_length_asked && stopped);
         let short = record.max_tokens.zip(metrics.output_tokens);

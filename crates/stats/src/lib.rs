@@ -18,6 +18,7 @@ mod distribution;
 mod disturbed;
 mod drift;
 mod goodput;
+mod judge;
 mod latency;
 mod lengths;
 mod lumps;
@@ -48,8 +49,8 @@ mod warmup;
 mod windows;
 
 pub use added::{
-    ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, StreamHarm, StreamShape, Told, Turn,
-    added, added_at_rate, stream_harm, turns,
+    ADDED_QUANTILES, Added, AddedLatency, BlockPair, Estimate, Seen, StartAdded, StreamHarm,
+    StreamShape, Told, Turn, added, added_at_rate, regimes, stream_harm, turns, woken_p50,
 };
 pub use assertion::{Assertion, AssertionError, AssertionResult};
 pub use bootstrap::bootstrap_median;
@@ -63,6 +64,7 @@ pub use compare::{
 pub use continuous::{FixedVsContinuous, fixed_vs_continuous, mean_concurrency};
 pub use disturbed::{Disturbed, DisturbedSecond};
 pub use goodput::meets;
+pub use judge::Judge;
 pub use metric::{Better, Measured, Metric, Unit, UnknownMetric};
 pub use paired::{BLOCKS_MIN, Block, compare_blocks};
 pub use precision::{Precision, PrecisionError, PrecisionResult};
@@ -72,9 +74,9 @@ pub use series::Series;
 pub use server::ServerView;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
-    ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput, Interval,
-    Latency, MeanStd, PointSummary, Pooling, PromptLengths, Quantile, Receipt, Reliability,
-    SteadyState, Summary, Throughput, Timings, TokenSource, Tokens, TurnSummary,
+    Answers, ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput,
+    Interval, Latency, MeanStd, PointSummary, Pooling, PromptLengths, Quantile, Receipt,
+    Reliability, SteadyState, Summary, Throughput, Timings, TokenSource, Tokens, TurnSummary,
 };
 pub use timeline::{ServerLook, Timeline, TimelineBin, TimelineRun};
 pub use verdict::{Bound, Grade, Reason, Verdict};

@@ -6,6 +6,7 @@ use crate::conversations::summarize_conversations;
 use crate::disturbed::{Undisturbed, disturbed_spans};
 use crate::drift::DriftTally;
 use crate::goodput::GoodTally;
+use crate::judge::{FaultTally, Judge};
 use crate::latency::LatencyPool;
 use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
@@ -17,8 +18,8 @@ use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
 use crate::verdict::{Evidence, Lateness};
 use crate::{
-    Concurrency, Interval, MeanStd, PointSummary, RequestMetrics, Series, SteadyState, Throughput,
-    Timings, Tokens, Verdict, bootstrap_median,
+    Concurrency, Interval, MeanStd, PointSummary, Reliability, RequestMetrics, Series, SteadyState,
+    Throughput, Timings, Tokens, Verdict, bootstrap_median,
 };
 use trace::{Arrival, Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader};
 
@@ -71,6 +72,7 @@ pub(crate) fn summarize_point(
     header: &RunHeader,
     objectives: Objectives<'_>,
     runs: &[Run],
+    faults: &FaultTally,
 ) -> PointSummary {
     let mut tally = Tally::new(point.pacing, header);
     let all_facts = runs.iter().filter_map(|run| run.facts);
@@ -94,7 +96,10 @@ pub(crate) fn summarize_point(
     let (latency, gaps) = tally.latencies.finish();
     let mut summary = PointSummary {
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
-        reliability: tally.outcomes.finish(planned),
+        reliability: Reliability {
+            reuse_ended: facts.iter().any(|facts| facts.reuse_ended),
+            ..tally.outcomes.finish(planned)
+        },
         tokens: Tokens {
             recounted: recounted(&facts),
             ..tally.tokens.finish()
@@ -124,6 +129,7 @@ pub(crate) fn summarize_point(
         ),
         server: ServerView::of(&facts),
         receipt: tally.receipt.finish(&facts),
+        answers: faults.finish(Judge::new(header).models(), tally.answers.estimated),
         verdict: Verdict::of(Vec::new()),
         point: point.clone(),
     };
@@ -134,6 +140,9 @@ pub(crate) fn summarize_point(
         gaps,
         drift: tally.drift.finish(),
         answers: tally.answers,
+        faults,
+        models_asked: Judge::new(header).models(),
+        template_tokens: template_tokens(header),
         exhausted,
         shares_prompts: shares_prompts(header, point.pacing),
         sending: Lateness::of(tally.sending_ms),
@@ -141,6 +150,12 @@ pub(crate) fn summarize_point(
     };
     summary.verdict = evidence.judge();
     summary
+}
+
+/// Tokens that the model's chat template adds to every prompt, where a tokenizer told.
+fn template_tokens(header: &RunHeader) -> Option<u64> {
+    let tokenizer = header.metadata.get("tokenizer")?;
+    tokenizer.get("template_tokens")?.as_u64()
 }
 
 /// From when a request could be written to when it was.
@@ -166,7 +181,7 @@ fn shares_prompts(header: &RunHeader, pacing: Pacing) -> bool {
 impl<'a> Tally<'a> {
     fn new(pacing: Pacing, header: &RunHeader) -> Self {
         Self {
-            answers: AnswerTally::new(&header.metadata),
+            answers: AnswerTally::new(header),
             latencies: LatencyPool::new(pacing),
             steady: SteadyPool::new(pacing),
             good: GoodTally::new(pacing),

@@ -21,6 +21,7 @@ pub(crate) struct OutcomeTally<'a> {
     complete: u64,
     cancelled: u64,
     complete_without_tokens: u64,
+    reissued: u64,
     /// By outcome and, for HTTP, status.
     failures: BTreeMap<(Outcome, Option<u16>), Failures<'a>>,
     exhausted: u64,
@@ -37,6 +38,7 @@ impl<'a> OutcomeTally<'a> {
     /// Adds one request.
     pub(crate) fn add(&mut self, record: &'a Record) {
         self.issued += 1;
+        self.reissued += u64::from(record.reissued.is_some());
         match record.outcome {
             Outcome::Complete => {
                 self.complete += 1;
@@ -88,6 +90,8 @@ impl<'a> OutcomeTally<'a> {
             success_rate: (self.issued > 0).then(|| self.complete as f64 / self.issued as f64),
             failures,
             complete_without_tokens: self.complete_without_tokens,
+            reissued: self.reissued,
+            reuse_ended: false,
         }
     }
 }

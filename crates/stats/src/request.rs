@@ -9,19 +9,19 @@ use trace::{Event, EventKind, Nanos, Record, Vectors};
 /// The latencies and counts of one complete request. Absent where the response does not tell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestMetrics {
-    /// First token event − issued.
+    /// First token event − sent off: issued, or reissued.
     pub ttft: Option<Nanos>,
     /// First token event − due.
     pub ttft_from_due: Option<Nanos>,
-    /// First event of content or tool call − issued.
+    /// First event of content or tool call − sent off.
     pub ttfo: Option<Nanos>,
-    /// Connected − issued; absent on a kept-alive connection.
+    /// Connected − sent off; absent on a kept-alive connection.
     pub connect: Option<Nanos>,
-    /// Last token event − issued; not streaming: body complete − issued.
+    /// Last token event − sent off; not streaming: body complete − sent off.
     pub e2e: Option<Nanos>,
     /// The same from due.
     pub e2e_from_due: Option<Nanos>,
-    /// `[DONE]` or end of body − issued; absent where no stream was asked for.
+    /// `[DONE]` or end of body − sent off; absent where no stream was asked for.
     pub stream_end: Option<Nanos>,
     /// (Last token event − first) / (output tokens − tokens in the first), in milliseconds; the
     /// mean over choices where there are several. Absent below two token events: one says nothing
@@ -86,24 +86,25 @@ impl RequestMetrics {
         let output = record.events.iter().find(|event| shown(event.kind));
         let due = record.due.min(record.issued);
 
-        let e2e = finished.map(|at| at - record.issued);
+        let began = record.began();
+        let e2e = finished.map(|at| at - began);
         let told = shown_tokens.filter(|_| !streams.is_empty());
-        let told = told.map(|tokens| pace(&streams, record.began(), tokens, per_event));
+        let told = told.map(|tokens| pace(&streams, began, tokens, per_event));
         let Pace {
             tpot_ms,
             first_tokens,
         } = told.unwrap_or_default();
         Some(Self {
-            ttft: first.map(|at| at - record.issued),
+            ttft: first.map(|at| at - began),
             ttft_from_due: first.map(|at| at - due),
-            ttfo: output.map(|event| event.arrived - record.issued),
+            ttfo: output.map(|event| event.arrived - began),
             connect: record
                 .connected
-                .filter(|&at| at > record.issued)
-                .map(|at| at - record.issued),
+                .filter(|&at| at > began)
+                .map(|at| at - began),
             e2e,
             e2e_from_due: finished.map(|at| at - due),
-            stream_end: record.stream.then(|| record.done - record.issued),
+            stream_end: record.stream.then(|| record.done - began),
             tpot_ms,
             first_tokens,
             chunk_gaps: streams.iter().flat_map(TokenStream::gaps).collect(),

@@ -75,7 +75,7 @@ impl RunMetrics {
         let whole = || metrics.iter().flatten();
         let durations = || durations(pacing, records);
         let finished = |(record, metrics): (&&Record, &Option<RequestMetrics>)| {
-            Some(record.issued + metrics.as_ref()?.e2e?)
+            Some(record.began() + metrics.as_ref()?.e2e?)
         };
         let begun = || records.iter().filter(|record| record.begins());
         let due = || begun().map(|record| record.due);

@@ -103,7 +103,7 @@ impl SteadyRun {
                 .sum::<f64>();
             gaps += metrics.chunk_gaps.len() as f64;
             requests += usize::from(self.contains(record.issued));
-            let end = metrics.e2e.map(|e2e| record.issued + e2e);
+            let end = metrics.e2e.map(|e2e| record.began() + e2e);
             self.answers += usize::from(end.is_some_and(|end| self.received(end)));
         }
         if events == 0 {
@@ -138,7 +138,7 @@ impl SteadyRun {
             records.iter().zip(metrics).filter_map(|(record, metrics)| {
                 let metrics = metrics.as_ref()?;
                 let tokens = metrics.output_tokens.unwrap_or(0) as f64;
-                Some((record.issued + metrics.e2e?, tokens))
+                Some((record.began() + metrics.e2e?, tokens))
             })
         };
         let latencies = metrics.iter().flatten().filter_map(|metrics| metrics.e2e);

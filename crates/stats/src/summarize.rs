@@ -1,9 +1,11 @@
 //! Records to a summary.
 
 use crate::classes::Objectives;
+use crate::judge::{FaultTally, Judge};
 use crate::point::summarize_point;
 use crate::run::Run;
 use crate::{Grade, PointSummary, Reason, Summary, Verdict};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use trace::{Record, RunFacts, RunHeader, RunId, SavedRun};
 
@@ -13,16 +15,19 @@ use trace::{Record, RunFacts, RunHeader, RunId, SavedRun};
 /// Warm-up runs enter nothing, nor do records of a point that the header does not name. A point that
 /// was never measured, because the invocation was stopped before, is left out.
 pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> Summary {
+    let judge = Judge::new(header);
+    let (changed, faults) = judged(judge, header, records);
     let mut runs: BTreeMap<RunId, Run> = BTreeMap::new();
     let empty = || Run {
         records: Vec::new(),
         facts: None,
     };
-    for record in records.iter().filter(|record| !record.run.warmup) {
-        runs.entry(record.run)
-            .or_insert_with(empty)
-            .records
-            .push(record);
+    for (record, changed) in records.iter().zip(&changed) {
+        if record.run.warmup {
+            continue;
+        }
+        let run = runs.entry(record.run).or_insert_with(empty);
+        run.records.push(changed.as_deref().unwrap_or(record));
     }
     for facts in facts.iter().filter(|facts| !facts.run.warmup) {
         runs.entry(facts.run).or_insert_with(empty).facts = Some(facts);
@@ -39,9 +44,9 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
     let points: Vec<PointSummary> = header
         .points
         .iter()
-        .zip(&by_point)
-        .filter(|(_, runs)| !runs.is_empty())
-        .map(|(point, runs)| summarize_point(point, header, objectives, runs))
+        .zip(by_point.iter().zip(&faults))
+        .filter(|(_, (runs, _))| !runs.is_empty())
+        .map(|(point, (runs, faults))| summarize_point(point, header, objectives, runs, faults))
         .collect();
     Summary {
         schema_version: header.schema_version,
@@ -52,6 +57,45 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
         precision: Vec::new(),
         certificate: None,
     }
+}
+
+/// Each record as numbers may be made of it, where that is otherwise than it came, and what single answers of each point
+/// have wrong with them.
+fn judged(
+    judge: Judge<'_>,
+    header: &RunHeader,
+    records: &[Record],
+) -> (Vec<Option<Box<Record>>>, Vec<FaultTally>) {
+    let mut faults: Vec<FaultTally> = Vec::new();
+    faults.resize_with(header.points.len(), FaultTally::default);
+    let told = |record: &&Record| {
+        let usage = record.usage.unwrap_or_default();
+        record.outcome.is_complete() && usage.prompt_tokens.is_some()
+    };
+    // What the server knew before the first request of all is the same for every point.
+    if let Some(first) = records
+        .iter()
+        .filter(told)
+        .min_by_key(|record| record.issued)
+    {
+        for tally in &mut faults {
+            tally.cache.look(first);
+        }
+    }
+    let changed = records.iter().map(|record| {
+        if record.run.warmup {
+            return None;
+        }
+        let settled = judge.settle(record);
+        if let Some(tally) = faults.get_mut(record.run.point as usize) {
+            tally.add(judge, record, &settled);
+        }
+        match settled {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(record) => Some(Box::new(record)),
+        }
+    });
+    (changed.collect(), faults)
 }
 
 /// Every number of a run read back from its file.

@@ -5,6 +5,7 @@
 
 use crate::{AssertionResult, Certificate, Disturbed, PrecisionResult, ServerView, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trace::{Pacing, PointInfo, Recounted};
 
 /// All points of an invocation.
@@ -68,8 +69,30 @@ pub struct PointSummary {
     pub server: Option<ServerView>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
+    /// What answers said of themselves; absent where records do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
     /// Whether all this can be believed.
     pub verdict: Verdict,
+}
+
+/// What complete answers of a point said of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Why choices ended, and how often.
+    pub finish_reasons: BTreeMap<String, u64>,
+    /// The names of the models that answered, and how often.
+    pub models: BTreeMap<String, u64>,
+    /// The names of the models that were asked for.
+    pub models_asked: Vec<String>,
+    /// Answers whose tokens are counted by events, because no count came, or one that cannot be.
+    pub counted_by_events: u64,
+    /// How often a gateway says that it tried again.
+    pub gateway_retries: u64,
+    /// How often a gateway says that it went on to another model.
+    pub gateway_fallbacks: u64,
+    /// Whether the server says that prompt tokens came from its cache.
+    pub has_prefix_cache: bool,
 }
 
 /// Prompts that were made to have a length, by the tokenizer, and what the server counted.
@@ -155,6 +178,12 @@ pub struct Reliability {
     pub failures: Vec<FailureCount>,
     /// Complete responses whose stream carried no token event.
     pub complete_without_tokens: u64,
+    /// Requests that were sent once more, on a new connection, because the reused one had been closed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reissued: u64,
+    /// The server was seen closing connections right after an answer, and none was used again since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse_ended: bool,
 }
 
 /// One kind of failure.
@@ -440,4 +469,9 @@ impl PointSummary {
             Pacing::Open { arrival, .. } => arrival.rate(),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

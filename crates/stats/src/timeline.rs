@@ -2,6 +2,7 @@
 
 use crate::RequestMetrics;
 use crate::disturbed::is_disturbed;
+use crate::judge::Judge;
 use crate::quantile::{quantile, sort};
 use crate::server::LOOKS_MIN;
 use std::collections::BTreeMap;
@@ -168,7 +169,9 @@ impl Axis {
         let to = records.iter().map(|record| record.done).max();
         let (from, to) = (self.at(from), self.at(to.unwrap_or(self.start)));
         let mut bins = Bins::new(from, to, self.width);
+        let judge = Judge::new(header);
         for record in records {
+            let record = &*judge.settle(record);
             let due = if open {
                 record.due.min(record.issued)
             } else {
@@ -277,7 +280,7 @@ impl Bins {
             metrics.e2e
         };
         if let Some(latency) = latency {
-            let from_due = record.issued + latency - due;
+            let from_due = record.began() + latency - due;
             self.latencies[bin].push(from_due.millis());
         }
     }

@@ -1,8 +1,9 @@
 //! Whether a measurement can be believed, and why not.
 //!
-//! The rules are in four files, by who is to blame: [`load`] (what was asked was not offered),
+//! The rules are in five files, by who is to blame: [`load`] (what was asked was not offered),
 //! [`client`] (the instrument was in the way), [`response`] (what came back says less than it
-//! seems), [`answers`] (what came back is not what was asked for). Every limit is a constant there, with its reason.
+//! seems), [`answers`] (what came back is not what was asked for), [`judged`] (single answers that do not fit what was
+//! asked or what they say of themselves). Every limit is a constant there, with its reason.
 //!
 //! What the instrument may have done is judged by its consequence ([`bound`]): how far the numbers that it touches can
 //! be off.
@@ -11,6 +12,7 @@ mod answers;
 mod bound;
 mod client;
 mod consequence;
+mod judged;
 mod load;
 mod lumps;
 mod response;
@@ -19,6 +21,7 @@ use crate::PointSummary;
 use crate::answers::AnswerTally;
 use crate::disturbed::Undisturbed;
 use crate::drift::Drift;
+use crate::judge::FaultTally;
 use crate::latency::GapShape;
 use crate::run::RunMetrics;
 use serde::{Deserialize, Serialize};
@@ -114,6 +117,12 @@ pub(crate) struct Evidence<'a> {
     pub(crate) drift: Option<Drift>,
     /// Whether answers came as they were asked for.
     pub(crate) answers: AnswerTally,
+    /// What single answers have wrong with them.
+    pub(crate) faults: &'a FaultTally,
+    /// The names of models that requests ask for.
+    pub(crate) models_asked: &'a [String],
+    /// Tokens that the model's chat template adds to every prompt, where a tokenizer tells.
+    pub(crate) template_tokens: Option<u64>,
     /// Requests that found no file descriptor or local port left.
     pub(crate) exhausted: u64,
     /// Prompts have beginnings that the server is meant to know.
@@ -149,7 +158,11 @@ impl From<(Grade, &'static str, String)> for Doubt {
 impl Evidence<'_> {
     /// Applies every rule.
     pub(crate) fn judge(&self) -> Verdict {
-        let findings = [self.judge_responses(), self.judge_answers()];
+        let findings = [
+            self.judge_responses(),
+            self.judge_answers(),
+            self.judge_faults(),
+        ];
         let findings = findings.into_iter().flatten().map(Doubt::from);
         let doubts = findings
             .chain(self.judge_lumps())

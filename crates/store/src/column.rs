@@ -232,10 +232,12 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
 
 /// The bytes of free text in a batch.
 pub(crate) fn text_bytes(batch: &RecordBatch) -> Result<u64, StoreError> {
-    let known = ["finish_reason", "detail"].into_iter().try_fold(0, |sum, name| {
-        let column = typed::<StringArray>(batch, name)?;
-        Ok::<_, StoreError>(sum + column.value_data().len() as u64)
-    })?;
+    let known = ["finish_reason", "detail"]
+        .into_iter()
+        .try_fold(0, |sum, name| {
+            let column = typed::<StringArray>(batch, name)?;
+            Ok::<_, StoreError>(sum + column.value_data().len() as u64)
+        })?;
     Ok(known + response_column::text_bytes(batch))
 }
 

@@ -18,9 +18,7 @@ type Text = fn(&Record) -> Option<Cow<'_, str>>;
 const NUMBERS: [(&str, Number); 14] = [
     ("reissued_ns", |row| row.reissued.map(|at| at.0)),
     ("total_tokens", |row| row.usage?.total_tokens),
-    ("response_choices", |row| {
-        Some(facts(row)?.choices).map(u64::from)
-    }),
+    ("response_choices", |row| Some(facts(row)?.choices.into())),
     ("text_bytes", |row| Some(facts(row)?.text.bytes)),
     ("text_characters", |row| Some(facts(row)?.text.characters)),
     ("text_ascii", |row| Some(facts(row)?.text.ascii)),

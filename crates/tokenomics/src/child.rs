@@ -3,8 +3,7 @@
 use crate::config::Secrets;
 use crate::failure::Failure;
 use crate::output::say;
-use process::{Child, ChildSpec, Guard, Listener};
-use std::path::Path;
+use process::{Child, ChildSpec, Guard, Listener, Log};
 use std::time::{Duration, Instant};
 
 /// Between two looks at a child that starts.
@@ -46,7 +45,7 @@ impl Watched {
     pub(crate) fn start(
         spec: &ChildSpec,
         (port, port_flag): (u16, &'static str),
-        log: &Path,
+        log: Log<'_>,
         secrets: Secrets,
         on_end: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Failure> {

@@ -4,6 +4,8 @@ mod arrivals;
 mod classes;
 mod embedding;
 mod load;
+mod request;
+mod server;
 mod texts;
 mod traffic;
 mod variants;
@@ -11,13 +13,16 @@ mod words;
 
 pub(crate) use self::embedding::EmbeddingConfig;
 pub(crate) use self::load::{Load, Point, TypedLoad, list};
+pub(crate) use self::request::RequestConfig;
+pub(crate) use self::server::{ServerChoice, USUAL_API_BASE};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
+use self::request::patched_model;
 use crate::args::{AssertArgs, ChatArgs, ExportFormat, OutputFormat, RecordsFormat};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
-use ::load::{Deadlines, Target, TlsOptions};
+use ::load::{Deadlines, TlsOptions};
 use openai::Endpoint;
 use stats::{Assertion, Precision};
 use std::fs;
@@ -27,9 +32,10 @@ use std::time::Duration;
 use trace::{Nanos, Pacing, Record, Slo};
 
 /// A chat benchmark, resolved.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ChatConfig {
-    /// The server, or `None` for the built-in one.
-    pub(crate) target: Option<Target>,
+    pub(crate) server: ServerChoice,
+    /// Its name in the API, where it was said.
     pub(crate) model: Option<String>,
     pub(crate) endpoint: Endpoint,
     pub(crate) api_key: Option<Secret>,
@@ -40,6 +46,7 @@ pub(crate) struct ChatConfig {
     pub(crate) traffic: TrafficConfig,
     pub(crate) request: RequestConfig,
     pub(crate) deadlines: Deadlines,
+    pub(crate) keep_alive: bool,
     pub(crate) slo: Option<Slo>,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
@@ -48,16 +55,6 @@ pub(crate) struct ChatConfig {
     /// Whether the client is held against a known provider after the run.
     pub(crate) certify: bool,
     pub(crate) description: Option<String>,
-}
-
-/// What each request asks for.
-pub(crate) struct RequestConfig {
-    pub(crate) max_tokens: u32,
-    pub(crate) temperature: Option<f64>,
-    pub(crate) choices: u32,
-    pub(crate) ignore_eos: bool,
-    pub(crate) stream: bool,
-    pub(crate) extra_body: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Where results go.
@@ -148,32 +145,29 @@ impl ChatConfig {
         args: ChatArgs,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let target = args
-            .api_base
-            .as_deref()
-            .map(Target::parse)
-            .transpose()
-            .map_err(Failure::usage)?
-            .map(|target| with_version(target, &args.endpoint));
         for (flag, text) in [
             ("--model", &args.model),
             ("--description", &args.description),
         ] {
             refuse_control_characters(flag, text.as_deref())?;
         }
-        if let (None, Some(model)) = (&target, &args.model)
-            && model != BuiltIn::MODEL
-        {
-            return Err(Failure::usage(format!(
-                "--model {model} needs the server that has it: add --api-base, or start one with `tokenomics serve --model \
-                 {model}`; without --api-base the built-in {} is measured",
-                BuiltIn::MODEL
-            )));
-        }
-        let endpoint = Endpoint::from_str(&args.endpoint).map_err(Failure::usage)?;
-        refuse_responses(&args, endpoint, target.is_some())?;
-        let request = request(&args, endpoint)?;
-        let mut traffic = TrafficConfig::resolve(&args, &request, endpoint, environment)?;
+        let server = ServerChoice::resolve(
+            args.api_base.as_deref(),
+            args.model.as_deref(),
+            args.endpoint.as_deref(),
+            BuiltIn::MODEL,
+            environment,
+        )?;
+        let endpoint = endpoint(args.endpoint.as_deref(), server.route)?;
+        refuse_responses(&args, endpoint, server.target.is_some())?;
+        let request = RequestConfig::resolve(&args, endpoint)?;
+        let mut traffic = TrafficConfig::resolve(
+            &args,
+            &request,
+            endpoint,
+            server.built_in.as_deref(),
+            environment,
+        )?;
         let rates = args.request_rate.as_deref();
         let arrivals = match traffic.replay.take() {
             Some(replay) => vec![replay],
@@ -205,15 +199,15 @@ impl ChatConfig {
             api_key: api_key(
                 args.api_key.as_deref(),
                 args.api_key_file.as_deref(),
-                target.is_some(),
+                server.target.is_some(),
                 environment,
             )?,
             headers: headers(&args.headers)?,
             tls: tls(args.ca_cert.as_deref())?,
             traffic,
             deadlines: deadlines(&args)?,
+            keep_alive: !args.no_keep_alive,
             slo: slo(&args.goodput, request.stream)?,
-            request,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
                 exports: args.exports.export,
@@ -231,9 +225,24 @@ impl ChatConfig {
             certify: args.certify,
             server_metrics: !args.no_server_metrics,
             description: args.description,
-            model: args.model,
-            target,
+            model: patched_model(&request.patch)?.or_else(|| server.asked_model(args.model)),
+            request,
+            server,
         })
+    }
+}
+
+/// The route that was typed, else the one that the URL ended with.
+fn endpoint(typed: Option<&str>, route: Option<&str>) -> Result<Endpoint, Failure> {
+    match (typed, route) {
+        (Some(typed), _) => Endpoint::from_str(typed).map_err(Failure::usage),
+        (None, Some(route @ ("/embeddings" | "/score" | "/rerank"))) => {
+            Err(Failure::usage(format!(
+                "--api-base ends in {route}, which writes no text; measure it with `tokenomics embedding`"
+            )))
+        }
+        (None, Some(route)) => Ok(Endpoint::from_str(route).unwrap_or_default()),
+        (None, None) => Ok(Endpoint::default()),
     }
 }
 
@@ -254,15 +263,6 @@ fn assertions(thresholds: AssertArgs, load: &Load) -> Result<Vec<Assertion>, Fai
         ))),
         None => Ok(thresholds.assertions),
     }
-}
-
-/// `--base-url http://host:8000 --endpoint /v1/chat/completions`, as `vllm bench serve` has it, is
-/// `--api-base http://host:8000/v1` here.
-fn with_version(mut target: Target, endpoint: &str) -> Target {
-    if endpoint.starts_with("/v1/") && !target.base_path.ends_with("/v1") {
-        target.base_path.push_str("/v1");
-    }
-    target
 }
 
 pub(crate) fn refuse_control_characters(flag: &str, text: Option<&str>) -> Result<(), Failure> {
@@ -307,48 +307,6 @@ fn deadlines(args: &ChatArgs) -> Result<Deadlines, Failure> {
     })
 }
 
-fn request(args: &ChatArgs, endpoint: Endpoint) -> Result<RequestConfig, Failure> {
-    if let Some(temperature) = args.temperature
-        && !(0.0..=100.0).contains(&temperature)
-    {
-        return Err(Failure::usage(format!(
-            "--temperature must be between 0 and 100, got `{temperature}`"
-        )));
-    }
-    if args.n == 0 {
-        return Err(Failure::usage("--n must be at least 1, got 0"));
-    }
-    let mut fields = variants::shared_fields(&args.variants, endpoint)?;
-    fields.extend(extra_body(args.extra_body.as_deref())?);
-    let extra_body = fields;
-    // What `--extra-body` says of these is what is sent.
-    let stream = extra_body
-        .get("stream")
-        .and_then(serde_json::Value::as_bool);
-    let choices = extra_body.get("n").and_then(serde_json::Value::as_u64);
-    let choices = choices.and_then(|choices| u32::try_from(choices).ok());
-    Ok(RequestConfig {
-        max_tokens: args.max_tokens,
-        temperature: args.temperature,
-        choices: choices.unwrap_or(args.n),
-        ignore_eos: args.ignore_eos,
-        stream: stream.unwrap_or(!args.no_stream),
-        extra_body,
-    })
-}
-
-/// A JSON object to be merged into every request.
-fn extra_body(typed: Option<&str>) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
-    let Some(text) = typed else {
-        return Ok(serde_json::Map::new());
-    };
-    serde_json::from_str(text).map_err(|error| {
-        Failure::usage(format!(
-            "--extra-body must be a JSON object: {error}; write it like '{{\"top_p\": 0.9}}'"
-        ))
-    })
-}
-
 fn headers(typed: &[String]) -> Result<Vec<(String, String)>, Failure> {
     typed
         .iter()
@@ -388,7 +346,7 @@ fn slo(objectives: &[String], stream: bool) -> Result<Option<Slo>, Failure> {
     }
     if !stream && (slo.ttft_ms.is_some() || slo.tpot_ms.is_some()) {
         return Err(Failure::usage(
-            "--goodput with ttft or tpot needs streams, and --no-stream asks for none; \
+            "--goodput with ttft or tpot needs streams, and --no-stream (or `stream` in --extra-body) asks for none; \
              leave one of the two out",
         ));
     }

@@ -179,7 +179,13 @@ impl Launch {
         let (interrupt, interrupted) = oneshot::channel();
         on_interrupt(move || interrupt.send(()).is_ok())?;
         let port = (self.port, "--port");
-        let child = Watched::start(&self.spec, port, &self.log, Secrets::of([]), on_end)?;
+        let child = Watched::start(
+            &self.spec,
+            port,
+            process::Log::New(&self.log),
+            Secrets::of([]),
+            on_end,
+        )?;
         let tasks = tokio::task::LocalSet::new();
         let waited = runtime.block_on(tasks.run_until(async {
             let ready = child.wait_until_ready(self.timeout, async || self.ask().await);

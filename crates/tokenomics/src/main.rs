@@ -43,7 +43,13 @@ fn run() -> Result<Exit, Failure> {
     let typed = args::with_dashes(std::env::args_os());
     let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
     let (typed, phases) = args::with_scenario(typed, |path| std::fs::read_to_string(path))?;
-    match Args::parse_from(typed).verb {
+    let parsed =
+        Args::try_parse_from(&typed).or_else(|error| match args::explained(&error, &typed) {
+            Some(failure) => Err(failure),
+            // Help and versions are such errors too.
+            None => error.exit(),
+        })?;
+    match parsed.verb {
         Verb::Chat(args) => experiment::chat(*args),
         Verb::Embedding(args) => experiment::embedding(*args),
         Verb::Gateway(args) => experiment::gateway(*args),

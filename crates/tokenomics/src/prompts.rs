@@ -59,6 +59,7 @@ pub(crate) fn source(
     };
     let words = asked.words();
     let rows = asked.rows(flag, environment)?;
+    tell_limits(&words, &rows);
     let source = if args.replay_dataset {
         ChatSource::Replay(rows.into())
     } else {
@@ -85,7 +86,9 @@ pub(crate) fn rows(
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Arc<[DatasetRow]>, Failure> {
     let asked = Asked::at(path, Columns::Detect)?;
-    Ok(asked.rows(flag, environment)?.into())
+    let rows = asked.rows(flag, environment)?;
+    tell_limits(&asked.words(), &rows);
+    Ok(rows.into())
 }
 
 /// The texts of the file or the data set of the hub that `flag` names.
@@ -180,10 +183,22 @@ impl Asked {
 fn tell(path: &Path, table: &Rows) {
     if table.left_out > 0 {
         say(&format!(
-            "Left out of {}: {} of {} rows, which have no question with its answer.",
+            "Left out of {}: {} of {} rows, which have no question, or no answer to it where the format has one.",
             path.display(),
             table.left_out,
             table.left_out + table.rows.len()
+        ));
+    }
+}
+
+/// Says that rows have limits on their answers: nobody asked for them.
+fn tell_limits(words: &str, rows: &[DatasetRow]) {
+    let limited = rows.iter().filter(|row| row.max_tokens.is_some()).count();
+    if limited > 0 {
+        say(&format!(
+            "Limits of {words}: {limited} of {} rows say how many tokens their answers may have (output_tokens or \
+             the like), and --max-tokens is for the others.",
+            rows.len()
         ));
     }
 }

@@ -1,7 +1,7 @@
 //! The model's tokenizer on the client's side: prompts of a given length are made with it, and the
 //! server's counts are checked against it.
 
-use models::{ChatMessage, ModelText};
+use models::{ChatContent, ChatMessage, ModelText};
 use openai::Endpoint;
 use std::fmt;
 use trace::{Message, Prompt};
@@ -77,7 +77,7 @@ impl fmt::Debug for ClientTokenizer {
 fn chat_message(message: &Message) -> ChatMessage {
     ChatMessage {
         role: message.role.name().to_owned(),
-        content: message.text.as_ref().to_owned(),
+        content: ChatContent::Text(message.text.as_ref().to_owned()),
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// `tokenomics report`: records to every number again.
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
-    if let Some(foreign) = foreign(&args.records) {
+    if let Some(foreign) = foreign(&args.records)? {
         return show_foreign(&foreign, args);
     }
     let saved = read_records(&args.records)?;
@@ -32,8 +32,9 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     output::to_job_page(&report::step_summary(&summary))?;
     let paths = Paths::of_records(&args.records);
-    let records = &saved.run.records;
-    let written = output::export(&args.exports.export, &paths, &summary, records)?;
+    let (header, records) = (&saved.run.header, &saved.run.records);
+    let formats = &args.exports.export;
+    let written = output::export(formats, &paths, &summary, header, records)?;
     if !written.is_empty() && args.output_format != ReportFormat::Quiet {
         say(&format!("Written: {}", written.join(" · ")));
     }
@@ -44,22 +45,27 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// The result file of another tool, where it is one.
-fn foreign(path: &Path) -> Option<ForeignResult> {
-    let is_json = path
-        .extension()
-        .is_some_and(|extension| extension == "json");
-    let bytes = fs::read(path).ok().filter(|_| is_json)?;
-    ForeignResult::parse(&bytes)
+/// The results in a file of another tool, where it is one: one, or several behind each other.
+fn foreign(path: &Path) -> Result<Option<Vec<ForeignResult>>, Failure> {
+    let extension = path.extension().unwrap_or_default();
+    if extension != "json" && extension != "jsonl" {
+        return Ok(None);
+    }
+    let all = fs::read(path)
+        .ok()
+        .and_then(|bytes| ForeignResult::parse_all(&bytes));
+    all.transpose()
+        .map_err(|why| Failure::usage(format!("{}: {why}", path.display())))
 }
 
-fn show_foreign(foreign: &ForeignResult, args: &ReportArgs) -> Result<Exit, Failure> {
+fn show_foreign(foreign: &[ForeignResult], args: &ReportArgs) -> Result<Exit, Failure> {
+    let tool = foreign.first().map_or("another tool", |one| one.tool);
     if !args.thresholds.assertions.is_empty() || !args.exports.export.is_empty() {
         return Err(Failure::usage(format!(
             "{} is a file of {}, which holds no records, so that nothing can be asserted of it or exported from it; \
              measure with `tokenomics chat`",
             args.records.display(),
-            foreign.tool
+            tool
         )));
     }
     let file = args.output.as_deref();
@@ -69,8 +75,7 @@ fn show_foreign(foreign: &ForeignResult, args: &ReportArgs) -> Result<Exit, Fail
         ReportFormat::Quiet => return Ok(Exit::Done),
         ReportFormat::Csv | ReportFormat::Markdown | ReportFormat::Html => {
             return Err(Failure::usage(format!(
-                "a file of {} can be shown as text or json",
-                foreign.tool
+                "a file of {tool} can be shown as text or json",
             )));
         }
     };

@@ -83,6 +83,9 @@ pub struct RunFacts {
     /// Generated text whose tokens were counted again; absent where no tokenizer was at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recounted: Option<Recounted>,
+    /// The server was seen closing connections right after an answer, and none was used again since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse_ended: bool,
 }
 
 impl RunFacts {
@@ -100,6 +103,7 @@ impl RunFacts {
             server: Vec::new(),
             turns_cut: 0,
             recounted: None,
+            reuse_ended: false,
         }
     }
 }

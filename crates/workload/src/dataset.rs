@@ -8,9 +8,9 @@ use crate::WorkloadError;
 use crate::printable::printable;
 use std::sync::Arc;
 
-pub(crate) use column::choose;
-pub(crate) use json::{elements, json_line};
-pub(crate) use table::malformed_csv;
+pub(crate) use column::{choose, is_usual};
+pub(crate) use json::{elements, json_format, json_line};
+pub(crate) use table::TableReader;
 
 /// The longest prompt that is taken from a data set: 8 MiB, some two million tokens.
 pub const PROMPT_BYTES_MAX: usize = 8 << 20;
@@ -55,7 +55,7 @@ pub fn parse_rows(
     column: Option<&str>,
 ) -> Result<Vec<Arc<str>>, WorkloadError> {
     let text = decode(bytes)?;
-    let rows = match format {
+    let rows = match json_format(text, format) {
         Format::Text => lines(text, column),
         Format::Csv => table::rows(text, column),
         Format::Json => json::array_rows(text, column),
@@ -67,8 +67,19 @@ pub fn parse_rows(
     Ok(rows)
 }
 
+/// How packed files begin, and what unpacks them.
+const PACKED: [(&[u8], &str); 4] = [
+    (&[0x1f, 0x8b], "gunzip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "unzstd"),
+    (&[0xfd, b'7', b'z', b'X', b'Z'], "unxz"),
+    (b"PK\x03\x04", "unzip"),
+];
+
 /// The bytes as text, without the byte-order mark that some editors put first.
 pub(crate) fn decode(bytes: &[u8]) -> Result<&str, WorkloadError> {
+    if let Some((_, packer)) = PACKED.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Err(WorkloadError::Packed { packer });
+    }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let lines_begun = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n');
         WorkloadError::NotUtf8 {

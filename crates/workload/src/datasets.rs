@@ -5,6 +5,7 @@
 
 mod conversations;
 mod detect;
+mod dialogue;
 mod images;
 mod record;
 mod tasks;
@@ -12,19 +13,22 @@ mod tasks;
 use crate::WorkloadError;
 use crate::dataset::{Format, choose, decode};
 use crate::printable::{printable, quoted};
-use record::{Record, records};
+use record::{Record, are_token_ids, records};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 use std::sync::Arc;
+
+pub(crate) use dialogue::{LISTS as MESSAGE_LISTS, is_message};
 
 /// A data set with a name. Columns are those of its publication, or of its copy on the Hugging Face
 /// hub where the two differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetFormat {
-    /// `conversations`: messages with `from` and `value`. Those that do not begin with a question and
-    /// an answer are left out, as `vllm bench serve` does.
+    /// `conversations`, `conversation` or `items`: messages with `from` or `role`, and `value`, `content`
+    /// or `text`. Those that do not begin with a question and an answer are left out, as
+    /// `vllm bench serve` does.
     ShareGpt,
-    /// `instruction`, `input` and `output`.
+    /// `instruction`, `input` or `context`, and `output` or `response`.
     Alpaca,
     /// `question` and `answer`.
     Gsm8k,
@@ -43,11 +47,14 @@ pub enum DatasetFormat {
     /// The input file of `OpenAI`'s batch interface: `body`, with `messages` and `max_tokens` or
     /// `max_completion_tokens`.
     OpenAiBatch,
+    /// `messages`, or a list of them under `prompt`: messages as in `ShareGpt`, of which none needs an
+    /// answer. Where the last word is not the model's, all of them are one request.
+    Messages,
 }
 
 impl DatasetFormat {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ShareGpt,
         Self::Alpaca,
         Self::Gsm8k,
@@ -58,6 +65,7 @@ impl DatasetFormat {
         Self::ArenaHard,
         Self::Aime,
         Self::OpenAiBatch,
+        Self::Messages,
     ];
 
     /// Its name in flags and errors.
@@ -73,6 +81,7 @@ impl DatasetFormat {
             Self::ArenaHard => "arena-hard",
             Self::Aime => "aime",
             Self::OpenAiBatch => "openai-batch",
+            Self::Messages => "messages",
         }
     }
 
@@ -236,13 +245,20 @@ pub fn read_dataset(
         let row = match (named, reader) {
             (Some(format), _) => read(&record, format)?,
             (None, DatasetReader::Columns(columns)) => {
-                let prompt = choose(columns.prompt.as_deref(), &columns_there)?;
+                let prompt = choose(columns.prompt.as_deref(), &columns_there)
+                    .map_err(|error| of_token_ids(&record).unwrap_or(error))?;
                 Some(tasks::columns(&record, prompt, columns)?)
             }
             (None, _) => None,
         };
         match row {
-            Some(row) => rows.push(row),
+            // The body of a batch has its own.
+            Some(mut row) => {
+                if row.max_tokens.is_none() && named != Some(DatasetFormat::OpenAiBatch) {
+                    row.max_tokens = record.usual_limit();
+                }
+                rows.push(row);
+            }
             None => left_out += 1,
         }
     }
@@ -256,10 +272,18 @@ pub fn read_dataset(
     })
 }
 
+/// What is wrong with a row that has no column of texts, where it has one of token ids.
+fn of_token_ids(record: &Record<'_>) -> Option<WorkloadError> {
+    let is_ids = |value: &Value| matches!(value, Value::Array(list) if are_token_ids(list));
+    let (column, _) = record.fields().iter().find(|(_, value)| is_ids(value))?;
+    Some(record.token_ids(column))
+}
+
 /// One row; `None` where it is left out.
 fn read(record: &Record<'_>, format: DatasetFormat) -> Result<Option<DatasetRow>, WorkloadError> {
     match format {
         DatasetFormat::ShareGpt => conversations::share_gpt(record),
+        DatasetFormat::Messages => conversations::messages(record),
         DatasetFormat::MtBench => conversations::mt_bench(record).map(Some),
         DatasetFormat::ArenaHard => conversations::arena_hard(record).map(Some),
         DatasetFormat::OpenAiBatch => conversations::openai_batch(record).map(Some),
@@ -293,5 +317,6 @@ const fn kind(format: DatasetFormat) -> &'static str {
         DatasetFormat::ArenaHard => "arena-hard data set",
         DatasetFormat::Aime => "aime data set",
         DatasetFormat::OpenAiBatch => "openai-batch data set",
+        DatasetFormat::Messages => "messages data set",
     }
 }

@@ -3,6 +3,8 @@ use trace::Nanos;
 
 /// Why a configuration or a data set is refused. Each message names the value, the limit and the
 /// way out.
+//
+// One enum, as in every crate; that its file is long is the price of a sentence for each way to fail.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WorkloadError {
     /// Neither a category of texts nor a number of words.
@@ -274,6 +276,23 @@ pub enum WorkloadError {
     /// No rows.
     #[error("the data set has no prompts; it needs at least 1.")]
     EmptyDataSet,
+    /// A file that is packed.
+    #[error("the file is packed; unpack it with `{packer}` first.")]
+    Packed {
+        /// The program that unpacks it.
+        packer: &'static str,
+    },
+    /// Tokens where texts are sent.
+    #[error(
+        "row {row} of the data set has token ids in column `{column}`, and prompts are sent as texts. Decode them \
+         with the model's tokenizer, or name a column of texts with `--dataset-column`."
+    )]
+    TokenIds {
+        /// From 1.
+        row: usize,
+        /// With the place within it.
+        column: String,
+    },
     /// Bytes that are not text.
     #[error("line {line} of the file is not valid UTF-8; convert the file to UTF-8.")]
     NotUtf8 {
@@ -426,6 +445,64 @@ pub enum WorkloadError {
         available: String,
         /// The formats there are, quoted.
         known: String,
+    },
+    /// Times that may be seconds where milliseconds are usual, or of no known unit.
+    #[error(
+        "the times of the trace do not say their unit: its {requests} rows span {span} of it, which may be seconds \
+         as well as milliseconds. Give `--trace-time-unit s` if they are seconds, or `ms`, `us` or `ns`."
+    )]
+    TraceUnit {
+        /// Rows with a time.
+        requests: usize,
+        /// From the first to the last, as the file has it.
+        span: f64,
+    },
+    /// The columns of another trace than the one that was named.
+    #[error(
+        "the trace has the column `{column}`, as Qwen-Bailian's traces have, whose times are seconds and whose \
+         blocks are 16 tokens. Give `--trace-format bailian`, or `--trace-time-unit` where its times are others."
+    )]
+    BailianTrace {
+        /// One that Mooncake's do not have.
+        column: String,
+    },
+    /// A turn that follows its session's last answer.
+    #[error(
+        "row {row} of the trace has a `delay` and no `timestamp`: it follows the answer before it, and a trace is \
+         replayed at times that it has. Give every row a `timestamp`, or hold conversations with `--turns` and \
+         `--think-time`."
+    )]
+    TraceDelay {
+        /// From 1.
+        row: usize,
+    },
+    /// A row that holds a text instead of its length.
+    #[error(
+        "row {row} of the trace has `{column}` and no `input_length`: a trace has lengths, and texts are made for \
+         them. Send texts of your own with `--dataset-path` and `--dataset-column`, or give every row an \
+         `input_length`."
+    )]
+    TraceTexts {
+        /// From 1.
+        row: usize,
+        /// What holds the text.
+        column: &'static str,
+    },
+    /// More blocks than a prompt can have.
+    #[error(
+        "row {row} of the trace has {ids} ids in column `hash_ids`, more than one for every {block_tokens} tokens of \
+         its {input_tokens}. Give the size of its blocks with `--trace-block-tokens`; Mooncake's have 512, \
+         Qwen-Bailian's 16."
+    )]
+    TraceBlocks {
+        /// From 1.
+        row: usize,
+        /// As found.
+        ids: usize,
+        /// Of the prompt.
+        input_tokens: u32,
+        /// As they were taken to be.
+        block_tokens: u32,
     },
     /// No requests.
     #[error("the trace has no requests; it needs at least 1 with a prompt and an answer.")]

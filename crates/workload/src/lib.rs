@@ -70,7 +70,8 @@ pub use sessions::{PrefixGroups, SessionConfig, TURNS_MAX, ThinkTime, TurnCount}
 pub use text_source::{TextSource, Texts};
 pub use texts::{TextLength, WORDS_MAX, text};
 pub use traces::{
-    BlockCache, HashedPrompts, Trace, TraceFormat, TraceRow, detect_trace, parse_trace,
+    BlockCache, HashedPrompts, TimeUnit, Trace, TraceFormat, TraceReader, TraceRow, detect_trace,
+    parse_trace,
 };
 pub use traffic::{ChatSource, Traffic, TrafficClass};
 pub use variants::{

@@ -129,7 +129,7 @@ fn columns_of_no_data_set_are_named() {
             .to_string(),
         "the data set's columns are `title`, `body_text`, which is none of the formats `sharegpt`, \
          `alpaca`, `gsm8k`, `math-500`, `humaneval`, `mbpp`, `mt-bench`, `arena-hard`, `aime`, \
-         `openai-batch`; name the column of the prompts with `--dataset-column`."
+         `openai-batch`, `messages`; name the column of the prompts with `--dataset-column`."
     );
 }
 
@@ -387,9 +387,9 @@ fn wrong_rows_are_refused_by_row_and_column() {
         ),
         (
             DatasetFormat::ArenaHard,
-            json!([{"turns": [{"text": "a"}]}]),
+            json!([{"turns": [{"words": "a"}]}]),
             "row 1 of the arena-hard data set has no column `turns[0].content`, which its format needs; \
-             it has `text`.",
+             it has `words`.",
         ),
         (
             DatasetFormat::OpenAiBatch,

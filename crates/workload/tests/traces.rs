@@ -66,8 +66,8 @@ fn formats_have_names() {
     }
     assert_eq!(
         "splitwise".parse::<TraceFormat>().unwrap_err().to_string(),
-        "`splitwise` is not a trace format that is read here; give one of `mooncake`, `burstgpt`, \
-         `azure`."
+        "`splitwise` is not a trace format that is read here; give one of `mooncake`, `bailian`, \
+         `burstgpt`, `azure`."
     );
 }
 
@@ -103,8 +103,8 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
         ),
         (
             "\"timestamp\": 5",
-            "\"timestamp\": \"5\"",
-            "row 2 of the trace has the text `5` in column `timestamp`; there must be a time in \
+            "\"timestamp\": \"soon\"",
+            "row 2 of the trace has the text `soon` in column `timestamp`; there must be a time in \
              milliseconds, from 0 on.",
         ),
         (
@@ -121,8 +121,9 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
         (
             "[1]",
             "[1, 2]",
-            "row 2 of the trace has 2 ids in column `hash_ids`; there must be at most one id for every \
-             512 tokens of `input_length`.",
+            "row 2 of the trace has 2 ids in column `hash_ids`, more than one for every 512 tokens of its \
+             9. Give the size of its blocks with `--trace-block-tokens`; Mooncake's have 512, \
+             Qwen-Bailian's 16.",
         ),
         (
             "\"timestamp\": 5",
@@ -136,7 +137,7 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
     }
     assert_eq!(
         refusal("[1]\n", TraceFormat::Mooncake),
-        "row 1 of the trace has an array; there must be an object with a field for every column."
+        "row 1 of the trace has a number; there must be an object with a field for every column."
     );
     assert!(refusal("{\n", TraceFormat::Mooncake).contains("row 1: EOF"));
     assert!(refusal(b"\n\xff", TraceFormat::Mooncake).contains("line 2"));
@@ -217,6 +218,37 @@ fn a_scaled_trace_shares_what_it_shared() {
 }
 
 #[test]
+fn small_blocks_are_put_together_before_they_shrink() {
+    let row = |input_tokens, ids: std::ops::Range<u64>| TraceRow {
+        due: Nanos::ZERO,
+        input_tokens,
+        output_tokens: 10,
+        prefix_blocks: ids.collect(),
+    };
+    let trace = Trace {
+        rows: vec![
+            row(640, 0..40),
+            row(656, 0..41),
+            row(320, 0..20),
+            row(320, 1..21),
+        ],
+        block_tokens: 16,
+        left_out: 0,
+    };
+    let small = trace.clone().scale(0.1).unwrap();
+    assert_eq!(small.block_tokens, 16);
+    let lengths: Vec<u32> = small.rows.iter().map(|row| row.input_tokens).collect();
+    // A tenth, where 16 tokens alone would have become 2.
+    assert_eq!(lengths, [64, 66, 32, 32]);
+    let [first, longer, shorter, other] = [0, 1, 2, 3].map(|row| &small.rows[row].prefix_blocks);
+    assert_eq!(first.len(), 4);
+    assert_eq!(longer[..4], first[..]);
+    assert_eq!(shorter[..], first[..2]);
+    assert!(other.iter().all(|id| !first.contains(id)));
+    assert_eq!(trace.clone().scale(1.0), Ok(trace));
+}
+
+#[test]
 fn a_thinner_trace_is_a_part_of_a_thicker_one() {
     let row = |second: u64| TraceRow {
         due: Nanos(second),
@@ -244,12 +276,17 @@ fn total(tokenizer: &dyn Tokenizer) -> impl Fn(&str) -> Result<usize, String> {
 }
 
 /// Prompts of exactly their tokens, which share what their blocks say.
-fn check(tokenizer: &dyn Tokenizer, seed: u64, rows: &[TraceRow]) -> Result<(), TestCaseError> {
+fn check(
+    tokenizer: &dyn Tokenizer,
+    seed: u64,
+    block_tokens: u32,
+    rows: &[TraceRow],
+) -> Result<(), TestCaseError> {
     let total = total(tokenizer);
     let prompts = HashedPrompts {
         tokenizer,
         total: &total,
-        block_tokens: 64,
+        block_tokens,
         seed,
         known: &BlockCache::default(),
     };
@@ -305,7 +342,17 @@ proptest! {
 
     #[test]
     fn prompts_share_the_text_and_the_tokens_of_their_blocks(seed: u64, rows in rows()) {
-        check(&*PAIRS, seed, &rows)?;
+        check(&*PAIRS, seed, 64, &rows)?;
+    }
+
+    #[test]
+    fn prompts_share_blocks_of_16_tokens_too(seed: u64, rows in rows()) {
+        let small = rows.into_iter().map(|row| TraceRow {
+            // The same blocks, of a quarter of the tokens.
+            input_tokens: (row.input_tokens / 64 * 16 + (row.input_tokens % 64).min(16)).max(28),
+            ..row
+        });
+        check(&*PAIRS, seed, 16, &small.collect::<Vec<_>>())?;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connections that close when they should not, and what a panic of ours does.
 
-use crate::{detail, ms, outcomes};
+use crate::{ms, outcomes};
 use load::{Client, ClientOptions};
 use stats::RequestMetrics;
 use testkit::{
@@ -80,39 +80,6 @@ async fn fault_04_a_missing_done_after_the_finish_reason_is_no_truncation() {
         (run.records[0].outcome, run.records[0].done),
         (Outcome::Complete, ms(20))
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn fault_04_a_connection_closed_before_any_answer_is_truncated_on_a_new_one() {
-    let server = ScriptedServer::new(|_| Reply::new([]).then(End::Close));
-    let run = run_plan(server.pipes(), &closed(1, 3), &Setup::on(server.clock())).await;
-    assert_eq!(outcomes(&run.records), [Outcome::Truncated; 3]);
-    assert_eq!((server.connections(), server.seen().len()), (3, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn fault_26_a_stale_connection_is_a_class_of_its_own_and_never_a_latency() {
-    // Every second request of a connection finds it closed under it.
-    let server = ScriptedServer::new(|seen| match seen.number % 2 {
-        0 => Reply::tokens(&[10, 20]),
-        _ => Reply::new([]).then(End::Close),
-    });
-    let plan = closed(1, 6);
-    let run = run_plan(server.pipes(), &plan, &Setup::on(server.clock())).await;
-    let (whole, stale) = (Outcome::Complete, Outcome::Stale);
-    assert_eq!(
-        outcomes(&run.records),
-        [whole, stale, whole, stale, whole, stale]
-    );
-    assert!(
-        detail(&run.records[1]).contains("kept-alive"),
-        "{}",
-        detail(&run.records[1])
-    );
-    assert_eq!((server.seen().len(), server.connections()), (6, 3));
-    let point = &stats::summarize_saved(&run.saved(plan.pacing)).points[0];
-    assert_eq!(point.latency.e2e.as_ref().map(|e2e| e2e.n), Some(3));
-    assert_eq!(point.reliability.failures[0].kind, "stale_connection");
 }
 
 #[tokio::test(start_paused = true)]

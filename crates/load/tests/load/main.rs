@@ -1,13 +1,17 @@
 //! The client against scripted servers: in virtual time over pipes, and over real sockets.
 
 mod bytes;
+mod closing;
 mod deadlines;
 mod ending;
 mod exact;
 mod heard;
+mod labels;
+mod open_bodies;
 mod pacing;
 mod pooled;
 mod prompts;
+mod reuse;
 mod sessions;
 mod sockets;
 mod status;

@@ -294,3 +294,49 @@ async fn a_body_that_stays_open_after_done_holds_no_slot() {
     // Far from the deadlines, which are a minute each.
     assert!(held < ms(20_000), "{held:?}");
 }
+
+/// A thread that decodes between two requests keeps a processor awake, and the second request finds another machine than
+/// the first.
+#[tokio::test]
+async fn who_asks_one_at_a_time_does_not_wait_for_the_decoding() {
+    let mock = start(None);
+    let (target, connector) = connect_to(mock.addr());
+    let (sender, kept) = std::sync::mpsc::channel();
+    let (decode, may_decode) = std::sync::mpsc::channel::<()>();
+    let on_record = Box::new(move |record: Record| {
+        // Nothing is recorded before the test says so; who waits for that waits long, and finds it recorded.
+        let _said = may_decode.recv_timeout(Duration::from_secs(3));
+        sender.send(record).unwrap();
+    });
+    let client = Client::new(connector, client_options(&setup(&target)), on_record).unwrap();
+    let plan = closed(1, 3);
+    let asking = async {
+        for (id, planned) in (7_u64..).zip(&plan.requests) {
+            client.ask(planned, RunId::default(), id).await.unwrap();
+        }
+    };
+    LocalSet::new().run_until(asking).await;
+    assert!(kept.try_recv().is_err());
+    for _ in 0..3 {
+        decode.send(()).unwrap();
+    }
+    client.settle();
+    let records: Vec<Record> = kept.try_iter().collect();
+    assert_eq!(
+        records.iter().map(|record| record.id).collect::<Vec<_>>(),
+        [7, 8, 9]
+    );
+    assert_eq!(outcomes(&records), [Outcome::Complete; 3]);
+    // The connection of the first serves all.
+    assert!(records[0].connected > Some(records[0].issued));
+    assert!(
+        records[1..]
+            .iter()
+            .all(|record| record.connected == Some(record.issued))
+    );
+    assert!(
+        records
+            .iter()
+            .all(|record| record.due == record.issued && token_events(record) == 8)
+    );
+}

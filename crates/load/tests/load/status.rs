@@ -54,7 +54,7 @@ async fn fault_15_an_error_object_on_a_200_is_a_failure_with_its_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_16_each_status_is_a_class_of_its_own_and_nothing_is_tried_again() {
+async fn fault_16_each_status_is_a_class_of_its_own_and_no_answer_is_tried_again() {
     for (status, line, retry_after) in [
         (401, "401 Unauthorized", None),
         (404, "404 Not Found", None),

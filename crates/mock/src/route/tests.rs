@@ -51,6 +51,12 @@ fn every_route_has_its_status() {
         ("GET /v1/health", "", "", 200),
         ("GET /v1/models", key, "", 200),
         ("GET /v1/models", "", "", 401),
+        ("GET /v1/models/mock", key, "", 200),
+        ("GET /v1/models/mock", "", "", 401),
+        ("GET /v1/models/other", key, "", 404),
+        ("HEAD /v1/models", key, "", 200),
+        ("HEAD /health", "", "", 200),
+        ("HEAD /v1/chat/completions", key, "", 405),
         (CHAT, key, r#"{"messages":[]}"#, 200),
         (CHAT, wrong_key, r#"{"messages":[]}"#, 401),
         (CHAT, key, "{", 400),
@@ -86,7 +92,7 @@ fn every_route_has_its_status() {
         );
         assert_eq!(
             text.contains(r#"{"error":"#),
-            status != 200,
+            status != 200 && !line.starts_with("HEAD "),
             "{line} {body}: {text}"
         );
     }
@@ -199,4 +205,36 @@ fn too_many_choices_are_refused_with_the_limit() {
         text.contains("33 prompts with 128 choices each are 4224 choices; 4096"),
         "{text}"
     );
+}
+
+#[test]
+fn a_head_gets_what_a_get_gets_without_the_body() {
+    let config = MockConfig::default();
+    for path in [
+        "/health",
+        "/v1/models",
+        "/v1/models/mock",
+        "/v1/models/none",
+    ] {
+        let get = text(&ask(&config, &format!("GET {path}"), "", "", 0));
+        let head = text(&ask(&config, &format!("HEAD {path}"), "", "", 0));
+        let (expected, body) = get.split_once("\r\n\r\n").unwrap();
+        assert!(!body.is_empty());
+        assert_eq!(head, format!("{expected}\r\n\r\n"), "{path}");
+    }
+}
+
+#[test]
+fn one_model_is_described_by_its_name_slashes_escaped_or_not() {
+    let config = MockConfig {
+        model: "org/name".to_owned(),
+        ..MockConfig::default()
+    };
+    for path in ["/v1/models/org/name", "/v1/models/org%2Fname"] {
+        let found = text(&ask(&config, &format!("GET {path}"), "", "", 0));
+        assert!(
+            found.contains(r#""id":"org/name","object":"model""#),
+            "{found}"
+        );
+    }
 }

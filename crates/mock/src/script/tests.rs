@@ -66,6 +66,7 @@ fn script_beside(
     let envelope = Envelope {
         request_id: None,
         close: false,
+        head_only: false,
     };
     let circumstances = Circumstances {
         sequence,

@@ -162,13 +162,7 @@ impl<'a> Builder<'a> {
         let layers = (0..config.layers).map(|layer| self.layer(&config, layer));
         let layers = layers.collect::<Result<_, _>>()?;
         let final_norm = self.norm(None, Part::FinalNorm, hidden)?;
-        let head_name = self.names.of(config.architecture, None, Part::Head) + ".weight";
-        let head = if self.source.has(&head_name) {
-            let tensor = self.tensor(None, Part::Head, ".weight", &[config.vocab, hidden])?;
-            Some(self.pack(vec![tensor]))
-        } else {
-            None
-        };
+        let head = self.head(&config)?;
         let rope = config.rope.as_ref();
         let rope =
             rope.map(|rope| RopeTable::new(&rope.inverse_frequencies, context, rope.pairing));
@@ -181,6 +175,28 @@ impl<'a> Builder<'a> {
             final_norm,
             head,
         })
+    }
+
+    /// The last layer's matrix, where it is not the embedding's. A file may hold it although it is tied, and then what
+    /// it holds is not used.
+    fn head(&mut self, config: &ModelConfig) -> Result<Option<Matrix>, ModelsError> {
+        let name = self.names.of(config.architecture, None, Part::Head) + ".weight";
+        match config.tied {
+            Some(true) => return Ok(None),
+            None if !self.source.has(&name) => return Ok(None),
+            Some(false) if !self.source.has(&name) => {
+                return Err(ModelsError::file(
+                    &self.source.path(),
+                    format!(
+                        "has no tensor `{name}`, and its config.json says `tie_word_embeddings` false: if the model's \
+                         last layer is its embedding, set that to true"
+                    ),
+                ));
+            }
+            _ => {}
+        }
+        let tensor = self.tensor(None, Part::Head, ".weight", &[config.vocab, config.hidden])?;
+        Ok(Some(self.pack(vec![tensor])))
     }
 
     fn layer(&mut self, config: &ModelConfig, layer: usize) -> Result<Layer, ModelsError> {

@@ -1,5 +1,6 @@
 //! What a model has beside its network: text to tokens and back, and chats to prompts.
 
+use super::specials::{Specials, ends_of_folder, ends_of_gguf};
 use super::{ModelSpec, gguf_of};
 use crate::config::tokens;
 use crate::encoder::EncoderConfig;
@@ -27,7 +28,12 @@ impl ModelText {
             ModelSpec::RandomTiny | ModelSpec::RandomGpt2 => Ok(Self::of_random(Vec::new())),
             ModelSpec::RandomTinyBert => Self::of_encoder(Tokenizer::bytes()),
             ModelSpec::Path(path) if path.extension().is_some_and(|name| name == "json") => {
-                Self::of_parts(Tokenizer::from_file(path)?, &Value::Null, None, None)
+                let tokenizer = Tokenizer::from_file(path)?;
+                Ok(Self {
+                    tokenizer: Arc::new(tokenizer.with_ends_of_text(None, None)?),
+                    template: None,
+                    eos: Vec::new(),
+                })
             }
             ModelSpec::Path(path) if EncoderConfig::is_in(path) => {
                 Self::of_encoder(tokenizer_of(path)?)
@@ -73,71 +79,43 @@ impl ModelText {
 
     pub(super) fn of_gguf(metadata: &Metadata) -> Result<Self, ModelsError> {
         let tokenizer = Tokenizer::from_gguf(metadata)?;
-        let special = |key: &str| {
-            let id = metadata.integer(&format!("tokenizer.ggml.{key}_token_id"));
-            id.and_then(|id| u32::try_from(id).ok())
-        };
-        let name_of = |id: Option<u32>| {
-            id.and_then(|id| tokenizer.id_to_token(id))
-                .unwrap_or_default()
-        };
-        let template = metadata.text("tokenizer.chat_template").map(|source| {
-            ChatTemplate::parse(source, &name_of(special("bos")), &name_of(special("eos")))
-        });
-        let mut eos: Vec<u32> = special("eos").into_iter().collect();
-        // Models for chats end their turns with another token than texts.
-        for name in ["<|im_end|>", "<|eot_id|>", "<|end_of_turn|>"] {
-            eos.extend(tokenizer.token_to_id(name).filter(|id| !eos.contains(id)));
-        }
+        let specials = Specials::of_gguf(metadata, &tokenizer);
+        let template = metadata
+            .text("tokenizer.chat_template")
+            .map(|source| ChatTemplate::parse(source, &specials.pairs()));
         Ok(Self {
             template: template.transpose()?,
+            eos: ends_of_gguf(metadata, &tokenizer),
             tokenizer: Arc::new(tokenizer),
-            eos,
         })
     }
 
     pub(super) fn of_folder(folder: &Path) -> Result<Self, ModelsError> {
         let settings = json_of(folder, "tokenizer_config.json");
-        let source = template_of(folder, &settings);
         let config = json_of(folder, "config.json");
+        let generation = json_of(folder, "generation_config.json");
+        // Older files keep the names of special tokens apart.
+        let older = json_of(folder, "special_tokens_map.json");
+        let specials = Specials::of_settings(&[&settings, &older]);
+        let tokenizer = tokenizer_of(folder)?;
         let bos = tokens(config.get("bos_token_id")).first().copied();
-        let mut text = Self::of_parts(tokenizer_of(folder)?, &settings, source, bos)?;
-        for json in [config, json_of(folder, "generation_config.json")] {
-            let ids = tokens(json.get("eos_token_id"));
-            let new: Vec<u32> = ids
-                .into_iter()
-                .filter(|id| !text.eos.contains(id))
-                .collect();
-            text.eos.extend(new);
-        }
-        Ok(text)
-    }
-
-    /// `settings` are those of a `tokenizer_config.json`, `bos_id` the token of a file that names it by
-    /// its id alone.
-    fn of_parts(
-        tokenizer: Tokenizer,
-        settings: &Value,
-        template: Option<String>,
-        bos_id: Option<u32>,
-    ) -> Result<Self, ModelsError> {
-        let special = |key: &str| {
-            let value = settings.get(key);
-            let name =
-                value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
-            name.unwrap_or_default().to_owned()
-        };
-        let (bos, eos) = (special("bos_token"), special("eos_token"));
-        let adds_bos = settings.get("add_bos_token").and_then(Value::as_bool) == Some(true);
-        let before = bos_id.or_else(|| tokenizer.token_to_id(&bos));
-        let before = before.filter(|_| adds_bos);
-        let template = template.map(|source| ChatTemplate::parse(&source, &bos, &eos));
+        let bos = specials.id("bos_token", &tokenizer).or(bos);
+        let eos = specials.id("eos_token", &tokenizer);
+        let template = template_of(folder, &settings)
+            .map(|source| ChatTemplate::parse(&source, &specials.pairs()));
         Ok(Self {
-            tokenizer: Arc::new(tokenizer.with_bos(before)),
             template: template.transpose()?,
-            eos: Vec::new(),
+            tokenizer: Arc::new(tokenizer.with_ends_of_text(
+                bos.filter(|_| is_set(&settings, "add_bos_token")),
+                eos.filter(|_| is_set(&settings, "add_eos_token")),
+            )?),
+            eos: ends_of_folder(&[&config, &generation], eos),
         })
     }
+}
+
+fn is_set(settings: &Value, key: &str) -> bool {
+    settings.get(key).and_then(Value::as_bool) == Some(true)
 }
 
 /// A file of the folder; nothing where it is not there or is no JSON.
@@ -165,22 +143,32 @@ pub(super) fn tokenizer_of(folder: &Path) -> Result<Tokenizer, ModelsError> {
     ))
 }
 
-/// A file of its own, or within the tokenizer's configuration: one, or several with names.
+/// A file of its own, or within the tokenizer's or the processor's configuration: one, or several with names.
 fn template_of(folder: &Path, tokenizer_config: &Value) -> Option<String> {
-    if let Ok(source) = std::fs::read_to_string(folder.join("chat_template.jinja")) {
-        return Some(source);
-    }
-    match tokenizer_config.get("chat_template")? {
-        Value::String(source) => Some(source.clone()),
-        Value::Array(named) => {
-            let default = named
-                .iter()
-                .find(|entry| entry["name"] == "default")
-                .or(named.first());
-            default
-                .and_then(|entry| entry["template"].as_str())
-                .map(str::to_owned)
+    for name in [
+        "chat_template.jinja",
+        "additional_chat_templates/default.jinja",
+    ] {
+        if let Ok(source) = std::fs::read_to_string(folder.join(name)) {
+            return Some(source);
         }
-        _ => None,
     }
+    let processors = json_of(folder, "chat_template.json");
+    [tokenizer_config, &processors]
+        .iter()
+        .find_map(|json| template_in(json.get("chat_template")?))
+}
+
+/// Several have names, in a list of pairs or in an object; the default one is for chats.
+fn template_in(value: &Value) -> Option<String> {
+    let source = match value {
+        Value::String(_) => Some(value),
+        Value::Array(named) => {
+            let default = named.iter().find(|entry| entry["name"] == "default");
+            default.or(named.first())?.get("template")
+        }
+        Value::Object(named) => named.get("default").or_else(|| named.values().next()),
+        _ => None,
+    };
+    source?.as_str().map(str::to_owned)
 }

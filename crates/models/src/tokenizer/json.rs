@@ -48,7 +48,11 @@ pub(super) fn of_vocab_merges(vocab: &[u8], merges: &[u8]) -> Result<Vec<u8>, St
         .map(|id| added(&id, "<|endoftext|>", true))
         .into_iter()
         .collect();
-    Ok(byte_level(&vocab, &merges, &added, &byte_level_alone()))
+    let parts = Parts {
+        before: byte_level_alone(),
+        ignore_merges: false,
+    };
+    Ok(byte_level(&vocab, &merges, &added, &parts))
 }
 
 fn pair(line: &str) -> Result<Value, String> {
@@ -103,8 +107,13 @@ pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {
                 .iter()
                 .map(|line| pair(line))
                 .collect::<Result<_, _>>()?;
-            let before = pre_tokenizer(text("tokenizer.ggml.pre"))?;
-            Ok(byte_level(&vocab, &merges, &specials, &before))
+            let name = text("tokenizer.ggml.pre");
+            let parts = Parts {
+                before: pre_tokenizer(name)?,
+                // A word that is a token is taken whole, whatever its merges are.
+                ignore_merges: LLAMA_3.contains(&name),
+            };
+            Ok(byte_level(&vocab, &merges, &specials, &parts))
         }
         "llama" => {
             let (model, normalizer) = sentencepiece::model(metadata, names, types, vocab)?;
@@ -128,11 +137,17 @@ fn added(id: &Value, name: &str, special: bool) -> Value {
     })
 }
 
+/// What byte-level vocabularies have otherwise than each other.
+struct Parts {
+    before: Value,
+    ignore_merges: bool,
+}
+
 fn byte_level(
     vocab: &Map<String, Value>,
     merges: &[Value],
     added: &[Value],
-    before: &Value,
+    parts: &Parts,
 ) -> Vec<u8> {
     let json = json!({
         "version": "1.0",
@@ -140,12 +155,12 @@ fn byte_level(
         "padding": null,
         "added_tokens": added,
         "normalizer": null,
-        "pre_tokenizer": before,
+        "pre_tokenizer": parts.before,
         "post_processor": null,
         "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
         "model": {
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": parts.ignore_merges,
             "vocab": vocab, "merges": merges,
         },
     });
@@ -155,6 +170,27 @@ fn byte_level(
 /// GPT-2's own splitting.
 fn byte_level_alone() -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true})
+}
+
+/// Names of the way that Llama 3's vocabulary cuts texts.
+const LLAMA_3: [&str; 7] = [
+    "llama-bpe",
+    "llama3",
+    "llama-v3",
+    "falcon3",
+    "falcon-h1",
+    "pixtral",
+    "lfm2",
+];
+
+/// Whether texts of such a vocabulary begin with the token for that where the file does not say: llama.cpp's defaults.
+pub(super) fn begins_texts(metadata: &Metadata) -> bool {
+    let before = metadata.text("tokenizer.ggml.pre").unwrap_or("none");
+    match metadata.text("tokenizer.ggml.model") {
+        Some("llama") => true,
+        Some("gpt2") => LLAMA_3.contains(&before),
+        _ => false,
+    }
 }
 
 /// How a text is cut before merging, by the name that GGUF files give it.
@@ -170,7 +206,7 @@ fn pre_tokenizer(name: &str) -> Result<Value, String> {
         "smollm" => json!({"type": "Sequence", "pretokenizers": [
             {"type": "Digits", "individual_digits": true}, byte_level_alone(),
         ]}),
-        "llama-bpe" | "llama3" => split(
+        name if LLAMA_3.contains(&name) => split(
             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
         ),
         "qwen2" => split(

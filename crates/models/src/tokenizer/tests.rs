@@ -56,9 +56,14 @@ fn special_tokens_in_a_text_are_text_unless_they_are_asked_for() {
 
 #[test]
 fn a_prompt_begins_with_the_token_that_the_model_wants() {
-    let tokenizer = Tokenizer::bytes().with_bos(Some(256));
-    assert_eq!(tokenizer.encode_prompt("a").unwrap(), [256, 97]);
-    assert_eq!(tokenizer.encode("a", true).unwrap(), [97]);
+    let end = tokenizer().token_to_id("<|endoftext|>").unwrap();
+    let text = tokenizer().encode("hello", false).unwrap();
+    for (bos, eos) in [(Some(end), None), (None, Some(end)), (None, None)] {
+        let tokenizer = tokenizer().with_ends_of_text(bos, eos).unwrap();
+        let expected: Vec<u32> = bos.into_iter().chain(text.clone()).chain(eos).collect();
+        assert_eq!(tokenizer.encode_prompt("hello").unwrap(), expected);
+        assert_eq!(tokenizer.encode("hello", true).unwrap(), text);
+    }
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! GGUF, versions 2 and 3: a header of keys and values, a list of tensors, and their numbers.
 
 use super::metadata::Value;
+use super::split::other_parts;
 use super::types::TensorType;
 use super::{Entry, Metadata, Weights};
 use crate::ModelsError;
@@ -17,8 +18,41 @@ pub struct GgufFile {
     pub weights: Weights,
 }
 
-/// Opens a file and reads its header.
+/// Opens a file and reads its header; those of its other parts too where a model is split over several files.
 pub fn open_gguf(path: &Path) -> Result<GgufFile, ModelsError> {
+    let (metadata, first, file) = header_of(path)?;
+    let mut weights = Weights {
+        files: vec![(path.to_owned(), file)],
+        entries: first,
+    };
+    for part in other_parts(path, &metadata)? {
+        let (_, entries, file) = header_of(&part)?;
+        for (name, mut entry) in entries {
+            entry.file = weights.files.len();
+            if weights.entries.insert(name.clone(), entry).is_some() {
+                return Err(ModelsError::file(
+                    &part,
+                    format!("has the tensor `{name}`, as another part has"),
+                ));
+            }
+        }
+        weights.files.push((part, file));
+    }
+    if let Some(count) = metadata.integer("split.tensors.count")
+        && count != weights.entries.len() as u64
+    {
+        return Err(ModelsError::file(
+            path,
+            format!(
+                "says that all parts have {count} tensors, and they have {}; are all parts of the same model?",
+                weights.entries.len()
+            ),
+        ));
+    }
+    Ok(GgufFile { metadata, weights })
+}
+
+fn header_of(path: &Path) -> Result<(Metadata, BTreeMap<String, Entry>, File), ModelsError> {
     let file = File::open(path).map_err(|error| ModelsError::read(path, error))?;
     let length = file
         .metadata()
@@ -26,13 +60,7 @@ pub fn open_gguf(path: &Path) -> Result<GgufFile, ModelsError> {
         .len();
     let (metadata, entries) =
         parse(BufReader::new(&file), length).map_err(|what| ModelsError::file(path, what))?;
-    Ok(GgufFile {
-        metadata,
-        weights: Weights {
-            files: vec![(path.to_owned(), file)],
-            entries,
-        },
-    })
+    Ok((metadata, entries, file))
 }
 
 /// Reads a header from `reader`, whose file has `length` bytes. No list is made that the file could not fill.
@@ -49,8 +77,17 @@ pub(crate) fn parse(
         return Err("is no GGUF file: it does not begin with `GGUF`".to_owned());
     }
     let version = header.u32()?;
+    if version.swap_bytes() <= 3 {
+        return Err(format!(
+            "is big-endian (GGUF version {} in the other order of bytes), which is not read; convert the model again \
+             without --bigendian",
+            version.swap_bytes()
+        ));
+    }
     if !(2..=3).contains(&version) {
-        return Err(format!("is GGUF version {version}; 2 and 3 can be read"));
+        return Err(format!(
+            "is GGUF version {version}; 2 and 3 can be read: convert the model again with a newer llama.cpp"
+        ));
     }
     // The shortest tensor takes 24 bytes, the shortest pair 13.
     let tensors = header.count(24, "tensors")?;

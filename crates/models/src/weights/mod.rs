@@ -3,6 +3,7 @@
 mod gguf;
 mod metadata;
 mod safetensors;
+mod split;
 mod types;
 
 pub use gguf::{GgufFile, open_gguf};
@@ -10,6 +11,7 @@ pub use metadata::Metadata;
 #[cfg(test)]
 pub(crate) use metadata::Value;
 pub use safetensors::open_safetensors;
+pub(crate) use split::split_of;
 
 use crate::ModelsError;
 use kernels::Quantized;

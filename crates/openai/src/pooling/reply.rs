@@ -1,15 +1,18 @@
 use super::PoolingTask;
-use crate::error::excerpt;
-use crate::response::server_error;
+use crate::chunk::Chunk;
+use crate::error::{excerpt, url_hint};
+use crate::left_out::{LeftOuts, Path};
+use crate::tape::{Kind, Tape};
+use crate::value::{Document, Value};
 use crate::{StreamError, Usage};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
-use serde_json::Value;
-use std::fmt;
 
 /// Characters of a body that is no such reply.
 const BODY_CHARS_MAX: usize = 200;
+
+/// Characters of something that should be a number.
+const NUMBER_CHARS_MAX: usize = 40;
 
 /// What a server answers to texts, checked: one vector or score for each, all of one size and finite.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,41 +32,46 @@ impl PooledReply {
     /// It is not such a reply, answers another number of texts, or holds vectors of several sizes, of none, or with
     /// numbers that are not finite.
     pub fn parse(body: &[u8], task: PoolingTask, texts: usize) -> Result<Self, StreamError> {
-        let malformed = |reason: String| StreamError::MalformedReply {
-            reason,
-            excerpt: excerpt(&String::from_utf8_lossy(body), BODY_CHARS_MAX),
+        let malformed = |reason: String| {
+            let text = String::from_utf8_lossy(body);
+            StreamError::MalformedReply {
+                reason,
+                excerpt: excerpt(&text, BODY_CHARS_MAX),
+                hint: url_hint(&text),
+            }
         };
-        let wire: WireReply =
-            serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
-        let object = wire.object.as_deref().unwrap_or_default();
-        if let Some(message) = server_error(object, wire.error.as_ref(), wire.message.as_ref()) {
+        let text = std::str::from_utf8(body).map_err(|error| malformed(error.to_string()))?;
+        let mut tape = Tape::default();
+        let document =
+            Document::read(&mut tape, text).map_err(|fault| malformed(fault.to_string()))?;
+        let root = document.root();
+        let fields = Chunk::of(&root);
+        if let Some(message) = fields.server_error() {
             return Err(StreamError::Server { message });
         }
-        let usage = wire.usage.map(Usage::from);
-        let entries = match task {
-            PoolingTask::Rerank => wire.results.ok_or("results"),
-            PoolingTask::Embed | PoolingTask::Score => wire.data.ok_or("data"),
+        let list = match task {
+            PoolingTask::Rerank => "results",
+            PoolingTask::Embed | PoolingTask::Score => "data",
         };
-        let mut entries = entries.map_err(|field| malformed(format!("it has no `{field}`")))?;
+        // Some servers answer with the bare list.
+        let entries = root.get(list).unwrap_or(root);
+        if !entries.is_list() {
+            return Err(malformed(format!("it has no list `{list}`")));
+        }
+        let entries = entries.items().map(|entry| Entry::of(&entry)).collect();
         // A ranking may be asked for its best only, and comes in its own order.
         let whole = task != PoolingTask::Rerank;
-        order(&mut entries, texts, whole).map_err(malformed)?;
-        if task == PoolingTask::Embed {
-            let vectors = vectors(entries).map_err(malformed)?;
-            return Ok(Self {
-                vectors,
-                scores: Vec::new(),
-                usage,
-            });
-        }
-        let scores: Option<Vec<f64>> = entries
-            .into_iter()
-            .map(|entry| entry.score.filter(|score| score.is_finite()))
-            .collect();
+        let entries = in_order(entries, texts, whole).map_err(malformed)?;
+        let (vectors, scores) = match task {
+            PoolingTask::Embed => (vectors(&entries).map_err(malformed)?, Vec::new()),
+            PoolingTask::Score | PoolingTask::Rerank => {
+                (Vec::new(), scores(&entries).map_err(malformed)?)
+            }
+        };
         Ok(Self {
-            vectors: Vec::new(),
-            scores: scores.ok_or_else(|| malformed("an entry has no score".to_owned()))?,
-            usage,
+            vectors,
+            scores,
+            usage: fields.usage.and_then(|usage| counts(&usage)),
         })
     }
 
@@ -73,37 +81,109 @@ impl PooledReply {
     }
 }
 
-/// Brings entries into the order of their texts; what names no text, or one twice, is refused.
-fn order(entries: &mut [WireEntry], texts: usize, whole: bool) -> Result<(), String> {
+/// What came for one text.
+struct Entry<'t, 'a> {
+    /// Of its text, where it is a number.
+    index: Option<u64>,
+    embedding: Option<Value<'t, 'a>>,
+    score: Option<Value<'t, 'a>>,
+}
+
+impl<'t, 'a> Entry<'t, 'a> {
+    fn of(value: &Value<'t, 'a>) -> Self {
+        let mut entry = Self {
+            index: None,
+            embedding: None,
+            score: None,
+        };
+        for (name, value) in value.fields() {
+            match &*name {
+                "index" => entry.index = value.count(),
+                "embedding" => entry.embedding = Some(value),
+                "score" | "relevance_score" => entry.score = Some(value),
+                _ => {}
+            }
+        }
+        entry
+    }
+}
+
+/// Token counts; its total where it says no more.
+fn counts(usage: &Value<'_, '_>) -> Option<Usage> {
+    // What is none of its kind is as good as absent here: nothing else of a reply is computed from it.
+    let usage = Usage::read(usage, &Path::of("usage"), &mut LeftOuts::default());
+    usage.is_told().then(|| Usage {
+        prompt_tokens: usage.prompt_tokens.or(usage.total_tokens),
+        ..usage
+    })
+}
+
+/// Entries in the order of their texts. Those without an `index` have the places that the others leave, as they
+/// came; what names no text, or one twice, is refused.
+fn in_order<'t, 'a>(
+    entries: Vec<Entry<'t, 'a>>,
+    texts: usize,
+    whole: bool,
+) -> Result<Vec<Entry<'t, 'a>>, String> {
     if entries.is_empty() || entries.len() > texts || (whole && entries.len() < texts) {
         return Err(format!(
             "{texts} texts were sent and {} answers came",
             entries.len()
         ));
     }
-    if entries.iter().all(|entry| entry.index.is_none()) {
-        return Ok(());
-    }
-    entries.sort_by_key(|entry| entry.index);
-    for (place, entry) in entries.iter().enumerate() {
+    let mut places: Vec<Option<Entry<'t, 'a>>> = Vec::new();
+    places.resize_with(texts, || None);
+    let mut others = Vec::new();
+    for entry in entries {
         let Some(index) = entry.index else {
-            return Err("some answers have an `index` and some have none".to_owned());
+            others.push(entry);
+            continue;
         };
-        if index >= texts {
+        let place = usize::try_from(index).ok();
+        let Some(place) = place.and_then(|place| places.get_mut(place)) else {
             return Err(format!("an answer has the index {index} of {texts} texts"));
-        }
-        if place > 0 && entries[place - 1].index == Some(index) {
+        };
+        if place.replace(entry).is_some() {
             return Err(format!("two answers have the index {index}"));
         }
     }
-    Ok(())
+    let mut others = others.into_iter();
+    let filled = places
+        .into_iter()
+        .filter_map(|place| place.or_else(|| others.next()));
+    Ok(filled.collect())
 }
 
-fn vectors(entries: Vec<WireEntry>) -> Result<Vec<Vec<f32>>, String> {
+fn scores(entries: &[Entry<'_, '_>]) -> Result<Vec<f64>, String> {
+    let score = |(place, entry): (usize, &Entry<'_, '_>)| {
+        let score = entry
+            .score
+            .ok_or_else(|| format!("answer {place} has no score"))?;
+        let number = score.number().and_then(|number| number.parse().ok());
+        let finite = number.filter(|number: &f64| number.is_finite());
+        finite.ok_or_else(|| {
+            let shown = excerpt(score.raw(), NUMBER_CHARS_MAX);
+            format!("the score of answer {place} is {shown}, which is no finite number")
+        })
+    };
+    entries.iter().enumerate().map(score).collect()
+}
+
+fn vectors(entries: &[Entry<'_, '_>]) -> Result<Vec<Vec<f32>>, String> {
     let mut vectors: Vec<Vec<f32>> = Vec::with_capacity(entries.len());
-    for (place, entry) in entries.into_iter().enumerate() {
-        let Some(Numbers(vector)) = entry.embedding else {
+    for (place, entry) in entries.iter().enumerate() {
+        let Some(embedding) = entry.embedding else {
             return Err(format!("answer {place} has no `embedding`"));
+        };
+        let vector = match embedding.kind() {
+            Kind::List => numbers(&embedding, place)?,
+            Kind::Plain | Kind::Escaped => base64(&embedding.string().unwrap_or_default(), place)?,
+            _ => {
+                return Err(format!(
+                    "vector {place} is {}, and neither a list of numbers nor base64",
+                    embedding.kind_words()
+                ));
+            }
         };
         if vector.is_empty() {
             return Err(format!("vector {place} is empty"));
@@ -115,94 +195,51 @@ fn vectors(entries: Vec<WireEntry>) -> Result<Vec<Vec<f32>>, String> {
                 first.len()
             ));
         }
-        if let Some(at) = vector.iter().position(|number| !number.is_finite()) {
-            return Err(format!(
-                "number {at} of vector {place} is {}, which is not finite",
-                vector[at]
-            ));
-        }
         vectors.push(vector);
     }
     Ok(vectors)
 }
 
-#[derive(serde::Deserialize)]
-struct WireReply {
-    data: Option<Vec<WireEntry>>,
-    results: Option<Vec<WireEntry>>,
-    usage: Option<WireUsage>,
-    object: Option<String>,
-    error: Option<Value>,
-    message: Option<Value>,
+fn numbers(list: &Value<'_, '_>, place: usize) -> Result<Vec<f32>, String> {
+    let mut numbers = Vec::with_capacity(1024);
+    for (at, item) in list.items().enumerate() {
+        let number = item.number().and_then(|number| number.parse().ok());
+        let Some(number) = number.filter(|number: &f32| number.is_finite()) else {
+            return Err(not_finite(
+                at,
+                place,
+                &excerpt(item.raw(), NUMBER_CHARS_MAX),
+            ));
+        };
+        numbers.push(number);
+    }
+    numbers.shrink_to_fit();
+    Ok(numbers)
 }
 
-#[derive(serde::Deserialize)]
-struct WireEntry {
-    index: Option<usize>,
-    embedding: Option<Numbers>,
-    #[serde(alias = "relevance_score")]
-    score: Option<f64>,
-}
-
-#[derive(serde::Deserialize)]
-struct WireUsage {
-    prompt_tokens: Option<u64>,
-    total_tokens: Option<u64>,
-}
-
-impl From<WireUsage> for Usage {
-    fn from(wire: WireUsage) -> Self {
-        Self {
-            prompt_tokens: wire.prompt_tokens.or(wire.total_tokens),
-            ..Self::default()
-        }
+fn base64(text: &str, place: usize) -> Result<Vec<f32>, String> {
+    let bytes = STANDARD
+        .decode(text)
+        .map_err(|error| format!("vector {place} is not base64: {error}"))?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(format!(
+            "vector {place} has {} bytes, which are no 32-bit numbers",
+            bytes.len()
+        ));
+    }
+    let numbers: Vec<f32> = numbers
+        .iter()
+        .map(|&bytes| f32::from_le_bytes(bytes))
+        .collect();
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(at) => Err(not_finite(at, place, &numbers[at].to_string())),
+        None => Ok(numbers),
     }
 }
 
-/// A vector, as a list of numbers or as base64. What JSON cannot say (`NaN` comes as `null` from some servers) is
-/// kept as not finite, to be named by its place.
-struct Numbers(Vec<f32>);
-
-impl<'de> Deserialize<'de> for Numbers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumbersVisitor).map(Numbers)
-    }
-}
-
-struct NumbersVisitor;
-
-impl<'de> Visitor<'de> for NumbersVisitor {
-    type Value = Vec<f32>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of numbers, or their bytes in base64")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<f32>, A::Error> {
-        let mut numbers = Vec::with_capacity(1024);
-        while let Some(number) = seq.next_element::<Option<f32>>()? {
-            numbers.push(number.unwrap_or(f32::NAN));
-        }
-        numbers.shrink_to_fit();
-        Ok(numbers)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<f32>, E> {
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|error| E::custom(format_args!("a vector is not base64: {error}")))?;
-        let (numbers, rest) = bytes.as_chunks::<4>();
-        if !rest.is_empty() {
-            return Err(E::custom(format_args!(
-                "a vector has {} bytes, which are no 32-bit numbers",
-                bytes.len()
-            )));
-        }
-        Ok(numbers
-            .iter()
-            .map(|&bytes| f32::from_le_bytes(bytes))
-            .collect())
-    }
+fn not_finite(at: usize, place: usize, shown: &str) -> String {
+    format!("number {at} of vector {place} is {shown}, which is no finite number")
 }
 
 #[cfg(test)]
@@ -258,16 +295,14 @@ mod tests {
     #[test]
     fn bad_input_28_a_vector_that_is_no_vector_is_refused_with_its_place() {
         let not_finite = r#"{"data":[{"index":0,"embedding":[1,null]}]}"#;
-        assert!(refusal(not_finite, 1).contains("number 1 of vector 0 is NaN"));
+        assert!(refusal(not_finite, 1).contains("number 1 of vector 0 is null"));
         let sizes = r#"{"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1,2]}]}"#;
         assert!(refusal(sizes, 2).contains("vector 1 has 2 numbers and vector 0 has 1"));
         assert!(refusal(r#"{"data":[{"index":0,"embedding":[]}]}"#, 1).contains("is empty"));
         assert!(refusal(r#"{"data":[{"index":0,"embedding":"AAA"}]}"#, 1).contains("base64"));
         assert!(refusal(r#"{"data":[{"index":0,"embedding":"AAAAAAA="}]}"#, 1).contains("5 bytes"));
-        let beyond = refusal(r#"{"data":[{"index":0,"embedding":[1e39]}]}"#, 1);
-        // The JSON parser itself refuses it where it reads numbers to the last bit.
-        let named = beyond.contains("is inf") || beyond.contains("out of range");
-        assert!(named, "{beyond}");
+        let beyond = r#"{"data":[{"index":0,"embedding":[1e39]}]}"#;
+        assert!(refusal(beyond, 1).contains("number 0 of vector 0 is 1e39"));
         assert!(refusal("<html>", 1).contains("<html>"));
         let error = embed(r#"{"error":{"message":"too long"}}"#, 1).unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-use super::{TEXT_COLUMNS, pooled, tokens_per_second};
+use super::{TEXT_COLUMNS, connections, pooled, tokens_per_second};
 use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
@@ -38,12 +38,43 @@ pub(crate) fn facts(point: &PointSummary) -> impl Iterator<Item = (&'static str,
         ("steady state", steady_state(point)),
         ("in flight", in_flight(point)),
         ("goodput", goodput(point)),
+        ("answers", answers(point)),
         ("failures", failures(point)),
+        ("connections", connections::words(&point.reliability)),
         ("server", server(point)),
         ("client", client(point)),
     ]
     .into_iter()
     .filter_map(|(name, fact)| Some((name, fact?)))
+}
+
+/// Finish reasons other than the usual, another name of the model, what is counted by events, and a cache that will
+/// know these prompts the next time.
+fn answers(point: &PointSummary) -> Option<String> {
+    let answers = point.answers.as_ref()?;
+    let usual = |reason: &str| ["stop", "length"].contains(&reason);
+    let reasons = answers.finish_reasons.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(reason, count)| format!("{} {}", count, escape::terminal(reason)))
+        .collect();
+    let told = answers.finish_reasons.keys().any(|reason| !usual(reason));
+    let alias = answers
+        .models
+        .keys()
+        .next()
+        .filter(|model| answers.models.len() == 1 && !answers.models_asked.contains(*model));
+    let parts = [
+        told.then(|| format!("ended by {}", reasons.join(", "))),
+        alias.map(|model| format!("answered as {}", escape::terminal(model))),
+        (answers.counted_by_events > 0)
+            .then(|| format!("{} counted by events", count(answers.counted_by_events))),
+        answers.has_prefix_cache.then(|| {
+            "the server keeps prompts in a cache: a second run with this --seed finds its own there"
+                .to_owned()
+        }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// What the server said of itself.

@@ -3,6 +3,7 @@
 use super::answers::BEYOND_MAX;
 use super::{Evidence, Finding, Grade, invalid, percent, suspect};
 use crate::TokenSource;
+use crate::judge::Fault;
 
 /// When more than half of the requests fail, those that succeed are not a sample of the load.
 const FAILED_SHARE_MAX: f64 = 0.5;
@@ -18,7 +19,7 @@ const DRIFT_MAX: f64 = 0.1;
 /// 90 % load among them, are accused in fewer than 5 of 100 runs.
 const DRIFT_SCORE_MIN: f64 = 2.241;
 
-/// A chat template in common explains some cached tokens, but hardly a fifth of the prompt.
+/// Chance beginnings in common explain some cached tokens, but hardly a fifth of the prompt.
 const CACHED_SHARE_MAX: f64 = 0.2;
 
 /// Delayed acknowledgements are a comb when they make this part of the gaps between reads.
@@ -77,7 +78,9 @@ impl Evidence<'_> {
         let r = &self.summary.reliability;
         let most = r.failures.first().map_or_else(String::new, |failure| {
             let example = failure.example.as_deref();
-            let words = example.map_or_else(String::new, |words| format!(": {words}"));
+            let words = example.map_or_else(String::new, |words| {
+                format!(": {}", words.trim_end_matches('.'))
+            });
             format!(
                 " Most often {} ({} times{words}).",
                 failure.kind, failure.count
@@ -185,12 +188,22 @@ impl Evidence<'_> {
 
     /// What helps against the most frequent failure.
     fn way_out(&self) -> &'static str {
-        let failures = &self.summary.reliability.failures;
-        match failures.first().map_or("", |failure| failure.kind.as_str()) {
+        let Some(most) = self.summary.reliability.failures.first() else {
+            return "Look into the server's log.";
+        };
+        // Some servers refuse a key with another status, and who asked them knows that.
+        if most
+            .example
+            .as_deref()
+            .is_some_and(|words| words.contains("check the key"))
+        {
+            return "Check the key.";
+        }
+        match most.kind.as_str() {
             "http_401" | "http_403" => "Check the key.",
             "http_400" | "http_404" | "http_422" => "Check the address and the model.",
             "http_429" | "http_503" => "Lower the load.",
-            "connect" | "stale_connection" | "timeout_connect" => {
+            "connect" | "stale_connection" | "closed_before_answer" | "timeout_connect" => {
                 "Check that the server still runs and takes connections."
             }
             _ => "Look into the server's log.",
@@ -217,7 +230,10 @@ impl Evidence<'_> {
     }
 
     fn estimated(&self) -> Finding {
-        if self.summary.tokens.output_source != TokenSource::Estimated {
+        // Counts that cannot be have a reason of their own.
+        let impossible = self.faults.share(Fault::ImpossibleOutput);
+        let explained = impossible.is_some_and(|share| share.count >= self.answers.estimated);
+        if self.summary.tokens.output_source != TokenSource::Estimated || explained {
             return None;
         }
         suspect(
@@ -251,30 +267,48 @@ impl Evidence<'_> {
     }
 
     fn cache_hits(&self) -> Finding {
-        let tokens = &self.summary.tokens;
-        let told = tokens.cached_total.zip(tokens.input_total);
-        let told = told.map(|(cached, input)| cached as f64 / input as f64);
+        let cache = &self.faults.cache;
+        let told = cache.share(self.template_tokens);
         // vLLM says nothing of it with an answer unless it is asked to, and always in its own counts, which are
         // everybody's.
         let counted = || {
             let server = self.summary.server.as_ref()?;
-            let ours = server.saw_only(self.summary.reliability.issued, BEYOND_MAX);
-            server.prefix_hit_rate.filter(|_| ours)
+            let reliability = &self.summary.reliability;
+            let ours = server.saw_only(reliability.issued, BEYOND_MAX);
+            let rate = server.prefix_hit_rate.filter(|_| ours)?;
+            Some((rate - self.common_share()).max(0.0))
         };
-        let share = told.or_else(counted)?;
+        let share = told.map(|told| told.share).or_else(counted)?;
         if self.shares_prompts || share <= CACHED_SHARE_MAX || !share.is_finite() {
             return None;
         }
+        let common = told.map_or(0, |told| told.common);
+        let beyond = if common > 0 {
+            format!(", beyond about {common} that every prompt has in common")
+        } else {
+            String::new()
+        };
         suspect(
             "cache_hits",
             format!(
-                "The server took {} of the prompt tokens from its cache (limit {}): time to first \
-                 token is that of known prompts. If they were meant to be unique: another --seed, where \
-                 an earlier run sent these; more prompts than requests; or no prefix caching.",
+                "The server took {} of the prompt tokens from its cache{beyond} (limit {}): time to first token is \
+                 that of known prompts. If they were meant to be unique: another --seed, where an earlier run sent \
+                 these; more prompts than requests; or no prefix caching. If it is a system prompt that every request \
+                 shares, name the model's tokenizer with --tokenizer.",
                 percent(share),
                 percent(CACHED_SHARE_MAX)
             ),
         )
+    }
+
+    /// The part of the prompts that a template adds to every one, as far as it is known.
+    fn common_share(&self) -> f64 {
+        let complete = self.summary.reliability.complete;
+        let by_lengths = self.faults.cache.overhead_share(complete);
+        let input = self.summary.tokens.input_per_request.as_ref();
+        let by_template = self.template_tokens.zip(input);
+        let by_template = by_template.map_or(0.0, |(tokens, input)| tokens as f64 / input.mean);
+        by_lengths.max(by_template)
     }
 
     fn drifted(&self) -> Finding {

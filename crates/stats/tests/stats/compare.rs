@@ -285,6 +285,7 @@ fn what_ought_not_to_be_compared_is_said() {
             ("model", "a".into()),
             ("workload_sha256", "1".into()),
             ("max_tokens", 20.into()),
+            ("seed", 0.into()),
             ("timestamp", "then".into()),
         ],
         closed(4),
@@ -296,11 +297,16 @@ fn what_ought_not_to_be_compared_is_said() {
             ("model", "b".into()),
             ("workload_sha256", "2".into()),
             ("max_tokens", 30.into()),
+            ("seed", 0.into()),
             ("timestamp", "now".into()),
         ],
         closed(8),
         "8",
     );
+    let mut seeded = base.clone();
+    seeded.metadata.insert("workload_sha256".into(), "3".into());
+    seeded.metadata.insert("seed".into(), 1.into());
+    assert_eq!(obstacles(&base, &seeded), Vec::<String>::new());
     new.verdict.grade = stats::Grade::Invalid;
     let found = obstacles(&base, &new);
     assert_eq!(

@@ -15,6 +15,7 @@ fn measure(record: &Record) -> RequestMetrics {
     RequestMetrics::from_record(record).expect("a complete record")
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as a record has it")]
 fn usage(completion_tokens: u64) -> Option<Usage> {
     Some(Usage {
         completion_tokens: Some(completion_tokens),
@@ -176,7 +177,7 @@ fn speculative_steps_of_several_tokens_are_counted_by_their_text() {
         event.text_bytes = if number == 0 {
             4
         } else {
-            8 + 4 * (number as u32 % 3)
+            8 + 4 * u32::try_from(number % 3).unwrap()
         };
     }
     record.usage = usage(121);
@@ -293,7 +294,7 @@ fn cut(tokens: &Tokens, events: Events, reads: Reads) -> Record {
             let (arrived, read_index) = match reads {
                 Reads::Timer(timer) => (
                     period(timer, at),
-                    (period(timer, at) / (timer * 1_000_000)) as u32,
+                    u32::try_from(period(timer, at) / (timer * 1_000_000)).unwrap(),
                 ),
                 _ => (read[size - 1].0, index),
             };

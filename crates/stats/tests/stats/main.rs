@@ -8,6 +8,7 @@ mod compare;
 mod consequence;
 mod conversations;
 mod coverage;
+mod judged;
 mod lumps;
 mod request;
 mod server;

@@ -77,6 +77,7 @@ pub(crate) fn facts(run: u32) -> RunFacts {
             by_server: 7,
             ..trace::Recounted::default()
         }),
+        reuse_ended: true,
     }
 }
 
@@ -180,7 +181,7 @@ fn response(number: u64) -> ResponseFacts {
             .into_iter()
             .collect(),
         retries: odd.then_some(3),
-        fallbacks: (number % 3 == 0).then_some(1),
+        fallbacks: number.is_multiple_of(3).then_some(1),
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// Benchmark a chat server: batches, a held concurrency, or an arrival rate
 ///
-/// Without --api-base it starts the built-in server on a free port, measures that, and says so.
+/// Without --api-base and --model it starts the built-in server on a free port, measures that, and says so.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 #[allow(
@@ -21,7 +21,7 @@ use std::path::PathBuf;
     reason = "each is a flag that is typed"
 )]
 pub(crate) struct ChatArgs {
-    /// Base URL of the server [default: the built-in server]
+    /// Base URL of the server, with or without its /v1 [default: http://localhost:8000/v1 where --model names a server's model, else the built-in server]
     #[arg(long, alias = "base-url", value_name = "URL", help_heading = "Server")]
     pub(crate) api_base: Option<String>,
     /// Start a server, measure it and stop it: the words of `tokenomics launch`, such as 'vllm --model /models/llama'
@@ -43,18 +43,13 @@ pub(crate) struct ChatArgs {
         help_heading = "Server"
     )]
     pub(crate) min_effect: Effect,
-    /// Model name, as the server lists it [default: the first one it lists]
+    /// Model name, as the server lists it [default: the first one it lists]. Without --api-base, a path or random:NAME is what the built-in server loads
     #[arg(long, short, value_name = "NAME", help_heading = "Server")]
     pub(crate) model: Option<String>,
-    /// /chat/completions, /completions or /responses
-    #[arg(
-        long,
-        value_name = "PATH",
-        default_value = "/chat/completions",
-        help_heading = "Server"
-    )]
-    pub(crate) endpoint: String,
-    /// Key of the server [default: $OPENAI_API_KEY, where --api-base is given]
+    /// /chat/completions, /completions or /responses [default: that at the URL's end, else /chat/completions]
+    #[arg(long, value_name = "PATH", help_heading = "Server")]
+    pub(crate) endpoint: Option<String>,
+    /// Key of the server [default: $OPENAI_API_KEY, where it is not the built-in one]
     #[arg(
         long,
         value_name = "KEY",
@@ -173,7 +168,7 @@ pub(crate) struct ChatArgs {
     /// Ask for whole responses; without streams there is no time to first token
     #[arg(long, help_heading = "Requests")]
     pub(crate) no_stream: bool,
-    /// JSON object whose fields are added to every request
+    /// JSON object that is merged into every request's body (RFC 7396): fields replace ours, null removes one
     #[arg(long, value_name = "JSON", help_heading = "Requests")]
     pub(crate) extra_body: Option<String>,
     /// Seconds a request may take
@@ -203,6 +198,9 @@ pub(crate) struct ChatArgs {
         help_heading = "Requests"
     )]
     pub(crate) stall_timeout: f64,
+    /// Open a connection for each request; else one serves many, where the server lets it
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) no_keep_alive: bool,
 
     /// Objectives that a good request meets, in ms: ttft:200 tpot:50 e2e:5000
     #[arg(

@@ -37,7 +37,7 @@ pub(crate) struct DatasetArgs {
         conflicts_with = "dataset_format"
     )]
     pub(crate) dataset_column: Option<String>,
-    /// What the data set is: sharegpt, alpaca, gsm8k, math-500, humaneval, mbpp, mt-bench, arena-hard, aime or openai-batch [default: by its columns]
+    /// What the data set is: sharegpt, alpaca, gsm8k, math-500, humaneval, mbpp, mt-bench, arena-hard, aime, openai-batch or messages [default: by its columns]
     #[arg(
         long,
         value_name = "FORMAT",

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 
 /// Benchmark an embedding server: vectors and tokens per second, over batch sizes and text lengths
 ///
-/// Without --api-base it starts the built-in server on a free port, measures that, and says so.
+/// Without --api-base and --model it starts the built-in server on a free port, measures that, and says so.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct EmbeddingArgs {
-    /// Base URL of the server [default: the built-in server]
+    /// Base URL of the server, with or without its /v1 [default: http://localhost:8000/v1 where --model names a server's model, else the built-in server]
     #[arg(long, alias = "base-url", value_name = "URL", help_heading = "Server")]
     pub(crate) api_base: Option<String>,
     /// Start a server, measure it and stop it: the words of `tokenomics launch`, such as 'vllm --model MODEL -- --runner pooling'
@@ -25,10 +26,10 @@ pub(crate) struct EmbeddingArgs {
         conflicts_with = "api_base"
     )]
     pub(crate) launch: Option<String>,
-    /// Model name, as the server lists it [default: the first one it lists]
+    /// Model name, as the server lists it [default: the first one it lists]. Without --api-base, a path or random:NAME is what the built-in server loads
     #[arg(long, short, value_name = "NAME", help_heading = "Server")]
     pub(crate) model: Option<String>,
-    /// Key of the server [default: $OPENAI_API_KEY, where --api-base is given]
+    /// Key of the server [default: $OPENAI_API_KEY, where it is not the built-in one]
     #[arg(
         long,
         value_name = "KEY",
@@ -45,14 +46,9 @@ pub(crate) struct EmbeddingArgs {
     /// PEM file with certificates to trust beside the system's
     #[arg(long, value_name = "FILE", help_heading = "Server")]
     pub(crate) ca_cert: Option<PathBuf>,
-    /// /embeddings, /score or /rerank
-    #[arg(
-        long,
-        value_name = "PATH",
-        default_value = "/embeddings",
-        help_heading = "Server"
-    )]
-    pub(crate) endpoint: String,
+    /// /embeddings, /score or /rerank [default: that at the URL's end, else /embeddings]
+    #[arg(long, value_name = "PATH", help_heading = "Server")]
+    pub(crate) endpoint: Option<String>,
 
     /// Bursts: so many requests at once, and the next burst when all are done [default: 1,2,4,8,16]
     #[arg(long, value_name = "N,…", help_heading = "Load", conflicts_with_all = ["max_concurrency", "request_rate"])]
@@ -119,7 +115,7 @@ pub(crate) struct EmbeddingArgs {
     /// Numbers per vector [default: the model's own]
     #[arg(long, value_name = "N", help_heading = "Requests")]
     pub(crate) dimensions: Option<u32>,
-    /// JSON object whose fields are added to every request
+    /// JSON object that is merged into every request's body (RFC 7396): fields replace ours, null removes one
     #[arg(long, value_name = "JSON", help_heading = "Requests")]
     pub(crate) extra_body: Option<String>,
     /// Seconds a request may take
@@ -138,6 +134,9 @@ pub(crate) struct EmbeddingArgs {
         help_heading = "Requests"
     )]
     pub(crate) connect_timeout: f64,
+    /// Open a connection for each request; else one serves many, where the server lets it
+    #[arg(long, help_heading = "Requests")]
+    pub(crate) no_keep_alive: bool,
     #[command(flatten)]
     pub(crate) thresholds: AssertArgs,
     #[command(flatten)]

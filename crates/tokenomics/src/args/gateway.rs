@@ -183,6 +183,14 @@ pub(crate) struct GatewayArgs {
     )]
     pub(crate) repeats: u32,
 
+    /// Starts of the gateway, the mock and the client, which share the seconds: what is added differs from one to the next
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        help_heading = "Added latency"
+    )]
+    pub(crate) starts: u32,
     /// Seconds of asking in turns, of single requests and again of streams; 0 for none
     #[arg(
         long,

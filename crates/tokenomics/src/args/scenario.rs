@@ -121,7 +121,7 @@ fn dashed(key: &str) -> String {
 }
 
 /// How many letters must be put in, left out or changed (Levenshtein 1965).
-fn distance(from: &str, to: &str) -> usize {
+pub(super) fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (line, letter) in from.chars().enumerate() {

@@ -66,7 +66,7 @@ pub(crate) struct VariantArgs {
         requires = "tools"
     )]
     pub(crate) tool_choice: Option<String>,
-    /// JSON lines, each an object whose fields are added to one request: the first line to the first, and from the beginning again
+    /// JSON lines, each an object whose fields are added to one request, or with null left out of it: the first line to the first, and from the beginning again
     #[arg(long, value_name = "FILE", help_heading = "Variants")]
     pub(crate) extra_body_file: Option<PathBuf>,
 }

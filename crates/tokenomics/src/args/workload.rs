@@ -6,6 +6,7 @@
 use super::DatasetArgs;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
+use workload::{TimeUnit, TraceFormat};
 
 /// Arrival rates that change, for every verb with an open loop.
 #[derive(Clone, Debug, Default, Args)]
@@ -79,7 +80,7 @@ pub(crate) struct WorkloadArgs {
     )]
     pub(crate) classes: Vec<String>,
 
-    /// Replay recorded traffic: Mooncake's, BurstGPT's or Azure's trace, or the records of an earlier run
+    /// Replay recorded traffic: Mooncake's, Qwen-Bailian's, BurstGPT's or Azure's trace, or the records of an earlier run
     #[arg(
         long,
         value_name = "FILE",
@@ -90,14 +91,26 @@ pub(crate) struct WorkloadArgs {
         ]
     )]
     pub(crate) trace: Option<PathBuf>,
-    /// mooncake, burstgpt or azure [default: by the file's first line]
+    /// mooncake, bailian, burstgpt or azure [default: by the columns of its first row]
     #[arg(
         long,
         value_name = "FORMAT",
         help_heading = "Replay",
         requires = "trace"
     )]
-    pub(crate) trace_format: Option<String>,
+    pub(crate) trace_format: Option<TraceFormat>,
+    /// What its times count: s, ms, us or ns [default: the format's unit, or by the times of dates]
+    #[arg(long, value_name = "UNIT", help_heading = "Replay", requires = "trace")]
+    pub(crate) trace_time_unit: Option<TimeUnit>,
+    /// Prompt tokens that each of its hash_ids stands for [default: 512, of Qwen-Bailian's 16]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Replay",
+        requires = "trace"
+    )]
+    pub(crate) trace_block_tokens: Option<u32>,
     /// So many times as fast
     #[arg(
         long,

@@ -91,7 +91,7 @@ fn typed_class(
         source: ChatSource::Content(Content::Math),
         system: None,
         lengths: None,
-        max_tokens: Some(request.max_tokens),
+        max_tokens: request.max_tokens,
     };
     for word in words {
         let refuse = |why: &str| Failure::usage(format!("--class {name}: `{word}` {why}"));

@@ -1,15 +1,16 @@
 //! What was typed of an embedding benchmark, made sense of.
 
+use super::request::{Fields, dimensions, encoding, extra_body, patched_model, refuse_texts};
 use super::{
-    Load, OutputConfig, Point, Secret, TypedLoad, api_key, assertions, extra_body, headers,
-    positive, refuse_control_characters, tls, with_version,
+    Load, OutputConfig, Point, Secret, ServerChoice, TypedLoad, api_key, assertions, headers,
+    positive, refuse_control_characters, tls,
 };
 use crate::args::EmbeddingArgs;
 use crate::builtin::BuiltIn;
 use crate::config::arrivals::named_arrivals;
 use crate::config::texts::TextConfig;
 use crate::failure::Failure;
-use ::load::{Deadlines, Target, TlsOptions};
+use ::load::{Deadlines, TlsOptions};
 use openai::{PoolingTask, VectorEncoding};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,8 @@ use workload::{PromptSource, Texts};
 
 /// An embedding benchmark, resolved.
 pub(crate) struct EmbeddingConfig {
-    /// The server, or `None` for the built-in one.
-    pub(crate) target: Option<Target>,
+    pub(crate) server: ServerChoice,
+    /// Its name in the API, where it was said.
     pub(crate) model: Option<String>,
     pub(crate) task: PoolingTask,
     pub(crate) api_key: Option<Secret>,
@@ -32,8 +33,10 @@ pub(crate) struct EmbeddingConfig {
     pub(crate) texts: TextConfig,
     pub(crate) encoding: VectorEncoding,
     pub(crate) dimensions: Option<u32>,
-    pub(crate) extra_body: serde_json::Map<String, serde_json::Value>,
+    /// The merge patch on each body.
+    pub(crate) extra_body: Fields,
     pub(crate) deadlines: Deadlines,
+    pub(crate) keep_alive: bool,
     pub(crate) output: OutputConfig,
     pub(crate) dry_run: bool,
     pub(crate) description: Option<String>,
@@ -45,51 +48,43 @@ impl EmbeddingConfig {
         args: EmbeddingArgs,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let task = PoolingTask::of_path(&args.endpoint).ok_or_else(|| {
-            Failure::usage(format!(
-                "--endpoint must be /embeddings, /score or /rerank, got `{}`",
-                args.endpoint
-            ))
-        })?;
-        let target = args.api_base.as_deref().map(Target::parse).transpose();
-        let target = target
-            .map_err(Failure::usage)?
-            .map(|target| with_version(target, &args.endpoint));
+        let server = ServerChoice::resolve(
+            args.api_base.as_deref(),
+            args.model.as_deref(),
+            args.endpoint.as_deref(),
+            BuiltIn::ENCODER,
+            environment,
+        )?;
+        let task = task(args.endpoint.as_deref(), server.route)?;
         for (flag, text) in [
             ("--model", &args.model),
             ("--description", &args.description),
         ] {
             refuse_control_characters(flag, text.as_deref())?;
         }
-        if let (None, Some(model)) = (&target, &args.model)
-            && model != BuiltIn::ENCODER
-        {
-            return Err(Failure::usage(format!(
-                "--model {model} needs the server that has it: add --api-base, or start one with `tokenomics serve \
-                 --model {model}`; without --api-base the built-in {} is measured",
-                BuiltIn::ENCODER
-            )));
-        }
         if args.dimensions == Some(0) {
             return Err(Failure::usage("--dimensions must be at least 1, got 0"));
         }
-        let texts = TextConfig::resolve(&args.texts, task, target.is_some(), environment)?;
+        let texts =
+            TextConfig::resolve(&args.texts, task, server.built_in.as_deref(), environment)?;
         let (load, sources) = points(&args, &texts, task)?;
+        let patch = extra_body(args.extra_body.as_deref())?;
+        refuse_texts(&patch)?;
         Ok(EmbeddingConfig {
             api_key: api_key(
                 args.api_key.as_deref(),
                 args.api_key_file.as_deref(),
-                target.is_some(),
+                server.target.is_some(),
                 environment,
             )?,
             headers: headers(&args.headers)?,
             tls: tls(args.ca_cert.as_deref())?,
             sources,
             texts,
-            encoding: args.encoding_format.into(),
-            dimensions: args.dimensions,
-            extra_body: extra_body(args.extra_body.as_deref())?,
+            encoding: encoding(&patch, args.encoding_format.into())?,
+            dimensions: dimensions(&patch, args.dimensions)?,
             deadlines: deadlines(&args)?,
+            keep_alive: !args.no_keep_alive,
             output: OutputConfig {
                 assertions: assertions(args.thresholds, &load)?,
                 exports: args.exports.export,
@@ -105,10 +100,29 @@ impl EmbeddingConfig {
             load,
             dry_run: args.dry_run,
             description: args.description,
-            model: args.model,
-            target,
+            model: patched_model(&patch)?.or_else(|| server.asked_model(args.model)),
+            extra_body: patch,
+            server,
             task,
         })
+    }
+}
+
+/// The task of the route that was typed, else of the one that the URL ended with.
+fn task(typed: Option<&str>, route: Option<&str>) -> Result<PoolingTask, Failure> {
+    match (typed, route) {
+        (Some(typed), _) => PoolingTask::of_path(typed).ok_or_else(|| {
+            Failure::usage(format!(
+                "--endpoint must be /embeddings, /score or /rerank, got `{typed}`"
+            ))
+        }),
+        (None, Some(route @ ("/chat/completions" | "/completions" | "/responses"))) => {
+            Err(Failure::usage(format!(
+                "--api-base ends in {route}, which gives no vectors; measure it with `tokenomics chat`"
+            )))
+        }
+        (None, Some(route)) => Ok(PoolingTask::of_path(route).unwrap_or_default()),
+        (None, None) => Ok(PoolingTask::default()),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::load::list;
 use crate::args::TextArgs;
-use crate::builtin::BuiltIn;
 use crate::failure::Failure;
 use crate::tokenizer::ClientTokenizer;
 use crate::{model, prompts};
@@ -36,7 +35,7 @@ impl TextConfig {
     pub(crate) fn resolve(
         args: &TextArgs,
         task: PoolingTask,
-        has_target: bool,
+        built_in: Option<&str>,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         if task.has_query() && (args.tokenizer.is_some() || args.input_tokens.is_some()) {
@@ -46,7 +45,7 @@ impl TextConfig {
                 task.path()
             )));
         }
-        let tokenizer = tokenizer(args.tokenizer.as_deref(), has_target, task, environment)?;
+        let tokenizer = tokenizer(args.tokenizer.as_deref(), built_in, task, environment)?;
         let kinds = match (&args.dataset_path, &args.input_tokens) {
             (Some(path), _) => {
                 let rows = prompts::texts(
@@ -102,14 +101,13 @@ impl TextConfig {
 /// The one that was named, or that of the built-in server, which is there anyway.
 fn tokenizer(
     named: Option<&str>,
-    has_target: bool,
+    built_in: Option<&str>,
     task: PoolingTask,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<TextTokenizer>, Failure> {
-    let name = match named {
-        Some(name) => name,
-        None if has_target || task.has_query() => return Ok(None),
-        None => BuiltIn::ENCODER,
+    let built_in = built_in.filter(|_| !task.has_query());
+    let Some(name) = named.or(built_in) else {
+        return Ok(None);
     };
     let text = model::encoder_text(name, environment)?;
     // Texts are no chats: the endpoint does not matter to them.

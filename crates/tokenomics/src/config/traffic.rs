@@ -4,8 +4,8 @@ use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
 use super::{RequestConfig, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
-use crate::builtin::BuiltIn;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::records::is_records;
 use crate::tokenizer::ClientTokenizer;
 use crate::{model, prompts};
@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use trace::{Arrival, ClassInfo, Nanos, Prompt};
 use workload::{
-    ChatSource, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime, Trace, TraceFormat,
-    Traffic, TrafficClass, TurnCount,
+    ChatSource, DatasetRow, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime,
+    TimeUnit, Trace, TraceFormat, TraceReader, Traffic, TrafficClass, TurnCount,
 };
 
 /// The traffic, and what the result file says of it.
@@ -43,10 +43,11 @@ impl TrafficConfig {
         args: &ChatArgs,
         request: &RequestConfig,
         endpoint: Endpoint,
+        built_in: Option<&str>,
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let typed = &args.workload;
-        let counter = tokenizer(typed, args.api_base.is_some(), endpoint, environment)?;
+        let counter = tokenizer(typed, built_in, endpoint, environment)?;
         let (classes, mix, dataset, replay) = match (&typed.mix, &typed.trace) {
             (Some(typed_mix), _) => {
                 let mix: Mix = typed_mix.parse().map_err(Failure::usage)?;
@@ -76,6 +77,9 @@ impl TrafficConfig {
             .into_iter()
             .map(|named| (named.info, named.class))
             .unzip::<_, _, Vec<_>, Vec<_>>();
+        if endpoint != Endpoint::ChatCompletions && args.sessions.turns.is_none() {
+            refuse_messages(&classes, endpoint)?;
+        }
         let exact = classes.iter().any(TrafficClass::needs_tokenizer);
         let template = match &counter {
             None => None,
@@ -181,6 +185,27 @@ impl TrafficConfig {
     }
 }
 
+/// Refuses rows that bring messages of their own where another route would ignore them, and answer
+/// their first question alone.
+fn refuse_messages(classes: &[TrafficClass], endpoint: Endpoint) -> Result<(), Failure> {
+    let mut rows = classes.iter().flat_map(|class| match &class.source {
+        ChatSource::Rows(rows) | ChatSource::Replay(rows) => rows.iter(),
+        ChatSource::Content(_) | ChatSource::Trace(_) => [].iter(),
+    });
+    let has_messages = |row: &DatasetRow| {
+        let body = row.body.as_ref();
+        body.is_some_and(|body| body.contains_key("messages"))
+    };
+    if rows.any(has_messages) {
+        return Err(Failure::usage(format!(
+            "--endpoint {} takes no messages, and rows of the data set are requests with messages of their own; leave \
+             --endpoint out, or ask their questions one after the other with --turns dataset",
+            endpoint.path()
+        )));
+    }
+    Ok(())
+}
+
 /// Conversations, shared beginnings and tools.
 fn in_sessions(mut traffic: Traffic, args: &SessionArgs) -> Result<Traffic, Failure> {
     if let Some(groups) = args.prefix_groups {
@@ -212,7 +237,7 @@ fn single(
             source,
             system: None,
             lengths,
-            max_tokens: Some(request.max_tokens),
+            max_tokens: request.max_tokens,
         },
     }]
 }
@@ -222,18 +247,32 @@ type Counter = (String, Arc<dyn PromptTokenizer>);
 /// The one that was named, or that of the built-in server, which is there anyway.
 fn tokenizer(
     args: &WorkloadArgs,
-    has_target: bool,
+    built_in: Option<&str>,
     endpoint: Endpoint,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Counter>, Failure> {
-    let name = match &args.tokenizer {
-        Some(name) => name,
-        None if has_target => return Ok(None),
-        None => BuiltIn::MODEL,
+    let Some(name) = args.tokenizer.as_deref().or(built_in) else {
+        return Ok(None);
     };
     let text = model::text(name, environment)?;
     let counter = ClientTokenizer::new(text, endpoint);
     Ok(Some((name.to_owned(), Arc::new(counter))))
+}
+
+/// Says what a trace was taken for: a wrong unit would show in the span.
+fn tell(path: &Path, trace: &Trace, format: TraceFormat, unit: Option<TimeUnit>) {
+    let span = trace.rows.last().map_or(0.0, |row| row.due.seconds());
+    let left_out = match trace.left_out {
+        0 => String::new(),
+        rows => format!(", {rows} more left out for want of a prompt or an answer"),
+    };
+    say(&format!(
+        "Trace {}: {} requests over {span} s{left_out}; read as {} with its times {}.",
+        path.display(),
+        trace.rows.len(),
+        format.name(),
+        unit.map_or("as dates".to_owned(), |unit| format!("in {}", unit.words()))
+    ));
 }
 
 /// A trace of others, or the records of an earlier run.
@@ -244,11 +283,14 @@ fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failur
         of_saved(bytes.into())
             .map_err(|why| Failure::usage(format!("--trace {}: {why}", path.display())))?
     } else {
-        let format = match &args.trace_format {
-            Some(name) => name.parse::<TraceFormat>().map_err(Failure::usage)?,
-            None => workload::detect_trace(&bytes).map_err(in_file)?,
+        let reader = TraceReader {
+            format: args.trace_format,
+            unit: args.trace_time_unit,
+            block_tokens: args.trace_block_tokens,
         };
-        workload::parse_trace(&bytes, format).map_err(in_file)?
+        let (trace, format, unit) = reader.read(&bytes).map_err(in_file)?;
+        tell(path, &trace, format, unit);
+        trace
     };
     let trace = match &args.trace_window {
         None => trace,

@@ -171,6 +171,16 @@ fn bodies(path: &Path) -> Result<Arc<[Arc<Fields>]>, Failure> {
     let body = |(number, line): (usize, &str)| {
         let fields: Fields = serde_json::from_str(line)
             .map_err(|error| refuse(&format!("line {number} is no JSON object: {error}")))?;
+        // How an answer is read is the same for all.
+        if let Some(name) = ["stream", "n"]
+            .iter()
+            .find(|name| fields.contains_key(**name))
+        {
+            return Err(refuse(&format!(
+                "line {number} has `{name}`, which all requests of a run share; leave it out, and use --no-stream, --n \
+                 or --extra-body"
+            )));
+        }
         Ok(Arc::new(fields))
     };
     let bodies: Vec<_> = lines.map(body).collect::<Result<_, Failure>>()?;

@@ -44,6 +44,7 @@ impl Asking<'_> {
             answers_kept: 0,
             deadlines: self.deadlines,
             clock: Clock::Monotonic,
+            keep_alive: true,
         };
         Client::new(self.connector, options, on_record).map_err(Failure::failed)
     }

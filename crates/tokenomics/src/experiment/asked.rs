@@ -5,9 +5,10 @@ use serde_json::Value;
 use trace::{Asked, ToolUse};
 
 /// Of chats and completions that ask for `model` where nothing else is said.
-pub(super) fn asked(config: &ChatConfig, model: &str) -> Asked {
+pub(super) fn asked_of_all(config: &ChatConfig, model: &str) -> Asked {
     let request = &config.request;
-    let told = |name: &str| request.extra_body.get(name);
+    let extra_body = request.extra_body();
+    let told = |name: &str| extra_body.get(name);
     let main = told("model").and_then(Value::as_str).unwrap_or(model);
     let mut models = vec![main.to_owned()];
     for other in config.traffic.traffic.models() {

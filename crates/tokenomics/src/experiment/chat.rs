@@ -2,8 +2,8 @@
 
 use crate::args::{ChatArgs, OutputFormat};
 use crate::builtin::BuiltIn;
-use crate::config::{ChatConfig, secrets};
-use crate::experiment::asked::asked;
+use crate::config::{ChatConfig, Secret, secrets};
+use crate::experiment::asked::asked_of_all;
 use crate::experiment::calibrate::certify;
 use crate::experiment::capacity::find_capacity;
 use crate::experiment::continuous::fixed_vs_continuous;
@@ -12,14 +12,14 @@ use crate::experiment::metadata::metadata;
 use crate::experiment::plans::{PlannedRun, chat_hash, plans};
 use crate::experiment::recount::ANSWERS;
 use crate::experiment::runs::{
-    Between, End, Until, conclude, connections, point_name, run_all, summary,
+    Between, End, OwnNumbers, Until, conclude, connections, point_name, run_all, summary,
 };
-use crate::experiment::server::{Asked, Server};
+use crate::experiment::server::{Asked, Server, complete_words};
 use crate::experiment::versus::versus;
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
-use crate::output::{self, Paths, Progress, Recorder, Sink, say};
-use load::{Client, ClientOptions, Clock, PromptMaker, Target, TcpConnector, Template};
+use crate::output::{self, Paths, Progress, Recorder, Sink};
+use load::{Client, ClientOptions, Clock, HeaderMap, PromptMaker, Target, TcpConnector, Template};
 use openai::{RequestOptions, RequestTemplate};
 use stats::Summary;
 use trace::{Record, RunHeader, SCHEMA_VERSION};
@@ -100,7 +100,7 @@ async fn measure(
 ) -> Result<Measured, Failure> {
     load::allow_connections(
         connections(&config.load.points),
-        if config.target.is_none() { 2 } else { 1 },
+        if config.server.target.is_none() { 2 } else { 1 },
     )
     .map_err(Failure::failed)?;
     if config.load.is_open() {
@@ -121,12 +121,8 @@ async fn measure(
         paths.check(&config.output)?;
     }
     let quiet = config.output.format == OutputFormat::Quiet || !config.output.keeps;
-    if server.built_in.is_some() && !quiet {
-        say(&format!(
-            "No --api-base given: measuring {} at {}.",
-            BuiltIn::WORDS,
-            server.target.url()
-        ));
+    if !quiet {
+        server.announce(&config.server, config.endpoint.path());
     }
     // Differs between invocations; microseconds since 1970 fit for the next half million years.
     let invocation = u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default();
@@ -142,7 +138,7 @@ async fn measure(
             .collect(),
         slo: config.slo,
         classes: config.traffic.classes.clone(),
-        asked: Some(asked(config, &server.model)),
+        asked: Some(asked_of_all(config, &server.model)),
     };
     let sink = if config.output.keeps {
         Sink::open(config.output.records, &paths, &header)?
@@ -152,6 +148,7 @@ async fn measure(
     let recorder = Recorder::new(header, sink)?;
     let built_in = server.built_in.take();
     let (url, target) = (server.target.url(), server.target.clone());
+    let headers = metrics_headers(config, &target)?;
     let client = client(config, server, invocation, recorder.clone())?;
     let progress = Progress::new(planned.len() as u64, quiet);
     let end = run_all(
@@ -161,7 +158,7 @@ async fn measure(
         &recorder,
         &progress,
         interruption,
-        &between(config, &target),
+        &between(config, &target, &headers),
     )
     .await?;
     drop((client, built_in));
@@ -181,7 +178,13 @@ async fn measure(
     })
 }
 
-fn between<'a>(config: &'a ChatConfig, target: &'a Target) -> Between<'a> {
+/// As for any request, but for what comes back.
+fn metrics_headers(config: &ChatConfig, target: &Target) -> Result<HeaderMap, Failure> {
+    let key = config.api_key.as_ref().map(Secret::expose);
+    load::request_headers(target, false, key, &config.headers).map_err(Failure::usage)
+}
+
+fn between<'a>(config: &'a ChatConfig, target: &'a Target, headers: &'a HeaderMap) -> Between<'a> {
     let until = |budget| Until {
         precision: &config.output.precision,
         budget,
@@ -189,7 +192,11 @@ fn between<'a>(config: &'a ChatConfig, target: &'a Target) -> Between<'a> {
     Between {
         again: None,
         until: config.load.budget.map(until),
-        server: config.server_metrics.then_some((target, &config.tls)),
+        server: config.server_metrics.then_some(OwnNumbers {
+            target,
+            tls: &config.tls,
+            headers,
+        }),
         target: Some(target),
         tokenizer: config.traffic.traffic.tokenizer().map(|known| &**known),
     }
@@ -198,7 +205,8 @@ fn between<'a>(config: &'a ChatConfig, target: &'a Target) -> Between<'a> {
 /// How to reach the server.
 fn asked(config: &ChatConfig) -> Asked<'_> {
     Asked {
-        target: config.target.as_ref(),
+        choice: &config.server,
+        route: config.endpoint.path(),
         model: config.model.as_deref(),
         api_key: config.api_key.as_ref(),
         headers: &config.headers,
@@ -216,16 +224,19 @@ fn client(
     recorder: Recorder,
 ) -> Result<Client<TcpConnector>, Failure> {
     let request = &config.request;
-    let template = RequestTemplate::new(&RequestOptions {
-        endpoint: config.endpoint,
-        model: server.model,
-        stream: request.stream,
-        temperature: request.temperature,
-        n: request.choices,
-        ignore_eos: request.ignore_eos,
-        seed: None,
-        extra_body: request.extra_body.clone(),
-    });
+    let template = RequestTemplate::with_fields(
+        &RequestOptions {
+            endpoint: config.endpoint,
+            model: server.model,
+            stream: request.stream,
+            temperature: request.temperature,
+            n: request.choices,
+            ignore_eos: request.ignore_eos,
+            seed: None,
+            extra_body: request.patch.clone(),
+        },
+        request.fields.clone(),
+    );
     let options = ClientOptions {
         path: format!("{}{}", server.target.base_path, config.endpoint.path()),
         headers: server.headers,
@@ -238,11 +249,12 @@ fn client(
         },
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
+        keep_alive: config.keep_alive,
     };
     let secrets = secrets(config.api_key.as_ref(), &config.headers);
+    let deadlines = config.deadlines;
     let on_record = Box::new(move |mut record: Record| {
-        // A server may repeat the key that it refuses.
-        secrets.redact_record(&mut record);
+        complete_words(&mut record, &secrets, &deadlines);
         recorder.record(record);
     });
     Client::new(server.connector, options, on_record).map_err(Failure::failed)
@@ -259,17 +271,13 @@ fn maker(config: &ChatConfig) -> PromptMaker {
 }
 
 fn dry_run(config: &ChatConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {
-    let server = match &config.target {
-        Some(target) => format!("{}{}", target.url(), config.endpoint.path()),
-        None => BuiltIn::WORDS.to_owned(),
-    };
+    let server = config.server.words(config.endpoint.path());
     let request = &config.request;
-    let model = config.model.as_deref().unwrap_or("the first one it lists");
+    let model = config.server.model_words(config.model.as_deref());
     let kind = if request.stream { "streamed" } else { "whole" };
-    let limit = if config.traffic.has_lengths() {
-        String::new()
-    } else {
-        format!(", at most {} tokens", request.max_tokens)
+    let limit = match request.max_tokens {
+        Some(limit) if !config.traffic.has_lengths() => format!(", at most {limit} tokens"),
+        _ => String::new(),
     };
     let mut lines = vec![
         format!("Server:    {server}"),

@@ -8,10 +8,10 @@ use crate::experiment::interruption::Interruption;
 use crate::experiment::metadata::embedding_metadata;
 use crate::experiment::plans::{PlannedRun, embedding_hash, embedding_plans};
 use crate::experiment::runs::{Between, conclude, connections, point_name, run_all, summary};
-use crate::experiment::server::{Asked, Server};
+use crate::experiment::server::{Asked, Server, complete_words};
 use crate::failure::{Exit, Failure};
 use crate::launching::{self, Launched};
-use crate::output::{self, Paths, Progress, Recorder, Sink, say};
+use crate::output::{self, Paths, Progress, Recorder, Sink};
 use load::{Client, ClientOptions, Clock, TcpConnector, Template};
 use openai::{PoolingOptions, PoolingTemplate};
 use trace::{Plan, Record, RunHeader, SCHEMA_VERSION};
@@ -54,10 +54,11 @@ async fn measure(
     planned: Vec<PlannedRun>,
     interruption: Interruption,
 ) -> Result<Exit, Failure> {
-    let sides = if config.target.is_none() { 2 } else { 1 };
+    let sides = if config.server.target.is_none() { 2 } else { 1 };
     load::allow_connections(connections(&config.load.points), sides).map_err(Failure::failed)?;
     let mut server = Server::find(&Asked {
-        target: config.target.as_ref(),
+        choice: &config.server,
+        route: config.task.path(),
         model: config.model.as_deref(),
         api_key: config.api_key.as_ref(),
         headers: &config.headers,
@@ -76,12 +77,8 @@ async fn measure(
     );
     paths.check(&config.output)?;
     let quiet = config.output.format == OutputFormat::Quiet;
-    if server.built_in.is_some() && !quiet {
-        say(&format!(
-            "No --api-base given: measuring {} at {}.",
-            BuiltIn::ENCODER_WORDS,
-            server.target.url()
-        ));
+    if !quiet {
+        server.announce(&config.server, config.task.path());
     }
     let invocation = u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default();
     let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
@@ -168,22 +165,20 @@ fn client(
         answers_kept: 0,
         deadlines: config.deadlines,
         clock: Clock::Monotonic,
+        keep_alive: config.keep_alive,
     };
     let secrets = secrets(config.api_key.as_ref(), &config.headers);
+    let deadlines = config.deadlines;
     let on_record = Box::new(move |mut record: Record| {
-        // A server may repeat the key that it refuses.
-        secrets.redact_record(&mut record);
+        complete_words(&mut record, &secrets, &deadlines);
         recorder.record(record);
     });
     Client::new(server.connector, options, on_record).map_err(Failure::failed)
 }
 
 fn dry_run(config: &EmbeddingConfig, planned: &[PlannedRun]) -> Result<Exit, Failure> {
-    let server = match &config.target {
-        Some(target) => format!("{}{}", target.url(), config.task.path()),
-        None => BuiltIn::ENCODER_WORDS.to_owned(),
-    };
-    let model = config.model.as_deref().unwrap_or("the first one it lists");
+    let server = config.server.words(config.task.path());
+    let model = config.server.model_words(config.model.as_deref());
     let mut lines = vec![
         format!("Server:    {server}"),
         format!("Model:     {model}"),

@@ -1,25 +1,31 @@
 //! `tokenomics gateway`: what something in between adds.
 
+mod added_lines;
+mod bench;
 mod config;
 mod json;
 mod lines;
 mod phases;
+mod placement;
+mod reasons;
 mod results;
 mod sides;
 mod start;
+mod usage;
 
 use crate::args::{GatewayArgs, OutputFormat};
 use crate::experiment::interruption::Interruption;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Recorder, Sink, say};
+use bench::{Bench, Cut};
 use config::{GatewayConfig, Provider};
 use lines::Names;
 use load::Target;
-use phases::{Bench, Phase, Stopped};
-use results::Results;
+use phases::Phase;
+use results::{Measured, Results};
 use serde_json::{Map, Value, json};
-use sides::{Kind, Sides, Way};
-use start::{RunningGateway, RunningProvider, Scratch};
+use sides::Kind;
+use start::{Lab, Scratch};
 use stats::Grade;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -53,14 +59,11 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
     );
     paths.check(&config.output)?;
     let invocation = u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default();
-    let provider = RunningProvider::start(config).await?;
     let scratch = Scratch::new(invocation)?;
     let log = paths.beside("proxy.log");
-    let ended = interruption.stopper();
-    let gateway =
-        RunningGateway::start(config, &provider.target, scratch.path(), &log, ended).await?;
+    let mut lab = Lab::open(config, scratch, log.clone(), interruption.stopper()).await?;
     let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
-    let metadata = metadata(config, &provider.target, &timestamp);
+    let metadata = metadata(config, &lab.provider.target, &timestamp);
     let header = RunHeader {
         schema_version: SCHEMA_VERSION,
         invocation,
@@ -72,44 +75,43 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;
-    let direct = Way::direct(provider.target.clone());
     let mut bench = Bench {
         config,
-        sides: Sides::open(config, [&direct, &gateway.way], invocation, &recorder)?,
-        gateway: &gateway,
-        has_mock: provider.mock.is_some(),
         recorder: recorder.clone(),
         stop: interruption.stop.clone(),
         next_id: 0,
         usage: Vec::new(),
+        placements: Vec::new(),
     };
     interruption.measuring.store(true, Ordering::Relaxed);
-    let went = run_all(&mut bench).await;
-    let usage = std::mem::take(&mut bench.usage);
-    drop(bench);
-    let failure = gateway.failure();
-    let has_log = gateway.child.is_some();
-    drop(gateway);
-    let results = recorder.with(|_, facts, records| Results::of(config, facts, records, usage));
+    let went = run_all(&mut bench, &mut lab, invocation).await;
+    let failure = lab.gateway.failure();
+    let measured = Measured {
+        usage: bench.usage,
+        placements: bench.placements,
+        mock: lab.provider.mock.is_some(),
+    };
+    drop(lab);
+    let results = recorder.with(|_, facts, records| Results::of(config, facts, records, measured));
     let revision = revision(config.args.litellm_dir.as_deref());
     let names = Names {
         label: &config.args.label,
         revision: &revision,
-        gateway: if config.args.no_start_proxy {
-            "the gateway"
-        } else {
+        gateway: if config.starts_gateway() {
             config.gateway.name()
+        } else {
+            "the gateway"
         },
         measures_full_stream: !config.args.no_measure_full_stream,
         rate: config.args.rate,
     };
-    let log = has_log.then_some(log.as_path());
+    let log = config.starts_gateway().then_some(log.as_path());
     let json = json::results(&names, &metadata, &results, log);
     save(config, &paths, &recorder, &names, &results, &json)?;
     match (failure, went) {
-        (Some(failure), _) => Err(failure),
-        (None, Err(Stopped)) if interruption.is_stopped() => Ok(Exit::Interrupted),
-        (None, Err(Stopped)) => Err(Failure::failed(
+        (Some(failure), _) | (None, Err(Cut::Failed(failure))) => Err(failure),
+        (None, Err(Cut::Stopped)) if interruption.is_stopped() => Ok(Exit::Interrupted),
+        (None, Err(Cut::Stopped)) => Err(Failure::failed(
             "a side takes no connections any more; what was measured is kept",
         )),
         (None, Ok(())) if results.verdict.grade == Grade::Invalid => Ok(Exit::Invalid),
@@ -117,7 +119,8 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
     }
 }
 
-async fn run_all(bench: &mut Bench<'_>) -> Result<(), Stopped> {
+/// The closed loops in the first start; then each start's part of the turns, and of the schedule.
+async fn run_all(bench: &mut Bench<'_>, lab: &mut Lab<'_>, invocation: u64) -> Result<(), Cut> {
     let config = bench.config;
     let quiet = config.output.format == OutputFormat::Quiet;
     let tell = |what: &str| {
@@ -125,6 +128,7 @@ async fn run_all(bench: &mut Bench<'_>) -> Result<(), Stopped> {
             say(what);
         }
     };
+    let first = bench.open(lab, 0, invocation)?;
     for repeat in 0..config.args.repeats {
         tell(&format!(
             "Closed loops, pass {} of {}",
@@ -137,22 +141,40 @@ async fn run_all(bench: &mut Bench<'_>) -> Result<(), Stopped> {
             Phase::DirectStreams,
             Phase::ThroughStreams,
         ] {
-            bench.closed(phase, repeat).await?;
+            bench.closed(&first, phase, repeat).await?;
         }
     }
-    if !config.added.is_zero() {
-        for (kind, what) in [(Kind::Whole, "single requests"), (Kind::Stream, "streams")] {
-            tell(&format!("{what} in turns, {} s", config.args.added_seconds));
-            bench.turns(kind).await?;
+    drop(first);
+    let starts = config.starts();
+    for number in 0..starts {
+        // Connections are closed before the gateway ends: it is for who closes them to wait until they are forgotten,
+        // and the gateway's port has to be free.
+        if number > 0 {
+            let mut stop = bench.stop.clone();
+            tokio::select! {
+                biased;
+                renewed = lab.renew() => renewed?,
+                _ = stop.wait_for(|stop| *stop) => return Err(Cut::Stopped),
+            }
         }
-    }
-    if let Some(arrival) = config.arrival {
-        tell(&format!(
-            "{} requests/s in turns, {} s each",
-            arrival.rate(),
-            config.args.rate_seconds
-        ));
-        bench.at_rate(arrival).await?;
+        // In the first one too, so that each begins alike.
+        let start = bench.open(lab, number, invocation)?;
+        let which = format!("Start {} of {starts}", number + 1);
+        let seconds = |all: f64| all / f64::from(starts);
+        if !config.added.is_zero() {
+            for (kind, what) in [(Kind::Whole, "single requests"), (Kind::Stream, "streams")] {
+                let time = seconds(config.args.added_seconds);
+                tell(&format!("{which}: {what} in turns, {time} s"));
+                bench.turns(&start, kind).await?;
+            }
+        }
+        if let Some(arrival) = config.arrival {
+            let (rate, time) = (arrival.rate(), seconds(config.args.rate_seconds));
+            tell(&format!(
+                "{which}: {rate} requests/s in turns, {time} s each"
+            ));
+            bench.at_rate(&start, arrival).await?;
+        }
     }
     Ok(())
 }
@@ -211,6 +233,7 @@ fn metadata(config: &GatewayConfig, provider: &Target, timestamp: &str) -> Map<S
         ("warmup", json!(args.warmup)),
         ("stream_warmup", json!(args.stream_warmup)),
         ("repeats", json!(args.repeats)),
+        ("starts", json!(config.starts())),
         ("added_seconds", json!(args.added_seconds)),
         ("rate", json!(args.rate)),
         ("rate_seconds", json!(args.rate_seconds)),

@@ -1,6 +1,7 @@
 //! What is measured: each experiment is the whole way from its arguments to its exit code.
 
 mod again;
+mod api_path;
 mod ask;
 mod asked;
 mod calibrate;

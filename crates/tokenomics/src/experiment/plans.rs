@@ -16,7 +16,7 @@ pub(crate) struct PlannedRun {
 pub(crate) fn plans(config: &ChatConfig) -> Result<Vec<PlannedRun>, Failure> {
     plan_all(&config.load, |_| {
         let source = PromptSource::Chat(config.traffic.traffic.clone());
-        (source, Some(config.request.max_tokens))
+        (source, config.request.max_tokens)
     })
 }
 

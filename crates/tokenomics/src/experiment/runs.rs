@@ -9,7 +9,7 @@ use crate::experiment::plans::PlannedRun;
 use crate::experiment::recount::recount;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, Progress, Recorder, say};
-use load::{Client, Scraper, Target, TcpConnector, TlsOptions, Watch};
+use load::{Client, HeaderMap, Scraper, Target, TcpConnector, TlsOptions, Watch};
 use stats::{Grade, PointSummary, Precision, Summary};
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -46,11 +46,19 @@ pub(crate) struct Between<'a> {
     /// What ends the runs of a point early: that it is precise, or has had its time.
     pub(crate) until: Option<Until<'a>>,
     /// The server whose own numbers are looked at during measured runs.
-    pub(crate) server: Option<(&'a Target, &'a TlsOptions)>,
+    pub(crate) server: Option<OwnNumbers<'a>>,
     /// Where the requests go, to tell the server's work from that of others where it runs on this machine.
     pub(crate) target: Option<&'a Target>,
     /// The model's tokenizer, by which answers are counted again.
     pub(crate) tokenizer: Option<&'a dyn PromptTokenizer>,
+}
+
+/// Where a server's own numbers are, and how it is asked for them.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnNumbers<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) tls: &'a TlsOptions,
+    pub(crate) headers: &'a HeaderMap,
 }
 
 /// How precise a point has to become, and the time that it has.
@@ -107,10 +115,10 @@ pub(crate) async fn run_all(
         let (target, measured) = (server.take(), !run.warmup);
         let scraper = target
             .filter(|_| measured)
-            .and_then(|(target, tls)| Scraper::start(target, tls));
+            .and_then(|own| Scraper::start(own.target, own.tls, own.headers));
         // One that says nothing is not asked again.
         server = target.filter(|_| scraper.is_some() || !measured);
-        let neighbours = between.target.and_then(|target| Company::look(target));
+        let neighbours = between.target.and_then(Company::look);
         let watch = Watch::start();
         let span = client
             .run(&plan, run, next_id, interruption.stop.clone())
@@ -142,6 +150,7 @@ pub(crate) async fn run_all(
             recounted: between
                 .tokenizer
                 .and_then(|tokenizer| recount(tokenizer, &span.answers)),
+            reuse_ended: span.reuse_ended,
         });
         progress.end_run();
         let precise = |until: Until<'_>| undisturbed && until.is_over(recorder, run.point);

@@ -1,10 +1,13 @@
 //! The server that is measured: the one that was named, or the built-in one.
 
+use super::api_path::{ApiPath, find_api, key_hint};
 use crate::builtin::BuiltIn;
-use crate::config::{Secret, secrets};
+use crate::config::{Secret, Secrets, ServerChoice, USUAL_API_BASE, secrets};
 use crate::failure::Failure;
-use load::{HeaderMap, Target, TcpConnector, TlsOptions};
+use crate::output::say;
+use load::{Deadlines, HeaderMap, Target, TcpConnector, TlsOptions};
 use std::time::Duration;
+use trace::{Outcome, Record, TimeoutKind};
 
 /// A server that answered.
 pub(crate) struct Server {
@@ -14,84 +17,136 @@ pub(crate) struct Server {
     pub(crate) model: String,
     /// Kept for as long as it is measured.
     pub(crate) built_in: Option<BuiltIn>,
+    /// The URL was typed without the `/v1` under which the API is.
+    added_version: bool,
 }
 
 /// Where a server is, or which one to start, and how to ask it.
 pub(crate) struct Asked<'a> {
-    pub(crate) target: Option<&'a Target>,
+    pub(crate) choice: &'a ServerChoice,
     pub(crate) model: Option<&'a str>,
+    /// Where requests go, below the API's base URL.
+    pub(crate) route: &'static str,
     pub(crate) api_key: Option<&'a Secret>,
     pub(crate) headers: &'a [(String, String)],
     pub(crate) tls: &'a TlsOptions,
     pub(crate) connect: Duration,
     pub(crate) stream: bool,
     /// Starts what is measured where no server is named.
-    pub(crate) built_in: fn() -> Result<BuiltIn, Failure>,
+    pub(crate) built_in: fn(&str) -> Result<BuiltIn, Failure>,
 }
 
 impl Server {
-    /// Finds an address that accepts connections, and the model's name where none was given.
+    /// Finds an address that accepts connections, the path under which the API is, and the model's name where none
+    /// was given.
     pub(crate) async fn find(asked: &Asked<'_>) -> Result<Self, Failure> {
-        let (target, built_in) = if let Some(target) = asked.target {
-            (target.clone(), None)
-        } else {
-            let server = (asked.built_in)()?;
-            (server.target()?, Some(server))
+        let (target, built_in) = match (&asked.choice.target, &asked.choice.built_in) {
+            (Some(target), _) => (target.clone(), None),
+            (None, model) => {
+                let server = (asked.built_in)(model.as_deref().unwrap_or_default())?;
+                (server.target()?, Some(server))
+            }
         };
         let key = asked.api_key.map(Secret::expose);
         let headers = load::request_headers(&target, asked.stream, key, asked.headers)
             .map_err(Failure::usage)?;
-        let connector =
-            TcpConnector::probe(&target, asked.tls, asked.connect).map_err(Failure::failed)?;
-        let model = match asked.model {
-            Some(model) => model.to_owned(),
-            None => first_model(asked, &target, &connector, &headers).await?,
+        let connector = TcpConnector::probe(&target, asked.tls, asked.connect)
+            .map_err(|error| unreachable(&error.to_string(), asked.choice))?;
+        let found = match &built_in {
+            Some(server) => ApiPath {
+                model: server.model().to_owned(),
+                target,
+                added_version: false,
+            },
+            None => find_api(asked, target, &connector, &headers).await?,
         };
         Ok(Server {
-            target,
+            target: found.target,
             connector,
             headers,
-            model,
+            model: found.model,
             built_in,
+            added_version: found.added_version,
         })
+    }
+
+    /// Says which server is measured, where that is not the one that was typed.
+    pub(crate) fn announce(&self, choice: &ServerChoice, endpoint: &str) {
+        let url = self.target.url();
+        if let Some(model) = &choice.built_in {
+            let words = BuiltIn::words(model);
+            say(&format!("No --api-base given: measuring {words} at {url}."));
+        }
+        if choice.implied {
+            say(&format!(
+                "No --api-base given: measuring {} at {url}.",
+                self.model
+            ));
+        }
+        if self.added_version {
+            say(&format!(
+                "The API is not at the address that was given but below its /v1: measuring {url}{endpoint}."
+            ));
+        } else if let Some(note) = choice.note(endpoint) {
+            say(&note);
+        }
     }
 }
 
-/// The first model that the server lists.
-async fn first_model(
-    asked: &Asked<'_>,
-    target: &Target,
-    connector: &TcpConnector,
-    headers: &HeaderMap,
-) -> Result<String, Failure> {
-    let path = format!("{}/models", target.base_path);
-    let url = target.url();
-    let asking = load::get(connector, &path, headers.clone(), asked.connect);
-    let answer = asking.await.map_err(|why| {
-        let way_out = if why.contains("InvalidContentType") {
-            "it does not speak TLS; write http:// in front of its address"
-        } else {
-            "check --api-base"
-        };
-        Failure::failed(format!("cannot list the models of {url}: {why}; {way_out}"))
-    })?;
-    if answer.status != 200 {
-        let words = openai::error_message(&answer.body).unwrap_or_default();
-        let words = secrets(asked.api_key, asked.headers).redact(&words);
-        let way_out = match answer.status {
-            401 | 403 => {
-                "check the key: --api-key, --api-key-file or the variable OPENAI_API_KEY".to_owned()
-            }
-            404 if !target.base_path.ends_with("/v1") => {
-                format!("most servers have their API under /v1: try --api-base {url}/v1")
-            }
-            _ => "check --api-base, or name the model with --model".to_owned(),
-        };
-        return Err(Failure::failed(format!(
-            "listing the models of {url} was answered with status {}: {words}; {way_out}",
-            answer.status
-        )));
+/// Nothing listens there. Who gave no address may have meant something else by the model.
+fn unreachable(why: &str, choice: &ServerChoice) -> Failure {
+    if !choice.implied {
+        return Failure::failed(why);
     }
-    let first = openai::model_ids(&answer.body).into_iter().next();
-    first.ok_or_else(|| Failure::failed(format!("{url} lists no model; name one with --model")))
+    let cause = why.split("; ").next().unwrap_or(why);
+    Failure::failed(format!(
+        "{cause}. --model alone means a server at {USUAL_API_BASE}: start it there, or give the address of another \
+         with --api-base. To measure the built-in engine instead, give a path as --model (./FOLDER, FILE.gguf), \
+         random:NAME, or nothing"
+    ))
+}
+
+/// Puts into a record what only the program knows: the limit that was passed, and how to get a key right. Takes keys
+/// out of it: a server may repeat the one that it refuses.
+pub(crate) fn complete_words(record: &mut Record, secrets: &Secrets, deadlines: &Deadlines) {
+    secrets.redact_record(record);
+    record.detail = match (record.outcome, record.detail.take()) {
+        (Outcome::Timeout(kind), None) => Some(limit_words(kind, deadlines)),
+        (Outcome::Http, Some(words)) => {
+            match key_hint(record.status.unwrap_or_default(), &words) {
+                // The verdict says so itself of these.
+                Some(hint) if !matches!(record.status, Some(401 | 403)) => {
+                    Some(format!("{} ({hint})", as_clause(&words)))
+                }
+                _ => Some(words),
+            }
+        }
+        (_, words) => words,
+    };
+}
+
+fn limit_words(kind: TimeoutKind, deadlines: &Deadlines) -> String {
+    let (what, limit, flag) = match kind {
+        TimeoutKind::Connect => ("no connection", deadlines.connect, "--connect-timeout"),
+        TimeoutKind::FirstToken if deadlines.first_token == deadlines.total => {
+            ("no token", deadlines.first_token, "--timeout")
+        }
+        TimeoutKind::FirstToken => ("no token", deadlines.first_token, "--first-token-timeout"),
+        TimeoutKind::Stall => ("no further token", deadlines.stall, "--stall-timeout"),
+        TimeoutKind::Total => ("no end of the answer", deadlines.total, "--timeout"),
+    };
+    format!(
+        "{what} within {} s, the limit of {flag}",
+        limit.as_secs_f64()
+    )
+}
+
+/// Somebody's words, to be gone on with.
+pub(crate) fn as_clause(words: &str) -> &str {
+    words.trim().trim_end_matches(['.', ';', ',', ':', '!'])
+}
+
+/// What a server said, without the keys that it was asked with.
+pub(crate) fn without_keys(asked: &Asked<'_>, words: &str) -> String {
+    secrets(asked.api_key, asked.headers).redact(words)
 }

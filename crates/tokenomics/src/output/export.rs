@@ -5,11 +5,11 @@ use crate::failure::Failure;
 use crate::output::files::{Paths, write_atomically};
 use crate::output::say;
 use report::Direction;
-use stats::Summary;
+use stats::{Judge, Summary};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use trace::Record;
+use trace::{Record, RunHeader};
 
 /// The variable that names the file of a job's page.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -19,17 +19,26 @@ pub(crate) fn export(
     formats: &[ExportFormat],
     paths: &Paths,
     summary: &Summary,
+    header: &RunHeader,
     records: &[Record],
 ) -> Result<Vec<String>, Failure> {
     let mut written = Vec::new();
+    // What cannot be believed is in no file of others either.
+    let settled = || -> Vec<Record> {
+        let judge = Judge::new(header);
+        let settle = |record| judge.settle(record).into_owned();
+        records.iter().map(settle).collect()
+    };
     for format in formats {
         let (files, missing) = match format {
             ExportFormat::Vllm => {
-                let of_point = |number| report::vllm(summary, number, records);
+                let records = settled();
+                let of_point = |number| report::vllm(summary, number, &records);
                 (per_point(summary, "vllm", of_point), "no run was measured")
             }
             ExportFormat::Aiperf => {
-                let of_point = |number| report::aiperf(summary, number, records);
+                let records = settled();
+                let of_point = |number| report::aiperf(summary, number, &records);
                 (
                     per_point(summary, "aiperf", of_point),
                     "no run was measured",

@@ -22,8 +22,10 @@ pub(crate) fn save(
     } else {
         None
     };
-    written
-        .extend(recorder.with(|_, _, records| export(&config.exports, paths, summary, records))?);
+    written.extend(
+        recorder
+            .with(|header, _, records| export(&config.exports, paths, summary, header, records))?,
+    );
     let further = plot.iter().chain(&config.file);
     written.extend(further.map(|path| path.display().to_string()));
     // What an earlier run left under these names belongs to other numbers.

@@ -82,22 +82,26 @@ fn of_text(bytes: &[u8], format: Format, columns: &Columns) -> Result<Rows, Work
         let rows = texts.map(|text| DatasetRow::question(text, None)).collect();
         Ok(Rows { rows, left_out: 0 })
     };
-    match columns {
-        Columns::Named(DatasetColumns {
-            prompt,
-            image: None,
-            ..
-        }) => plain(prompt.as_deref()),
-        Columns::Detect if format == Format::Text => plain(None),
-        _ => match of_records(|reader| parse_dataset(bytes, format, reader), columns) {
-            // A list of texts rather than of objects.
-            Err(WorkloadError::WrongField { row: 1, place, .. })
-                if place.is_empty() && matches!(columns, Columns::Detect) =>
-            {
-                plain(None)
-            }
-            read => read,
-        },
+    let column = match columns {
+        Columns::Named(DatasetColumns { prompt, .. }) => prompt.as_deref(),
+        Columns::Detect | Columns::Of(_) => None,
+    };
+    let may_be_plain = match columns {
+        Columns::Named(DatasetColumns { image, .. }) => image.is_none(),
+        Columns::Detect => true,
+        Columns::Of(_) => false,
+    };
+    if may_be_plain && format == Format::Text {
+        return plain(column);
+    }
+    match of_records(|reader| parse_dataset(bytes, format, reader), columns) {
+        // A list of texts rather than of objects.
+        Err(WorkloadError::WrongField { row: 1, place, .. })
+            if place.is_empty() && may_be_plain =>
+        {
+            plain(column)
+        }
+        read => read,
     }
 }
 

@@ -90,6 +90,57 @@ fn conversations_of_share_gpt_give_their_first_question_and_those_without_an_ans
 }
 
 #[test]
+fn a_rows_own_output_tokens_limit_its_answer_and_this_is_told() {
+    let shell = Shell::new();
+    shell.write(
+        "custom.jsonl",
+        "{\"prompt\": \"a\", \"output_tokens\": 17}\n{\"prompt\": \"b\", \"output_tokens\": -1}\n",
+    );
+    for column in ["", "--dataset-column prompt"] {
+        let (bodies, url) = listener();
+        let line = format!(
+            "chat --api-base {url} --dataset-path custom.jsonl {column} --replay-dataset --no-stream --num-prompts 2 \
+             --max-concurrency 1 --warmup-runs 0 --max-tokens 4 --no-plot --records none --results-file run.json"
+        );
+        let (ran, _) = shell.measure(&line, "run.json");
+        let bodies = bodies.all().into_iter();
+        let limits: Vec<Value> = bodies.map(|body| body["max_tokens"].clone()).collect();
+        assert_eq!(limits, [17, 4]);
+        let told = "Limits of custom.jsonl: 1 of 2 rows";
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn messages_that_wait_for_an_answer_are_sent_with_what_was_said_before() {
+    let shell = Shell::new();
+    let messages = json!([
+        {"role": "user", "content": "Q1"}, {"role": "assistant", "content": "A1"},
+        {"role": "user", "content": "Q2"},
+    ]);
+    shell.write("chats.jsonl", json!({ "messages": messages }).to_string());
+    let (bodies, url) = listener();
+    let line = format!(
+        "chat --api-base {url} --dataset-path chats.jsonl --no-stream --num-prompts 1 --max-concurrency 1 \
+         --warmup-runs 0 --no-plot --records none --results-file run.json"
+    );
+    shell.measure(&line, "run.json");
+    assert_eq!(bodies.all()[0]["messages"], messages);
+
+    let flags =
+        "chat --dataset-path chats.jsonl --dry-run --endpoint /completions --max-concurrency 1";
+    let refused = shell.run(&words(flags));
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("takes no messages"),
+        "{}",
+        refused.stderr
+    );
+    let read = shell.run(&words(&format!("{flags} --turns dataset")));
+    assert_eq!(read.code, Some(0), "{}", read.stderr);
+}
+
+#[test]
 fn a_configuration_names_the_file_its_columns_and_its_images() {
     let shell = Shell::new();
     std::fs::create_dir(shell.path("data")).unwrap();
@@ -162,6 +213,8 @@ fn input_45_data_sets_that_cannot_be_used_are_refused_with_file_row_and_column()
         "{\"question\":\"x\",\"answer\":\"y\"}\n{\"question\":3,\"answer\":\"y\"}\n",
     );
     shell.write("broken.parquet", "PAR1 and nothing else");
+    shell.write("ids.jsonl", "{\"prompt\": [1, 2, 3]}\n");
+    shell.write("packed.jsonl", [0x1f, 0x8b, 8, 0]);
     shell.write("prompts.xls", "a");
     shell.write("config.json", "{\"source\": {\"type\": \"ftp\"}}");
     shell.write(
@@ -191,6 +244,8 @@ fn input_45_data_sets_that_cannot_be_used_are_refused_with_file_row_and_column()
             "--dataset-path broken.parquet",
             ["broken.parquet", "damaged"],
         ),
+        ("--dataset-path ids.jsonl", ["row 1", "token ids"]),
+        ("--dataset-path packed.jsonl", ["packed.jsonl", "gunzip"]),
         ("--dataset-path prompts.xls", ["xls", ".csv"]),
         ("--dataset-config config.json", ["config.json", "ftp"]),
         (

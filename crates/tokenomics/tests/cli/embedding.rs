@@ -87,7 +87,7 @@ fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
         ("--endpoint /chat", "/embeddings, /score or /rerank"),
         ("--dimensions 0", "at least 1"),
         ("--inputs-per-request 0", "--inputs-per-request"),
-        ("--model other", "add --api-base"),
+        ("--model ./other", "--api-base"),
     ] {
         let ran = shell.run(&words(&format!("embedding {flags}")));
         assert_eq!(ran.code, Some(2), "{flags}: {}", ran.stderr);

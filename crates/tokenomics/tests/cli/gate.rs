@@ -109,7 +109,8 @@ fn a_slower_server_is_worse_and_a_measurement_is_no_worse_than_itself() {
 fn what_cannot_be_compared_is_refused_with_why() {
     let shell = Shell::new();
     measure(&shell, FAST, 40, "base.json", "");
-    measure(&shell, FAST, 40, "other.json", "--seed 7");
+    measure(&shell, FAST, 40, "seeded.json", "--seed 7");
+    measure(&shell, FAST, 41, "other.json", "");
     measure(&shell, FAST, 40, "bare.json", "--records none");
     let refused = |line: &str| {
         let ran = shell.run(&words(line));
@@ -118,10 +119,17 @@ fn what_cannot_be_compared_is_refused_with_why() {
     };
     let why = refused("compare base.json other.json");
     assert!(
-        why.contains("the workloads differ: seed is 0 and 7"),
+        why.contains("the workloads differ: num_prompts is 40 and 41"),
         "{why}"
     );
     assert!(why.contains("--force"), "{why}");
+    // Another seed draws requests of the same kind.
+    let seeded = shell.run(&words("compare base.json seeded.json"));
+    assert!(
+        !seeded.stderr.contains("the workloads differ"),
+        "{}",
+        seeded.stderr
+    );
     assert!(refused("compare base.json bare.json").contains("bare.records.parquet is not there"));
     assert!(refused("compare base.json nowhere.json").contains("nowhere.json"));
     assert!(refused("compare base.json base.json --min-effect 3").contains("write it like 3%"));

@@ -1,6 +1,7 @@
 //! The program as a person or a script meets it: what is typed, what is printed, the exit code, the
 //! files.
 
+mod address;
 mod bad_input;
 mod chat;
 mod config_file;

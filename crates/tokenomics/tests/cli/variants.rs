@@ -96,6 +96,61 @@ fn formats_tools_and_bodies_reach_the_server() {
 }
 
 #[test]
+fn extra_body_is_merged_into_what_is_sent_and_null_removes() {
+    let shell = Shell::new();
+    let flags = [
+        "--extra-body",
+        r#"{"max_tokens": null, "max_completion_tokens": 5, "temperature": null, "chat_template_kwargs": {"a": 1}}"#,
+    ];
+    let (bodies, url) = listener();
+    let line = format!(
+        "chat --api-base {url} --temperature 0.5 --no-stream --max-concurrency 1 --num-prompts 8 --warmup-runs 0 \
+         --no-plot --records jsonl --results-file run.json"
+    );
+    let arguments: Vec<&str> = words(&line).into_iter().chain(flags).collect();
+    shell.measure_with(&arguments, "run.json");
+    let bodies = bodies.all();
+    assert_eq!(bodies.len(), 8);
+    for body in bodies {
+        assert_eq!(body["max_completion_tokens"], 5);
+        assert_eq!(body["chat_template_kwargs"], json!({"a": 1}));
+        for gone in ["max_tokens", "temperature"] {
+            assert!(body.get(gone).is_none(), "{body}");
+        }
+    }
+    let metadata = &shell.json("run.json")["metadata"];
+    assert_eq!(metadata["max_tokens"], 5);
+    assert_eq!(metadata["temperature"], Value::Null);
+    for line in shell.read("run.records.jsonl").lines().skip(1) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if let Some(record) = line.get("record") {
+            assert_eq!(record["max_tokens"], 5, "{record}");
+        }
+    }
+}
+
+#[test]
+fn what_the_patch_changes_of_the_request_is_what_the_results_say() {
+    let shell = Shell::new();
+    let (_server, url) = provider(MockConfig::default());
+    let line = format!(
+        "chat --api-base {url} --ignore-eos --max-concurrency 1 --num-prompts 6 --warmup-runs 0 --max-tokens 3 --no-plot \
+         --results-file run.json --extra-body"
+    );
+    let patch = r#"{"n": 2, "stream": false, "ignore_eos": null, "model": "patched"}"#;
+    let arguments: Vec<&str> = words(&line).into_iter().chain([patch]).collect();
+    let (_, results) = shell.measure_with(&arguments, "run.json");
+    let metadata = &results["metadata"];
+    assert_eq!(metadata["n"], 2);
+    assert_eq!(metadata["stream"], false);
+    assert_eq!(metadata["ignore_eos"], false);
+    assert_eq!(metadata["model"], "patched");
+    let point = &results["results"]["1"];
+    assert_eq!(point["tokens"]["output_per_request"]["mean"], 6.0);
+    assert!(point["latency"]["ttft"].is_null());
+}
+
+#[test]
 fn the_route_for_responses_is_measured_in_streams_and_in_whole() {
     let (_server, url) = provider(MockConfig::default());
     let shell = Shell::new();
@@ -117,6 +172,7 @@ fn variants_that_make_no_sense_are_refused_with_the_way_out() {
     let shell = Shell::new();
     shell.write("words.json", "\"hello\"");
     shell.write("lines.jsonl", "{}\n[]\n");
+    shell.write("streams.jsonl", "{\"stream\": false}\n");
     for (flags, sentence) in [
         ("--lora-distribution zipf", "--lora-modules"),
         (
@@ -136,8 +192,20 @@ fn variants_that_make_no_sense_are_refused_with_the_way_out() {
         ("--tool-choice auto", "--tools"),
         ("--extra-body-file lines.jsonl", "line 2"),
         ("--endpoint /responses", "--api-base"),
+        ("--extra-body [1]", "JSON object"),
+        ("--extra-body {\"stream\":1}", "--no-stream"),
+        ("--extra-body {\"n\":0}", "`n`"),
+        ("--extra-body {\"max_tokens\":-1}", "`max_tokens`"),
+        ("--extra-body {\"model\":1}", "--model"),
+        (
+            "--extra-body {\"stream\":false} --goodput ttft:3",
+            "--extra-body",
+        ),
+        ("--extra-body-file streams.jsonl", "--no-stream"),
     ] {
-        let ran = shell.run(&words(&format!("chat {flags} --dry-run")));
+        let line = format!("chat {flags} --dry-run");
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let ran = shell.run(&arguments);
         assert_eq!(ran.code, Some(2), "{flags}: {}", ran.stderr);
         assert!(ran.stderr.contains(sentence), "{flags}: {}", ran.stderr);
     }

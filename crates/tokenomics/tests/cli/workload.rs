@@ -205,6 +205,50 @@ fn the_records_of_a_run_can_be_replayed() {
 }
 
 #[test]
+fn a_trace_is_replayed_at_its_own_times_and_what_it_was_taken_for_is_told() {
+    let shell = Shell::new();
+    let row = |id: u32, time: f64| {
+        let ids = format!("[{id}, {}]", id + 1);
+        format!(
+            "{{\"chat_id\": {id}, \"parent_chat_id\": -1, \"timestamp\": {time}, \"input_length\": 60, \
+             \"output_length\": 3, \"type\": \"text\", \"turn\": 1, \"hash_ids\": {ids}}}\n"
+        )
+    };
+    shell.write(
+        "bailian.jsonl",
+        row(1, 61.0) + &row(3, 61.25) + &row(1, 61.5),
+    );
+    let (ran, results) = shell.measure(
+        "chat --trace bailian.jsonl --ignore-eos --no-plot --results-file run.json",
+        "run.json",
+    );
+    let told = "3 requests over 0.5 s; read as bailian with its times in seconds.";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    let point = &results["results"]["replay"];
+    assert_eq!(point["load"]["arrival"]["rate"], 4.0);
+    assert_eq!(point["tokens"]["input_per_request"]["min"], 60.0);
+    assert_eq!(point["tokens"]["input_per_request"]["max"], 60.0);
+
+    shell.write(
+        "seconds.jsonl",
+        "{\"timestamp\": 0.5, \"input_length\": 60, \"output_length\": 3}\n\
+         {\"timestamp\": 1.5, \"input_length\": 60, \"output_length\": 3}\n",
+    );
+    let refused = shell.run(&words("chat --trace seconds.jsonl --dry-run"));
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("`--trace-time-unit s`"),
+        "{}",
+        refused.stderr
+    );
+    let read = shell.run(&words(
+        "chat --trace seconds.jsonl --trace-time-unit s --dry-run",
+    ));
+    assert_eq!(read.code, Some(0), "{}", read.stderr);
+    assert!(read.stderr.contains("over 1 s;"), "{}", read.stderr);
+}
+
+#[test]
 fn what_makes_no_sense_of_a_workload_is_refused_with_the_way_out() {
     let shell = with_samples();
     shell.write("bad.jsonl", "{\"timestamp\": 1, \"input_length\": 2}\n");

@@ -12,8 +12,10 @@ use tempfile::{TempDir, tempdir};
 use testkit::{Relay, RelayOptions};
 
 /// Small, and on ports that nobody else has.
-const SMALL: [&str; 18] = [
+const SMALL: [&str; 20] = [
     "gateway",
+    "--starts",
+    "2",
     "--provider-port",
     "0",
     "--requests",
@@ -98,10 +100,79 @@ fn a_gateway_is_measured_and_nobody_is_left() {
     assert_eq!(
         results["added_ms"]["whole"]["turns"]
             .as_u64()
-            .map(|turns| turns >= 29),
+            .map(|turns| turns >= 28),
         Some(true)
     );
     assert_all_dead(folder.path());
+}
+
+#[test]
+fn each_start_has_a_gateway_and_connections_of_its_own_and_is_one_value() {
+    let folder = tempdir().unwrap();
+    let script = "echo begun; echo $$ >> children; exec $TOKENOMICS mock --port $PORT";
+    let ended = run(gateway(&folder, free_port(), script, &["--starts", "3"]));
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    let children = fs::read_to_string(folder.path().join("children")).unwrap();
+    let mut children: Vec<&str> = children.lines().collect();
+    children.sort_unstable();
+    children.dedup();
+    assert_eq!(children.len(), 3, "{children:?}");
+    // Their log is one.
+    let log = fs::read_to_string(folder.path().join("r.proxy.log")).unwrap();
+    assert_eq!(log.matches("begun").count(), 3, "{log}");
+    let results = read_json(&folder.path().join("r.json"));
+    let starts = &results["starts"];
+    assert_eq!(starts["count"], 3);
+    assert_eq!(starts["new_gateway"], true);
+    let each = starts["each"].as_array().unwrap();
+    let values: Vec<f64> = each
+        .iter()
+        .map(|start| start["added_ms"].as_f64().unwrap())
+        .collect();
+    let mean = values.iter().sum::<f64>() / 3.0;
+    let whole = &results["added_ms"]["whole"];
+    let added = &whole["paired_median"];
+    assert!((added["value"].as_f64().unwrap() - mean).abs() < 1e-9);
+    // Student's t with two degrees of freedom, over the three values and nothing else.
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let reach = 4.302_652_7 * (squares / 2.0 / 3.0).sqrt();
+    assert!((added["high"].as_f64().unwrap() - mean - reach).abs() < 1e-6);
+    // What a client sees stands beside it, for each latency.
+    let client = |of: &serde_json::Value| of["client"]["paired_median"]["value"].as_f64();
+    assert!(client(whole).is_some());
+    for latency in ["first_token", "each_event", "stream_end"] {
+        let of = &results["added_ms"]["streams"][latency];
+        assert!(client(of).is_some(), "{of}");
+    }
+    for start in each {
+        let sleeps = &start["placement"]["sleeps_per_request"];
+        for who in ["client", "mock", "gateway"] {
+            assert!(start["placement"]["processors"][who].is_u64(), "{start}");
+            assert!(sleeps[who].is_number(), "{start}");
+        }
+        // A stamp of the kernel comes before the read that returns it.
+        let seen = start["client_direct_p50_ms"].as_f64().unwrap();
+        assert!(seen > start["direct_p50_ms"].as_f64().unwrap(), "{start}");
+    }
+    for line in ["mean of 3 starts", "a client sees", "Markdown table:\n| |"] {
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_gateway_that_starts_once_only_ends_the_measurement_with_its_reason_and_keeps_what_there_was() {
+    let folder = tempdir().unwrap();
+    let script = "[ -e once ] && { echo not again; exit 3; }; touch once; exec $TOKENOMICS mock --port $PORT";
+    let ended = run(gateway(&folder, free_port(), script, &[]));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the gateway ended with exit code 3"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("not again"), "{ended:?}");
+    let results = read_json(&folder.path().join("r.json"));
+    assert_eq!(results["starts"]["count"], 1);
+    assert!(results["added_ms"]["whole"]["paired_median"]["value"].is_f64());
 }
 
 #[test]
@@ -308,6 +379,20 @@ fn through(options: RelayOptions, more: &[&str]) -> serde_json::Value {
     let ended = run(command);
     assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
     read_json(&folder.path().join("r.json"))
+}
+
+#[test]
+fn of_a_gateway_that_ran_already_only_the_client_is_new_in_each_start() {
+    let results = through(RelayOptions::default(), &["--starts", "3"]);
+    let starts = &results["starts"];
+    assert_eq!(starts["count"], 3);
+    assert_eq!(
+        (&starts["new_gateway"], &starts["new_mock"]),
+        (&false.into(), &false.into())
+    );
+    let placement = &starts["each"][0]["placement"];
+    assert!(placement["processors"]["client"].is_u64(), "{placement}");
+    assert!(placement["processors"]["gateway"].is_null(), "{placement}");
 }
 
 #[test]

@@ -14,6 +14,11 @@ const USUAL: [&str; 7] = [
     "instruction",
 ];
 
+/// Whether a column is one of them.
+pub(crate) fn is_usual(column: &str) -> bool {
+    USUAL.contains(&column)
+}
+
 /// The column asked for, or the usual one that is there.
 pub(crate) fn choose<'a>(
     asked: Option<&'a str>,

@@ -1,91 +1,65 @@
 //! Rows of several turns.
 
+use super::dialogue::{Dialogue, LISTS, Role, content};
 use super::record::Record;
 use super::{DatasetRow, DatasetTurn};
 use crate::WorkloadError;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Who says a message.
-enum Role {
-    System,
-    User,
-    Assistant,
-}
-
-/// Messages as they come, gathered to turns.
-#[derive(Default)]
-struct Dialogue {
-    system: Option<Arc<str>>,
-    turns: Vec<DatasetTurn>,
-}
-
-impl Dialogue {
-    /// Messages of one side in a row are put together with a blank line between them, and what is
-    /// answered before anything was asked is dropped.
-    fn push(&mut self, role: &Role, text: Arc<str>) {
-        match role {
-            Role::System => append(&mut self.system, text),
-            Role::User => match self.turns.last_mut() {
-                Some(turn) if turn.answer.is_none() => {
-                    turn.user = format!("{}\n\n{text}", turn.user).into();
-                }
-                _ => self.turns.push(DatasetTurn {
-                    user: text,
-                    answer: None,
-                }),
-            },
-            Role::Assistant => {
-                if let Some(turn) = self.turns.last_mut() {
-                    append(&mut turn.answer, text);
-                }
-            }
-        }
-    }
-}
-
-fn append(existing: &mut Option<Arc<str>>, text: Arc<str>) {
-    *existing = Some(match existing.take() {
-        Some(before) => format!("{before}\n\n{text}").into(),
-        None => text,
-    });
-}
-
-/// `None` where no question is answered. Empty messages, of which the published file has many, are
-/// passed over.
+/// `None` where no question is answered.
 pub(super) fn share_gpt(record: &Record<'_>) -> Result<Option<DatasetRow>, WorkloadError> {
-    const COLUMN: &str = "conversations";
     let expected = "a list of objects with `from` and `value`";
-    if record.is_list(COLUMN) && record.list(COLUMN, expected).is_err() {
+    let column = record.first_of(&LISTS).unwrap_or(LISTS[0]);
+    let dialogue = Dialogue::read(record, column, expected, "`human`, `gpt` or `system`")?;
+    if !dialogue.is_answered() {
         return Ok(None);
     }
-    let mut dialogue = Dialogue::default();
-    for message in record.objects(COLUMN, expected)? {
-        let from = message.text("from")?;
-        let role = match &*from {
-            "human" | "user" => Role::User,
-            "gpt" | "chatgpt" | "assistant" | "bing" | "bard" => Role::Assistant,
-            "system" => Role::System,
-            _ => {
-                let expected = "`human`, `gpt` or `system`";
-                return Err(message.wrong("from", format!("the text `{from}`"), expected));
-            }
-        };
-        if !message.has("value") {
-            return Err(message.missing("value"));
-        }
-        if let Some(text) = message.optional_text("value")? {
-            dialogue.push(&role, text);
-        }
+    with_system(record, dialogue).map(Some)
+}
+
+/// `None` where nobody asks anything. Where the last word is not the model's, the row is a request with
+/// all that was said before, and is sent as it is.
+pub(super) fn messages(record: &Record<'_>) -> Result<Option<DatasetRow>, WorkloadError> {
+    let expected = "a list of objects with `role` and `content`";
+    let column = record.first_of(&LISTS).unwrap_or("messages");
+    let dialogue = Dialogue::read(record, column, expected, "`system`, `user` or `assistant`")?;
+    if dialogue.turns.is_empty() {
+        return Ok(None);
     }
-    let answered = dialogue
-        .turns
-        .first()
-        .is_some_and(|turn| turn.answer.is_some());
-    Ok(answered.then_some(DatasetRow {
-        system: dialogue.system,
-        ..DatasetRow::of_turns(dialogue.turns)
-    }))
+    let has_history = dialogue.is_open && dialogue.is_answered();
+    let body = has_history.then(|| asked(record, column)).flatten();
+    let row = with_system(record, dialogue)?;
+    Ok(Some(DatasetRow { body, ..row }))
+}
+
+/// The row's system message is that of its messages, or else that of its column.
+fn with_system(record: &Record<'_>, dialogue: Dialogue) -> Result<DatasetRow, WorkloadError> {
+    let row = dialogue.into_row();
+    let system = match row.system {
+        None if record.is_text("system") => record.optional_text("system")?,
+        own => own,
+    };
+    Ok(DatasetRow { system, ..row })
+}
+
+/// The fields of a request with those messages, where they are spelled as the API spells them.
+fn asked(record: &Record<'_>, column: &str) -> Option<Arc<Map<String, Value>>> {
+    let messages = record.fields().get(column)?;
+    let list = messages.as_array()?;
+    let is_wire =
+        |message: &Value| message.get("role").is_some() && message.get("content").is_some();
+    if !list.iter().all(is_wire) {
+        return None;
+    }
+    let mut body = Map::from_iter([("messages".to_owned(), messages.clone())]);
+    let tools = record.fields().get("tools");
+    if let Some(tools @ Value::Array(list)) = tools
+        && list.first().is_some_and(Value::is_object)
+    {
+        body.insert("tools".to_owned(), tools.clone());
+    }
+    Some(body.into())
 }
 
 pub(super) fn mt_bench(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
@@ -106,6 +80,7 @@ pub(super) fn mt_bench(record: &Record<'_>) -> Result<DatasetRow, WorkloadError>
     Ok(DatasetRow::of_turns(turns.collect()))
 }
 
+/// `AIPerf`'s rows of several turns have `text` where Arena-Hard's have `content`.
 pub(super) fn arena_hard(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
     if !record.has("turns") {
         return Ok(DatasetRow::question(record.text("prompt")?, None));
@@ -114,8 +89,9 @@ pub(super) fn arena_hard(record: &Record<'_>) -> Result<DatasetRow, WorkloadErro
         .objects("turns", "a list of objects with `content`")?
         .iter()
         .map(|turn| {
+            let column = turn.first_of(&["content", "text"]).unwrap_or("content");
             Ok(DatasetTurn {
-                user: turn.text("content")?,
+                user: turn.text(column)?,
                 answer: None,
             })
         })
@@ -138,7 +114,13 @@ pub(super) fn openai_batch(record: &Record<'_>) -> Result<DatasetRow, WorkloadEr
                 return Err(message.wrong("role", format!("the text `{role}`"), expected));
             }
         };
-        dialogue.push(&known, content(&message)?);
+        // Images reach the server with the body.
+        let text = if message.is_list("content") {
+            content(&message, "content")?.text.unwrap_or_default()
+        } else {
+            message.text("content")?
+        };
+        dialogue.push(&known, text);
     }
     if dialogue.turns.is_empty() {
         let found = "no message of a user";
@@ -167,24 +149,4 @@ fn verbatim(body: &Record<'_>) -> Arc<Map<String, Value>> {
     });
     let asked = asked.map(|(name, value)| (name.clone(), value.clone()));
     Arc::new(asked.collect())
-}
-
-/// A text, or the texts among its parts: images reach the server with the body.
-fn content(message: &Record<'_>) -> Result<Arc<str>, WorkloadError> {
-    if !message.is_list("content") {
-        return message.text("content");
-    }
-    let parts = message.objects("content", "a text, or a list of parts of type `text`")?;
-    let mut texts = Vec::new();
-    for part in parts {
-        match &*part.text("type")? {
-            "text" => texts.push(part.text("text")?),
-            "image_url" => {}
-            other => {
-                let expected = "`text` or `image_url`";
-                return Err(part.wrong("type", format!("the text `{other}`"), expected));
-            }
-        }
-    }
-    Ok(texts.join("\n").into())
 }

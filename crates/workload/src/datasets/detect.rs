@@ -1,14 +1,17 @@
 //! Which data set a file is, by the columns of its first row.
 
 use super::DatasetFormat;
+use super::dialogue::{LISTS, is_message};
 use super::record::Fields;
 use crate::WorkloadError;
+use crate::dataset::is_usual;
 use crate::printable::quoted;
 use serde_json::Value;
 
 pub(super) fn detect(first: &Fields) -> Result<DatasetFormat, WorkloadError> {
     by_shape(first)
         .or_else(|| by_columns(first))
+        .or_else(|| by_messages(first))
         .ok_or_else(|| {
             let names: Vec<&str> = first.keys().map(String::as_str).collect();
             WorkloadError::UnknownDataset {
@@ -27,17 +30,41 @@ fn by_shape(first: &Fields) -> Option<DatasetFormat> {
         return Some(DatasetFormat::OpenAiBatch);
     }
     let turns = first.get("turns").or_else(|| first.get("prompt"))?;
-    let first_turn = turns.as_array()?.first();
-    match first_turn {
+    match turns.as_array()?.first() {
+        Some(message) if is_message(message) => Some(DatasetFormat::Messages),
         Some(Value::Object(_)) => Some(DatasetFormat::ArenaHard),
+        // Token ids.
+        Some(Value::Number(_) | Value::Array(_)) => None,
         _ => Some(DatasetFormat::MtBench),
     }
+}
+
+/// Lists of messages under other names than `conversations`, where no column is a prompt of its own.
+fn by_messages(first: &Fields) -> Option<DatasetFormat> {
+    let has_prompt = first
+        .iter()
+        .any(|(name, value)| is_usual(name) && value.is_string());
+    let has_list = |name: &&str| first.get(*name).is_some_and(may_be_messages);
+    match LISTS.iter().copied().find(has_list) {
+        _ if has_prompt => None,
+        Some("messages" | "prompt" | "turns") => Some(DatasetFormat::Messages),
+        Some(_) => Some(DatasetFormat::ShareGpt),
+        None => None,
+    }
+}
+
+/// A list of messages, or of such lists; also one without any, which says nothing else.
+fn may_be_messages(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| {
+        list.first()
+            .is_none_or(|first| is_message(first) || may_be_messages(first))
+    })
 }
 
 fn by_columns(first: &Fields) -> Option<DatasetFormat> {
     let any = |columns: &[&str]| columns.iter().any(|column| first.contains_key(*column));
     let all = |columns: &[&str]| columns.iter().all(|column| first.contains_key(*column));
-    if all(&["instruction", "output"]) {
+    if all(&["instruction", "output"]) || is_task(first) {
         Some(DatasetFormat::Alpaca)
     } else if all(&["prompt"]) && any(&["canonical_solution", "entry_point"]) {
         Some(DatasetFormat::HumanEval)
@@ -57,4 +84,13 @@ fn by_columns(first: &Fields) -> Option<DatasetFormat> {
     } else {
         None
     }
+}
+
+/// An instruction and what it is about, without any other column that would be the prompt.
+fn is_task(first: &Fields) -> bool {
+    let has = |column: &str| first.contains_key(column);
+    let mut others = first.keys().filter(|name| is_usual(name));
+    has("instruction")
+        && (has("input") || has("context"))
+        && others.all(|name| name == "instruction" || name == "input")
 }

@@ -1,6 +1,7 @@
 //! Rows as objects, whatever their file, and checked fields of them.
 
-use crate::dataset::{elements, filled_lines, json_line, malformed_csv};
+use super::dialogue::is_message;
+use crate::dataset::{TableReader, elements, filled_lines, json_format, json_line};
 use crate::printable::{printable, quoted, shown_value, type_name};
 use crate::{Format, PROMPT_BYTES_MAX, WorkloadError};
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ pub(super) type Fields = Map<String, Value>;
 
 /// The rows with their numbers.
 pub(super) fn records(text: &str, format: Format) -> Result<Vec<(usize, Fields)>, WorkloadError> {
-    match format {
+    match json_format(text, format) {
         Format::Text => Err(WorkloadError::NotRows {
             found: "plain text".to_owned(),
         }),
@@ -28,6 +29,11 @@ pub(super) fn records(text: &str, format: Format) -> Result<Vec<(usize, Fields)>
 fn object(row: usize, value: Value) -> Result<(usize, Fields), WorkloadError> {
     match value {
         Value::Object(fields) => Ok((row, fields)),
+        // A conversation without anything around it.
+        Value::Array(list) if list.first().is_some_and(is_message) => {
+            let messages = ("messages".to_owned(), Value::Array(list));
+            Ok((row, Fields::from_iter([messages])))
+        }
         other => Err(WorkloadError::WrongField {
             kind: "data set",
             row,
@@ -40,19 +46,35 @@ fn object(row: usize, value: Value) -> Result<(usize, Fields), WorkloadError> {
 
 /// All fields of a table are texts.
 fn table(text: &str) -> Result<Vec<(usize, Fields)>, WorkloadError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::Headers)
-        .from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| malformed_csv(1, &error))?;
-    let names: Vec<String> = header.iter().map(str::to_owned).collect();
-    (1..)
-        .zip(reader.records())
-        .map(|(row, record)| {
-            let record = record.map_err(|error| malformed_csv(row, &error))?;
-            let values = record.iter().map(|field| Value::String(field.to_owned()));
-            Ok((row, names.iter().cloned().zip(values).collect()))
-        })
-        .collect()
+    let mut reader = TableReader::new(text)?;
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next()? {
+        let fields = row.fields.iter();
+        let values = fields.map(|field| Value::String(field.to_owned()));
+        rows.push((row.number, row.names.iter().cloned().zip(values).collect()));
+    }
+    Ok(rows)
+}
+
+/// What files call the tokens that an answer may have, or had.
+const LIMITS: [&str; 8] = [
+    "output_tokens",
+    "output_tokens_count",
+    "output_length",
+    "output_len",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_new_tokens",
+];
+
+/// Whether a list is a prompt as a tokenizer leaves it, or several.
+pub(super) fn are_token_ids(list: &[Value]) -> bool {
+    match list.first() {
+        Some(Value::Array(inner)) => are_token_ids(inner),
+        Some(_) => list.iter().all(Value::is_u64),
+        None => false,
+    }
 }
 
 /// One row, or an object within one.
@@ -85,6 +107,12 @@ impl<'a> Record<'a> {
     /// The first of the columns that the row has.
     pub(super) fn first_of<'c>(&self, columns: &[&'c str]) -> Option<&'c str> {
         columns.iter().copied().find(|column| self.has(column))
+    }
+
+    /// The first of the columns that is neither absent nor null.
+    pub(super) fn first_filled<'c>(&self, columns: &[&'c str]) -> Option<&'c str> {
+        let is_filled = |column: &&str| self.fields.get(*column).is_some_and(|it| !it.is_null());
+        columns.iter().copied().find(is_filled)
     }
 
     pub(super) fn missing(&self, column: &str) -> WorkloadError {
@@ -148,8 +176,10 @@ impl<'a> Record<'a> {
         column: &str,
         value: &Value,
     ) -> Result<Option<Arc<str>>, WorkloadError> {
-        let Value::String(text) = value else {
-            return Err(self.wrong(column, type_name(value), "a text"));
+        let text = match value {
+            Value::String(text) => text,
+            Value::Array(list) if are_token_ids(list) => return Err(self.token_ids(column)),
+            other => return Err(self.wrong(column, type_name(other), "a text")),
         };
         if text.len() > PROMPT_BYTES_MAX {
             let found = format!("a text of {} bytes", text.len());
@@ -173,6 +203,34 @@ impl<'a> Record<'a> {
         match tokens {
             Some(tokens) if tokens > 0 => Ok(Some(tokens)),
             _ => Err(self.wrong(column, shown_value(value), expected)),
+        }
+    }
+
+    /// The limit on the answer, where a column that usually has one holds a number from 1 on: it may also
+    /// say by -1 or by nothing that a row has none.
+    pub(super) fn usual_limit(&self) -> Option<u32> {
+        let column = self.first_filled(&LIMITS)?;
+        let number = match self.fields.get(column)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let whole = number.filter(|number| number.fract() == 0.0)?;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the number is whole and in range where it is cast"
+        )]
+        (1.0..=f64::from(u32::MAX))
+            .contains(&whole)
+            .then_some(whole as u32)
+    }
+
+    /// The row has tokens where a text should be.
+    pub(super) fn token_ids(&self, column: &str) -> WorkloadError {
+        WorkloadError::TokenIds {
+            row: self.row,
+            column: format!("{}{}", self.path, printable(column)),
         }
     }
 
@@ -211,7 +269,7 @@ impl<'a> Record<'a> {
         self.inner(column, self.field(column)?, expected)
     }
 
-    fn inner(
+    pub(super) fn inner(
         &self,
         place: &str,
         value: &'a Value,
@@ -243,6 +301,11 @@ impl<'a> Record<'a> {
                     .ok_or_else(|| self.wrong(&place, "an empty text", "a text"))
             })
             .collect()
+    }
+
+    /// Whether a column holds a text.
+    pub(super) fn is_text(&self, column: &str) -> bool {
+        self.fields.get(column).is_some_and(Value::is_string)
     }
 
     /// Whether a column holds a list.

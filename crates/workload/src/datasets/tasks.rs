@@ -19,14 +19,18 @@ pub(super) fn question(
     Ok(DatasetRow::question(record.text(prompt)?, answer))
 }
 
-/// The input, where there is one, stands below the instruction.
+/// The input, where there is one, stands below the instruction; Dolly's rows call it context.
 pub(super) fn alpaca(record: &Record<'_>) -> Result<DatasetRow, WorkloadError> {
     let instruction = record.text("instruction")?;
-    let prompt = match record.optional_text("input")? {
+    let input = record.first_of(&["input", "context"]).unwrap_or("input");
+    let input = record.optional_text(input)?;
+    // As the first versions of such files have it.
+    let prompt = match input.filter(|input| !input.trim().eq_ignore_ascii_case("<noinput>")) {
         Some(input) => format!("{instruction}\n\n{input}").into(),
         None => instruction,
     };
-    let answer = record.optional_text("output")?;
+    let output = record.first_of(&["output", "response"]).unwrap_or("output");
+    let answer = record.optional_text(output)?;
     Ok(DatasetRow::question(prompt, answer))
 }
 

@@ -4,6 +4,7 @@ use super::Trace;
 use crate::WorkloadError;
 use crate::seed::{purpose_seed, stream};
 use rand::RngExt;
+use sha2::{Digest, Sha256};
 use trace::Nanos;
 
 impl Trace {
@@ -42,9 +43,13 @@ impl Trace {
     }
 
     /// All lengths times `factor`, rounded and at least 1: the same traffic for a smaller model or
-    /// machine. Blocks shrink or grow with the prompts, so that requests share what they shared.
+    /// machine. Blocks shrink or grow with the prompts, so that requests share what they shared; those
+    /// that would become so small that rounding changes the lengths are put together before.
     pub fn scale(mut self, factor: f64) -> Result<Self, WorkloadError> {
         positive("scale", factor)?;
+        if self.block_tokens < SMALL_TOKENS {
+            self.join_blocks(factor);
+        }
         let block_tokens = scaled(self.block_tokens, factor);
         for row in &mut self.rows {
             row.output_tokens = scaled(row.output_tokens, factor);
@@ -61,6 +66,48 @@ impl Trace {
         self.block_tokens = block_tokens;
         Ok(self)
     }
+
+    /// Makes as many blocks one as have [`SCALED_TOKENS_MIN`] tokens when they are scaled. Servers cache
+    /// no fewer.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, and the quotient is positive"
+    )]
+    fn join_blocks(&mut self, factor: f64) {
+        let tokens = f64::from(self.block_tokens) * factor;
+        let together = (SCALED_TOKENS_MIN / tokens).ceil().max(1.0) as u32;
+        let Some(joined) = self.block_tokens.checked_mul(together) else {
+            return;
+        };
+        if together == 1 {
+            return;
+        }
+        for row in &mut self.rows {
+            let chunks = row.prefix_blocks.chunks(together as usize);
+            row.prefix_blocks = chunks.map(joined_id).collect();
+        }
+        self.block_tokens = joined;
+    }
+}
+
+/// Blocks below this may be put together; Mooncake's are never.
+const SMALL_TOKENS: u32 = 64;
+
+/// With that many, rounding changes a length by 3 % at most.
+const SCALED_TOKENS_MIN: f64 = 16.0;
+
+/// An id for several in that order.
+fn joined_id(ids: &[u64]) -> u64 {
+    let mut hash = Sha256::new();
+    for id in ids {
+        hash.update(id.to_le_bytes());
+    }
+    let bytes: [u8; 32] = hash.finalize().into();
+    bytes
+        .iter()
+        .take(8)
+        .fold(0, |id, &byte| id << 8 | u64::from(byte))
 }
 
 #[allow(

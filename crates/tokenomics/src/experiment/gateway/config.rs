@@ -48,6 +48,7 @@ impl GatewayConfig {
             ("--concurrency", args.concurrency as usize),
             ("--stream-concurrency", args.stream_concurrency as usize),
             ("--repeats", args.repeats as usize),
+            ("--starts", args.starts as usize),
             (
                 "--provider-stream-content-chunks",
                 args.provider_stream_content_chunks as usize,
@@ -116,6 +117,20 @@ impl GatewayConfig {
             },
             args,
         })
+    }
+
+    /// Whether the gateway is ours to start, and to start anew.
+    pub(crate) const fn starts_gateway(&self) -> bool {
+        !self.args.no_start_proxy
+    }
+
+    /// How often all that is ours is started: where nothing but capacity is asked for, once.
+    pub(crate) fn starts(&self) -> u32 {
+        if self.added.is_zero() && self.arrival.is_none() {
+            1
+        } else {
+            self.args.starts
+        }
     }
 
     /// For a preset. `provider` has no path.

@@ -1,7 +1,8 @@
 //! The result file: the keys of `LiteLLM`'s script, and what was measured beside.
 
 use super::lines::Names;
-use super::results::{LoopStats, Results};
+use super::placement::{Pair, Placement};
+use super::results::{AddedBoth, LoopStats, Results, StartView};
 use serde_json::{Map, Value, json};
 use stats::{ADDED_QUANTILES, Added, Estimate, StreamHarm, StreamShape, Told};
 use std::path::Path;
@@ -43,13 +44,20 @@ pub(super) fn results(
         "direct_streaming_full": loop_stats(&loops.direct_full),
         "passes": passes.collect::<Vec<_>>(),
         "added_ms": {
-            "whole": results.whole.as_ref().map(added),
+            "whole": results.whole.as_ref().map(added_both),
             "streams": results.streams.as_ref().map(|streams| {
-                let of = |(name, value): &(&str, Added)| (name.replace(' ', "_"), added(value));
+                let of = |(name, value): &(&str, AddedBoth)| (name.replace(' ', "_"), added_both(value));
                 streams.iter().map(of).collect::<Map<_, _>>()
             }),
             "at_rate": results.at_rate.map(quantiles),
             "rate": names.rate,
+        },
+        "starts": {
+            "count": results.starts.len(),
+            "new_gateway": results.gateway_is_new,
+            "new_mock": results.gateway_is_new && results.mock_is_ours,
+            "kernel_stamps": results.kernel_stamps,
+            "each": results.starts.iter().map(start).collect::<Vec<_>>(),
         },
         "streams": {
             "direct": results.shapes.map(|(direct, _)| shape(direct)),
@@ -106,6 +114,54 @@ fn quantiles(estimates: [Estimate; 3]) -> Value {
         .map(|(probability, value)| (name(*probability), estimate(value)))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// By the kernel's stamps, and beside it what a client sees.
+fn added_both(both: &AddedBoth) -> Value {
+    let mut value = added(&both.arrived);
+    value["client"] = added(&both.read);
+    value
+}
+
+fn start(start: &StartView) -> Value {
+    let [direct, through] = start.woken;
+    json!({
+        "start": start.arrived.start + 1,
+        "regime": start.regime + 1,
+        "turns": start.arrived.turns,
+        "added_ms": start.arrived.paired_median,
+        "client_ms": start.read.paired_median,
+        "floor_ms": start.arrived.floor,
+        "direct_p50_ms": start.arrived.direct_p50,
+        "through_p50_ms": start.arrived.through_p50,
+        "client_direct_p50_ms": start.read.direct_p50,
+        "client_through_p50_ms": start.read.through_p50,
+        "woken_direct_p50_ms": direct,
+        "woken_through_p50_ms": through,
+        "placement": placement(&start.placement),
+    })
+}
+
+fn placement(placement: &Placement) -> Value {
+    let sleeps = placement.sleeps;
+    json!({
+        "processors": placement.usual().map(|(processors, share)| json!({
+            "client": processors.client,
+            "mock": processors.mock,
+            "gateway": processors.gateway,
+            "share_of_looks": share,
+        })),
+        "on_one_processor": {
+            "client_and_mock": placement.together(Pair::ClientMock),
+            "client_and_gateway": placement.together(Pair::ClientGateway),
+            "mock_and_gateway": placement.together(Pair::MockGateway),
+        },
+        "sleeps_per_request": {
+            "client": sleeps.client,
+            "mock": sleeps.mock,
+            "gateway": sleeps.gateway,
+        },
+    })
 }
 
 fn added(added: &Added) -> Value {

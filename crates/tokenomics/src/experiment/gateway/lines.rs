@@ -1,10 +1,11 @@
 //! The lines of a gateway benchmark: those of `LiteLLM`'s own, then what was measured beside.
 
-use super::phases::{Phase, Usage};
+use super::added_lines;
+use super::phases::Phase;
 use super::results::{Figures, LoopStats, Results};
 use super::sides::{Kind, Side};
+use super::usage::Usage;
 use report::Style;
-use stats::{Added, Estimate, StreamHarm, Told};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub(super) struct Names<'a> {
 pub(super) fn text(names: &Names<'_>, results: &Results, style: Style) -> String {
     let mut text = String::new();
     classic(&mut text, names, results);
-    added(&mut text, names, results);
+    added_lines::write(&mut text, names, results);
     capacity(&mut text, results);
     usage(&mut text, &results.usage);
     verdict(&mut text, results, style);
@@ -91,129 +92,6 @@ fn classic(text: &mut String, names: &Names<'_>, results: &Results) {
         number(full.and_then(rps)),
     ];
     let _ = writeln!(text, "\nMarkdown row:\n| {} |", cells.join(" | "));
-}
-
-/// In microseconds below a millisecond.
-fn span(ms: f64) -> String {
-    // What rounds to nothing has no sign.
-    let ms = if ms.abs() < 0.05e-3 { 0.0 } else { ms };
-    if ms.abs() < 1.0 {
-        format!("{:.1} µs", ms * 1e3)
-    } else {
-        format!("{ms:.2} ms")
-    }
-}
-
-/// In the unit of the value.
-fn estimate(estimate: Estimate) -> String {
-    let value = span(estimate.value);
-    match estimate.interval {
-        Some(interval) => format!("{value} [{}, {}]", span(interval.low), span(interval.high)),
-        None => format!("{value} [too few]"),
-    }
-}
-
-fn added(text: &mut String, names: &Names<'_>, results: &Results) {
-    let Some(whole) = &results.whole else { return };
-    let _ = writeln!(
-        text,
-        "\n=== Latency added by {}, one request at a time ===",
-        names.gateway
-    );
-    let mut row = |name: &str, cells: [String; 4]| {
-        let [direct, through, paired, floor] = cells;
-        let line = format!("{name:<14}{direct:>11}{through:>11}  {paired:<34}{floor}");
-        let _ = writeln!(text, "{}", line.trim_end());
-    };
-    row(
-        "",
-        [
-            "direct",
-            "through",
-            "added, 95 % interval",
-            "direct twice (the floor)",
-        ]
-        .map(str::to_owned),
-    );
-    let cells = |added: &Added| {
-        [
-            span(added.direct_p50),
-            span(added.through_p50),
-            estimate(added.paired_median),
-            estimate(added.floor),
-        ]
-    };
-    row("whole answer", cells(whole));
-    for (name, added) in results.streams.iter().flatten() {
-        row(name, cells(added));
-    }
-    let quantiles = ["p50", "p95", "p99"].iter().zip(whole.quantiles);
-    let quantiles: Vec<String> = quantiles
-        .map(|(name, difference)| format!("{name} {}", estimate(difference)))
-        .collect();
-    let _ = writeln!(
-        text,
-        "Whole answers, through − direct: {}",
-        quantiles.join(" · ")
-    );
-    let _ = writeln!(text, "{}", conclusion(names.gateway, whole));
-    streams(text, names, results);
-    if let (Some([p50, p95, p99]), Some(rate)) = (results.at_rate, names.rate) {
-        let _ = writeln!(
-            text,
-            "At {rate} requests/s, from when each was due: p50 {} · p95 {} · p99 {}",
-            estimate(p50),
-            estimate(p95),
-            estimate(p99)
-        );
-    }
-}
-
-fn conclusion(gateway: &str, added: &Added) -> String {
-    let turns = added.turns;
-    match added.told {
-        Told::Adds => format!(
-            "{gateway} adds {} ({turns} turns).",
-            span(added.paired_median.value)
-        ),
-        Told::Saves => format!(
-            "Through {gateway} answers come {} sooner ({turns} turns).",
-            span(-added.paired_median.value)
-        ),
-        Told::Nothing => format!(
-            "What {gateway} adds cannot be told from nothing on this machine ({turns} turns): ask longer with \
-             --added-seconds."
-        ),
-        Told::TooFew => format!(
-            "{turns} turns are too few to say what {gateway} adds; ask longer with --added-seconds."
-        ),
-    }
-}
-
-fn streams(text: &mut String, names: &Names<'_>, results: &Results) {
-    let Some((direct, through)) = results.shapes else {
-        return;
-    };
-    let _ = writeln!(
-        text,
-        "Streams: {:.1} events in {:.1} reads over {} direct; {:.1} in {:.1} over {} through.",
-        direct.events,
-        direct.reads,
-        span(direct.spread_ms),
-        through.events,
-        through.reads,
-        span(through.spread_ms)
-    );
-    for harm in &results.harm {
-        let sentence = match harm {
-            StreamHarm::Buffered => {
-                "buffers streams: tokens come all at once that were sent one after the other"
-            }
-            StreamHarm::Merged => "merges events: some come together that were sent apart",
-            StreamHarm::Lost => "loses events",
-        };
-        let _ = writeln!(text, "! {} {sentence}.", names.gateway);
-    }
 }
 
 fn capacity(text: &mut String, results: &Results) {

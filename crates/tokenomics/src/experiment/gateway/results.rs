@@ -1,16 +1,18 @@
 //! Records to the numbers of a gateway benchmark.
 
+use super::bench::blocks_per_start;
 use super::config::GatewayConfig;
-use super::phases::{Arm, Phase, Usage};
+use super::phases::{Arm, Phase};
+use super::placement::Placement;
+use super::reasons::reasons;
 use super::sides::{Kind, Side};
+use super::usage::Usage;
 use stats::{
-    Added, AddedLatency, BlockPair, Estimate, Grade, Reason, RequestMetrics, StreamHarm,
-    StreamShape, Told, Verdict, added, added_at_rate, quantile, stream_harm, turns,
+    Added, AddedLatency, BlockPair, Estimate, RequestMetrics, Seen, StartAdded, StreamHarm,
+    StreamShape, Turn, Verdict, added, added_at_rate, quantile, regimes, stream_harm, turns,
+    woken_p50,
 };
-use trace::{Nanos, Outcome, Record, RunFacts};
-
-/// More of a processor than this, and the client or the mock may be what is measured.
-const SHARE_MAX: f64 = 0.7;
+use trace::{Nanos, Record, RunFacts, StampSource};
 
 /// Latencies of one closed loop, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,14 +58,47 @@ pub(super) struct Loops {
     pub(super) full: LoopStats,
 }
 
+/// Everything that was noted beside the records.
+pub(super) struct Measured {
+    pub(super) usage: Vec<(Phase, Usage)>,
+    pub(super) placements: Vec<Placement>,
+    /// Whether the mock is ours.
+    pub(super) mock: bool,
+}
+
+/// What is added until an answer has arrived, by the kernel's stamps, and until the client has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct AddedBoth {
+    pub(super) arrived: Added,
+    pub(super) read: Added,
+}
+
+/// One start, of whole answers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StartView {
+    pub(super) arrived: StartAdded,
+    pub(super) read: StartAdded,
+    /// From the arrival of an answer to the client's having it, directly and through, in milliseconds.
+    pub(super) woken: [Option<f64>; 2],
+    pub(super) placement: Placement,
+    /// Which of the regimes it is of, from 0, those with the fastest direct answers first.
+    pub(super) regime: usize,
+}
+
 /// Everything that is reported.
 pub(super) struct Results {
     /// The pass whose p50 through the gateway is the median.
     pub(super) loops: Loops,
     pub(super) passes: Vec<Loops>,
-    pub(super) whole: Option<Added>,
+    pub(super) whole: Option<AddedBoth>,
     /// Time to first token, to each event on average, to the end.
-    pub(super) streams: Option<[(&'static str, Added); 3]>,
+    pub(super) streams: Option<[(&'static str, AddedBoth); 3]>,
+    pub(super) starts: Vec<StartView>,
+    /// Whether the gateway was new in each start.
+    pub(super) gateway_is_new: bool,
+    pub(super) mock_is_ours: bool,
+    /// Whether the kernel says when bytes arrived.
+    pub(super) kernel_stamps: bool,
     pub(super) shapes: Option<(StreamShape, StreamShape)>,
     pub(super) harm: Vec<StreamHarm>,
     pub(super) at_rate: Option<[Estimate; 3]>,
@@ -76,18 +111,14 @@ impl Results {
         config: &GatewayConfig,
         facts: &[RunFacts],
         records: &[Record],
-        usage: Vec<(Phase, Usage)>,
+        measured: Measured,
     ) -> Self {
         let passes: Vec<Loops> = (0..config.args.repeats)
             .map(|repeat| Loops::of(facts, records, repeat))
             .collect();
         let seed = config.args.seed;
-        let latency = |kind, of| {
-            let arms = Arm::ALL.map(|arm| of_phase(records, Phase::Turn(kind, arm)));
-            added(&turns(&arms[0], &arms[1], &arms[2], of), seed)
-        };
-        let whole = latency(Kind::Whole, AddedLatency::EndToEnd);
-        let stream = |of| latency(Kind::Stream, of);
+        let whole = AddedBoth::of(config, records, Kind::Whole, AddedLatency::EndToEnd);
+        let stream = |of| AddedBoth::of(config, records, Kind::Stream, of);
         let streams = match (
             stream(AddedLatency::FirstToken),
             stream(AddedLatency::Event),
@@ -105,108 +136,86 @@ impl Results {
         let harm = shapes
             .map(|(direct, through)| stream_harm(direct, through))
             .unwrap_or_default();
+        let turns = Phase::Turn(Kind::Whole, Arm::Direct).point();
+        let of_turns = |facts: &&RunFacts| facts.run.point == turns;
         let mut results = Results {
             loops: median_pass(&passes),
             passes,
+            starts: whole
+                .as_ref()
+                .map(|whole| start_views(whole, records, &measured.placements))
+                .unwrap_or_default(),
             whole,
             streams,
+            gateway_is_new: config.starts_gateway(),
+            mock_is_ours: measured.mock,
+            kernel_stamps: facts
+                .iter()
+                .filter(of_turns)
+                .all(|facts| facts.stamps == StampSource::Kernel),
             shapes,
             harm,
-            at_rate: added_at_rate(&blocks(records), seed),
-            usage,
+            at_rate: added_at_rate(&blocks(records, blocks_per_start(config)), seed),
+            usage: measured.usage,
             verdict: Verdict::of(Vec::new()),
         };
-        results.verdict = Verdict::of(results.reasons(records));
+        results.verdict = Verdict::of(reasons(&results, records));
         results
-    }
-
-    fn reasons(&self, records: &[Record]) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        let reason = |grade, code: &str, sentence: String| Reason::new(grade, code, None, sentence);
-        // What we stopped ourselves failed for no fault of theirs.
-        let is_failure = |record: &&Record| {
-            !record.outcome.is_complete() && record.outcome != Outcome::Cancelled
-        };
-        let failed: Vec<&Record> = records.iter().filter(is_failure).collect();
-        if let Some(first) = failed.first() {
-            let words = first.detail.as_deref().unwrap_or("no words");
-            reasons.push(reason(
-                Grade::Invalid,
-                "failures",
-                format!(
-                    "{} of {} requests failed ({}: {words}): what answers wrongly answers at another speed",
-                    failed.len(),
-                    records.len(),
-                    first.outcome.name()
-                ),
-            ));
-        }
-        if let Some(whole) = &self.whole {
-            let unlike = whole
-                .floor
-                .interval
-                .is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
-            if unlike {
-                reasons.push(reason(
-                    Grade::Suspect,
-                    "floor_not_zero",
-                    format!(
-                        "The two direct arms differ by {:.4} ms, where nothing differs: something here depends on the order",
-                        whole.floor.value
-                    ),
-                ));
-            }
-            if whole.told == Told::Saves {
-                reasons.push(reason(
-                    Grade::Suspect,
-                    "faster_through",
-                    "Answers come sooner through the gateway than directly: it may answer from a cache, or the provider \
-                     treats the two differently"
-                        .to_owned(),
-                ));
-            }
-        }
-        for (phase, usage) in &self.usage {
-            reasons.extend(
-                bound(*phase, usage)
-                    .map(|(grade, sentence)| reason(grade, "instrument_bound", sentence)),
-            );
-        }
-        reasons
     }
 }
 
-/// Where the client or the mock, and not the gateway, may have been what was measured.
-fn bound(phase: Phase, usage: &Usage) -> Option<(Grade, String)> {
-    let share = |used: std::time::Duration| used.as_secs_f64() / usage.wall.as_secs_f64().max(1e-9);
-    let busiest = [("client", Some(usage.client)), ("mock", usage.mock)]
-        .into_iter()
-        .filter_map(|(who, used)| Some((who, share(used?))))
-        .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    if busiest.1 <= SHARE_MAX {
-        return None;
+impl AddedBoth {
+    fn of(
+        config: &GatewayConfig,
+        records: &[Record],
+        kind: Kind,
+        latency: AddedLatency,
+    ) -> Option<Self> {
+        let starts: Vec<[Vec<&Record>; 3]> = (0..config.starts())
+            .map(|start| Arm::ALL.map(|arm| of_start(records, kind, arm, start)))
+            .collect();
+        let of = |seen| {
+            let turns = |[direct, through, again]: &[Vec<&Record>; 3]| {
+                turns(direct, through, again, latency, seen)
+            };
+            let starts: Vec<Vec<Turn>> = starts.iter().map(turns).collect();
+            added(&starts, config.args.seed)
+        };
+        Some(AddedBoth {
+            arrived: of(Seen::Arrived)?,
+            read: of(Seen::Read)?,
+        })
     }
-    let (grade, what) = match phase {
-        // Only the gateway's figures are claimed.
-        Phase::DirectClosed | Phase::DirectStreams | Phase::Rate(Side::Direct) => return None,
-        Phase::ThroughClosed | Phase::ThroughStreams => {
-            (Grade::Suspect, "its capacity is at least what is shown")
-        }
-        Phase::Turn(..) | Phase::Rate(Side::Through) => {
-            (Grade::Invalid, "what it adds cannot be told")
+}
+
+fn start_views(whole: &AddedBoth, records: &[Record], placements: &[Placement]) -> Vec<StartView> {
+    let groups = regimes(&whole.arrived.starts);
+    let starts = whole.arrived.starts.iter().zip(&whole.read.starts);
+    let view = |(place, (arrived, read)): (usize, (&StartAdded, &StartAdded))| {
+        let of_arm = |arm| {
+            let start = u32::try_from(arrived.start).unwrap_or(u32::MAX);
+            of_start(records, Kind::Whole, arm, start)
+        };
+        let direct = of_arm(Arm::Direct).into_iter().chain(of_arm(Arm::Again));
+        StartView {
+            arrived: *arrived,
+            read: *read,
+            woken: [woken_p50(direct), woken_p50(of_arm(Arm::Through))],
+            placement: placements.get(arrived.start).cloned().unwrap_or_default(),
+            regime: groups
+                .iter()
+                .position(|group| group.contains(&place))
+                .unwrap_or_default(),
         }
     };
-    Some((
-        grade,
-        format!(
-            "{}: the {} used {:.0} % of a processor (limit {:.0} %), so it, and not the gateway, may have been the \
-             bottleneck: {what}",
-            phase.key(),
-            busiest.0,
-            busiest.1 * 100.0,
-            SHARE_MAX * 100.0
-        ),
-    ))
+    starts.enumerate().map(view).collect()
+}
+
+/// Measured records of an arm of one start's turns, in the order in which they were asked.
+fn of_start(records: &[Record], kind: Kind, arm: Arm, start: u32) -> Vec<&Record> {
+    let mut found = of_phase(records, Phase::Turn(kind, arm));
+    found.retain(|record| record.run.run == start);
+    found
 }
 
 /// Measured records of a phase, in the order in which they were asked.
@@ -249,7 +258,7 @@ impl LoopStats {
     fn of(records: &[&Record], wall: Nanos, latency: AddedLatency) -> Self {
         let latencies: Vec<f64> = records
             .iter()
-            .filter_map(|record| latency.of(record))
+            .filter_map(|record| latency.of(record, Seen::Arrived))
             .collect();
         let overheads = records
             .iter()
@@ -285,8 +294,8 @@ fn median_pass(passes: &[Loops]) -> Loops {
         .unwrap_or_default()
 }
 
-/// Blocks of a schedule, by their number.
-fn blocks(records: &[Record]) -> Vec<BlockPair> {
+/// Blocks of a schedule, by their number; each start has so many.
+fn blocks(records: &[Record], per_start: u32) -> Vec<BlockPair> {
     let sides = [Side::Direct, Side::Through].map(|side| of_phase(records, Phase::Rate(side)));
     let last = sides
         .iter()
@@ -296,11 +305,12 @@ fn blocks(records: &[Record]) -> Vec<BlockPair> {
     let of_block = |side: &[&Record], block: u32| -> Vec<f64> {
         let of_block = side.iter().filter(|record| record.run.run == block);
         of_block
-            .filter_map(|record| AddedLatency::EndToEndFromDue.of(record))
+            .filter_map(|record| AddedLatency::EndToEndFromDue.of(record, Seen::Arrived))
             .collect()
     };
     (0..last.unwrap_or(0))
         .map(|block| BlockPair {
+            start: (block / per_start) as usize,
             direct: of_block(&sides[0], block),
             through: of_block(&sides[1], block),
         })

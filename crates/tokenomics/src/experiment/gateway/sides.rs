@@ -3,6 +3,7 @@
 use crate::config::Secrets;
 use crate::experiment::ask::{Asking, hi};
 use crate::experiment::gateway::config::{GatewayConfig, PROVIDER_KEY};
+use crate::experiment::gateway::start::Lab;
 use crate::failure::Failure;
 use crate::output::Recorder;
 use load::{Client, HeaderMap, Target, TcpConnector, TlsOptions};
@@ -97,9 +98,10 @@ pub(super) struct Sides {
 }
 
 impl Sides {
+    /// With connections and threads of their own.
     pub(super) fn open(
         config: &GatewayConfig,
-        ways: [&Way; 2],
+        lab: &Lab<'_>,
         invocation: u64,
         recorder: &Recorder,
     ) -> Result<Self, Failure> {
@@ -117,7 +119,10 @@ impl Sides {
             Ok([client(way, Kind::Whole)?, client(way, Kind::Stream)?])
         };
         Ok(Sides {
-            clients: [of(ways[0])?, of(ways[1])?],
+            clients: [
+                of(&Way::direct(lab.provider.target.clone()))?,
+                of(&lab.gateway.way)?,
+            ],
         })
     }
 
