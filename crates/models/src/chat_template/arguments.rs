@@ -9,7 +9,7 @@ pub(super) fn named<const N: usize>(
     mut given: Vec<Value>,
 ) -> Result<[Option<Value>; N], Error> {
     let by_name: Option<Kwargs> = match given.pop_if(|last| last.is_kwargs()) {
-        Some(named) => Some(named.try_into()?),
+        Some(last) => Some(last.try_into()?),
         None => None,
     };
     if given.len() > N {
