@@ -1,7 +1,9 @@
 use crate::support::{
-    Client, Fake, NAME, SAID, completion, config, get, metric, post, said, server,
+    Client, Fake, NAME, SAID, codec, completion, config, get, metric, post, said, server,
 };
+use models::ChatTemplate;
 use serde_json::{Value, json};
+use serve::{TextCodec, spawn_model};
 
 #[test]
 fn a_completion_is_what_the_model_says() {
@@ -208,6 +210,36 @@ fn a_chunked_request_body_is_read() {
     client.send(b"POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send(b"5\r\n{\"pro\r\nb\r\nmpt\":\"x\"   \r\n1\r\n}\r\n0\r\n\r\n");
     assert_eq!(client.answer().json()["choices"][0]["text"], said(1, 16));
+}
+
+#[test]
+fn a_client_that_waits_for_a_word_before_its_body_gets_it() {
+    let server = server(config(), Fake::default());
+    let mut client = Client::connect(server.addr());
+    client.send(
+        b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(client.head().status, 100);
+    client.send(br#"{"prompt":"x"}"#);
+    assert_eq!(client.answer().status, 200);
+}
+
+#[test]
+fn a_content_reaches_the_template_as_text_or_in_parts() {
+    let source = "{% for m in messages %}{% for part in m.content %}[{{ part.text }}]{% endfor %}{% endfor %}";
+    let codec = TextCodec {
+        template: Some(ChatTemplate::parse(source, &[]).unwrap()),
+        ..codec()
+    };
+    let server = spawn_model(config(), Fake::default(), codec).unwrap();
+    for (content, expected) in [
+        (json!("ab"), "[ab]"),
+        (json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "[a][b]"),
+    ] {
+        let body = json!({"messages": [{"role": "user", "content": content}]});
+        let tokens = post(server.addr(), "/tokenize", &body.to_string()).json();
+        assert_eq!(tokens["tokens"], json!(expected.as_bytes()));
+    }
 }
 
 #[test]
