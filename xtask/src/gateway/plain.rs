@@ -111,7 +111,7 @@ impl Running {
         };
         let port = MOCK.rsplit_once(':').map_or(MOCK, |(_, port)| port);
         let mock = on(SERVER_CPU, program, pinned)
-            .args(["mock", "--port", port, "--ttft-ms", "0"])
+            .args(["mock", "--port", port, "--ttft-ms", "0", "--itl-ms", "1"])
             .stderr(Stdio::null())
             .spawn()?;
         running.children.push(mock);

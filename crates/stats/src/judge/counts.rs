@@ -194,7 +194,8 @@ impl Output {
 
     fn is_in_characters(&self) -> bool {
         let by_event = self.streamed && self.has_events_for_all();
-        !by_event && in_characters(self.text, self.told)
+        // A call is signs and short words, of which many are a token each, and its end has no text.
+        !by_event && self.tool_calls == 0 && in_characters(self.text, self.told)
     }
 }
 

@@ -359,10 +359,10 @@ impl Evidence<'_> {
         let by_the_server = known().any(|beside| beside.server.is_some());
         // A server that has lost a part of its processors takes as much longer.
         let (bounds, whose) = if by_the_server {
-            (
-                self.all_off_by(share / (1.0 - share).max(0.01)),
-                "the client and the server were",
-            )
+            // Where more than half was taken, no bound means anything.
+            let known = (share <= OTHERS_SHARE_USELESS).then(|| share / (1.0 - share));
+            let bounds = known.map(|part| self.all_off_by(part)).unwrap_or_default();
+            (bounds, "the client and the server were")
         } else {
             (self.consequences(), "the client was")
         };
