@@ -238,6 +238,9 @@ fn characters_are_told_from_tokens_where_the_text_is_latin() {
     whole.max_tokens = None;
     facts(&mut whole).text = words(40);
     assert_eq!(settled(&whole, one()).1, [Fault::OutputInCharacters]);
+    let mut call = whole.clone();
+    facts(&mut call).tool_calls = 1;
+    assert_eq!(settled(&call, one()).1, []);
     whole.usage.as_mut().unwrap().completion_tokens = Some(52);
     assert_eq!(settled(&whole, one()).1, []);
     // A Chinese model's tokens are its characters.
