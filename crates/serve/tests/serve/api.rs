@@ -234,7 +234,10 @@ fn a_content_reaches_the_template_as_text_or_in_parts() {
     let server = spawn_model(config(), Fake::default(), codec).unwrap();
     for (content, expected) in [
         (json!("ab"), "[ab]"),
-        (json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "[a][b]"),
+        (
+            json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]),
+            "[a][b]",
+        ),
     ] {
         let body = json!({"messages": [{"role": "user", "content": content}]});
         let tokens = post(server.addr(), "/tokenize", &body.to_string()).json();
