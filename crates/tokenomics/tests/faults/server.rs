@@ -27,7 +27,7 @@ fn fault_01_connection_refused_names_the_address() {
 }
 
 /// `tokenomics mock` as a process of its own, and its URL.
-fn mock_process(folder: &Path, more: &[&str]) -> (Process, String) {
+pub(crate) fn mock_process(folder: &Path, more: &[&str]) -> (Process, String) {
     let mut arguments = vec!["mock", "--port", "0"];
     arguments.extend(more);
     let mut mock = Process::start(tokenomics(folder, &arguments));
