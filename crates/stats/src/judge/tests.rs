@@ -140,13 +140,21 @@ fn a_count_above_the_limit_that_no_events_bear_out_is_counted_by_events() {
     assert_eq!(told(&huge), None);
     // One more is the token that ends a sequence.
     let mut long = answer(10, 101);
-    facts(&mut long).text = words(100);
+    facts(&mut long).text = words(40);
     assert_eq!(told(&settled(&long, one()).0), Some(101));
     long.usage.as_mut().unwrap().completion_tokens = Some(102);
     assert_eq!(told(&settled(&long, one()).0), None);
     // The server did not know the limit, and really went on.
     let (on, faults) = settled(&answer(150, 150), one());
     assert_eq!((told(&on), faults), (Some(150), vec![Fault::BeyondLimit]));
+    // In a few events, whose text is long enough.
+    let mut lumps = answer(10, 150);
+    facts(&mut lumps).text = words(100);
+    let (lumps, faults) = settled(&lumps, one());
+    assert_eq!(
+        (told(&lumps), faults),
+        (Some(150), vec![Fault::BeyondLimit])
+    );
 }
 
 #[test]
