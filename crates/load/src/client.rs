@@ -319,7 +319,7 @@ impl<C: Connector + 'static> Client<C> {
             next_id: ids.start.max(first_id + plan.exchanges()),
             interrupted,
             lost,
-            reuse_ended: self.shared.pool.is_given_up(),
+            reuse_ended: self.reuse_ended(),
             answers: heard.finish(),
             pacer_late: gate.close(),
         })
@@ -367,6 +367,11 @@ impl<C: Connector + 'static> Client<C> {
     /// Waits until every record of what has been asked is there.
     pub fn settle(&self) {
         self.shared.outbox.settle();
+    }
+
+    /// Whether the server was seen closing connections right after an answer, and none is used again since.
+    pub fn reuse_ended(&self) -> bool {
+        self.shared.pool.is_given_up()
     }
 
     /// When a request would be issued that is asked now.

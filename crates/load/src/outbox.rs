@@ -5,10 +5,11 @@ use crate::packet::Packet;
 use crate::template::Reading;
 use crate::{Clock, LoadError};
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, Thread};
+use std::vec::IntoIter;
 use trace::Record;
 
 /// Packets that wait before they are handed over together: waking a thread costs more than a
@@ -27,23 +28,35 @@ pub(crate) struct Outbox {
 }
 
 enum Way {
-    /// To the decoding thread, until it is closed.
-    Thread(RefCell<Option<Sender<Message>>>),
+    /// To the decoding thread.
+    Thread(Handover),
     /// Decoded at once, on a virtual clock: a thread outside the runtime knows no paused time.
     Inline(RefCell<Decoder>),
 }
 
-enum Message {
-    Packets(Vec<Packet>),
-    /// Everything before this has been decoded when the answer comes.
-    Barrier(Sender<()>),
+/// What the receiving thread holds of the decoding.
+struct Handover {
+    /// Nothing once it is closed.
+    sender: RefCell<Option<Sender<Vec<Packet>>>>,
+    decoding: Arc<Mutex<Decoding>>,
+    thread: Thread,
+}
+
+/// The decoding and what is to be decoded. Whoever holds it takes the next packet, so that packets keep their order: the
+/// decoding thread while the run goes on, and whoever [settles](Outbox::settle).
+struct Decoding {
+    decoder: Decoder,
+    receiver: Receiver<Vec<Packet>>,
+    /// What is left of the batch that was received last.
+    batch: IntoIter<Packet>,
+    undecoded: Arc<AtomicUsize>,
 }
 
 /// The decoding thread; it ends when the outbox is closed.
 pub(crate) struct DecodingThread(Option<JoinHandle<()>>);
 
 impl Outbox {
-    /// Starts the decoding. `on_record` is called with every record, on the decoding thread.
+    /// Starts the decoding. `on_record` is called with every record, on the decoding thread or on the one that settles.
     pub(crate) fn open(
         clock: Clock,
         reading: Reading,
@@ -54,16 +67,8 @@ impl Outbox {
         let (way, thread) = if clock.is_virtual() {
             (Way::Inline(RefCell::new(decoder)), None)
         } else {
-            let (sender, receiver) = channel();
-            let undecoded = Arc::clone(&undecoded);
-            let thread = std::thread::Builder::new()
-                .name("decode".into())
-                .spawn(move || decode_all(decoder, &receiver, &undecoded))
-                .map_err(|error| LoadError::Start {
-                    what: "the decoding thread",
-                    cause: error.to_string(),
-                })?;
-            (Way::Thread(RefCell::new(Some(sender))), Some(thread))
+            let (handover, thread) = Handover::start(decoder, &undecoded)?;
+            (Way::Thread(handover), Some(thread))
         };
         let outbox = Outbox {
             waiting: RefCell::new(Vec::with_capacity(BATCH)),
@@ -96,58 +101,111 @@ impl Outbox {
     /// Lets the decoding thread end, though requests that were given up may still hold the outbox.
     pub(crate) fn close(&self) {
         self.flush();
-        if let Way::Thread(sender) = &self.way {
-            sender.borrow_mut().take();
-        }
-    }
-
-    fn sender(&self) -> Option<Sender<Message>> {
-        match &self.way {
-            Way::Thread(sender) => sender.borrow().clone(),
-            Way::Inline(_) => None,
+        if let Way::Thread(handover) = &self.way {
+            handover.sender.borrow_mut().take();
+            handover.thread.unpark();
         }
     }
 
     /// Hands over what waits.
     pub(crate) fn flush(&self) {
-        if let Some(sender) = self.sender() {
+        if let Way::Thread(handover) = &self.way {
             let mut waiting = self.waiting.borrow_mut();
             if !waiting.is_empty() {
                 let packets = std::mem::replace(&mut *waiting, Vec::with_capacity(BATCH));
-                // The thread ends before us only by a panic, which its join reports.
-                let _ = sender.send(Message::Packets(packets));
+                handover.send(packets);
             }
         }
     }
 
-    /// Waits until everything pushed so far is decoded and recorded.
+    /// Decodes everything pushed so far, on this thread: nothing is received any more, and the decoding thread gets next to
+    /// no processor time where others want it too.
     pub(crate) fn settle(&self) {
         self.flush();
-        if let Some(sender) = self.sender() {
-            let (answer, answered) = channel();
-            if sender.send(Message::Barrier(answer)).is_ok() {
-                let _ = answered.recv();
-            }
+        if let Way::Thread(handover) = &self.way {
+            while decode_next(&handover.decoding) == Step::Decoded {}
         }
     }
 }
 
+impl Handover {
+    fn start(
+        decoder: Decoder,
+        undecoded: &Arc<AtomicUsize>,
+    ) -> Result<(Self, JoinHandle<()>), LoadError> {
+        let (sender, receiver) = channel();
+        let decoding = Arc::new(Mutex::new(Decoding {
+            decoder,
+            receiver,
+            batch: Vec::new().into_iter(),
+            undecoded: Arc::clone(undecoded),
+        }));
+        let on_thread = Arc::clone(&decoding);
+        let thread = std::thread::Builder::new()
+            .name("decode".into())
+            .spawn(move || decode_all(&on_thread))
+            .map_err(|error| LoadError::Start {
+                what: "the decoding thread",
+                cause: error.to_string(),
+            })?;
+        let handover = Handover {
+            sender: RefCell::new(Some(sender)),
+            decoding,
+            thread: thread.thread().clone(),
+        };
+        Ok((handover, thread))
+    }
+
+    /// Never waits for the decoding thread, which may hold the decoding and no processor.
+    fn send(&self, packets: Vec<Packet>) {
+        if let Some(sender) = &*self.sender.borrow() {
+            // The receiver lives as long as this does.
+            let _ = sender.send(packets);
+            self.thread.unpark();
+        }
+    }
+}
+
+/// What came of taking the next packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Decoded,
+    /// Everything so far is decoded.
+    Nothing,
+    /// And nothing will come any more; also after a panic, which the thread's join reports.
+    Closed,
+}
+
+/// Decodes one packet. The decoding is held for no longer, so that whoever settles waits for one packet at most.
+fn decode_next(decoding: &Mutex<Decoding>) -> Step {
+    let Ok(mut decoding) = decoding.lock() else {
+        return Step::Closed;
+    };
+    let packet = loop {
+        if let Some(packet) = decoding.batch.next() {
+            break packet;
+        }
+        match decoding.receiver.try_recv() {
+            Ok(batch) => decoding.batch = batch.into_iter(),
+            Err(TryRecvError::Empty) => return Step::Nothing,
+            Err(TryRecvError::Disconnected) => return Step::Closed,
+        }
+    };
+    let bytes = packet.bytes();
+    decoding.decoder.decode(packet);
+    decoding.undecoded.fetch_sub(bytes, Ordering::Relaxed);
+    Step::Decoded
+}
+
 /// Takes only the time that the receiving thread leaves: where both share one processor, decoding
 /// at equal priority would keep reads waiting, and events that wait together lose their own stamps.
-fn decode_all(mut decoder: Decoder, receiver: &Receiver<Message>, undecoded: &AtomicUsize) {
+fn decode_all(decoding: &Mutex<Decoding>) {
     crate::leave_time_to_receiving();
-    for message in receiver {
-        match message {
-            Message::Packets(packets) => {
-                for packet in packets {
-                    let bytes = packet.bytes();
-                    decoder.decode(packet);
-                    undecoded.fetch_sub(bytes, Ordering::Relaxed);
-                }
-            }
-            Message::Barrier(answer) => {
-                let _ = answer.send(());
-            }
+    loop {
+        match decode_next(decoding) {
+            Step::Decoded => {}
+            Step::Nothing => std::thread::park(),
+            Step::Closed => return,
         }
     }
 }

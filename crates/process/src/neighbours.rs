@@ -1,6 +1,6 @@
 //! Who used the processors: we and what we have started, a server on this machine, or others.
 
-use crate::system::{owners, parents};
+use crate::system::{Life, Sockets, TICK, lives};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub struct Neighbours {
     processors: Vec<u32>,
     /// Their time that was spent on processes, the kernel's own work for the network left out.
     busy: Duration,
-    by_process: HashMap<u32, Duration>,
+    processes: HashMap<u32, Life>,
 }
 
 /// What was used between two looks.
@@ -30,32 +30,26 @@ impl Neighbours {
     pub fn look() -> Option<Self> {
         let processors = allowed("/proc/self/status")?;
         let busy = busy(&fs::read_to_string("/proc/stat").ok()?, &processors)?;
-        let by_process = parents().into_keys();
-        let by_process = by_process.filter_map(|process| {
-            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-            Some((process, used(&stat)?))
-        });
         Some(Self {
             processors,
             busy,
-            by_process: by_process.collect(),
+            processes: lives(),
         })
     }
 
     /// What was used since `before`. `server` is its port, where it runs on this machine; `None` where it does and
     /// nobody can tell which process it is, as behind a container's proxy: what others took is then not known.
     pub fn since(&self, before: &Self, server: Option<u16>) -> Option<Used> {
-        let parents = parents();
-        let us = with_descendants([std::process::id()].into(), &parents);
-        let answering = match server.map(|port| serving(port, &parents)) {
+        let us = with_descendants([std::process::id()].into(), &self.processes);
+        let answering = match server.map(|port| serving(port, &self.processes)) {
             None => HashSet::new(),
             Some(nobody) if nobody.is_empty() => return None,
             Some(known) => known,
         };
         let grown = |process: &u32| {
-            let now = self.by_process.get(process).copied().unwrap_or_default();
-            let then = before.by_process.get(process).copied().unwrap_or_default();
-            now.saturating_sub(then)
+            let used = |look: &Self| look.processes.get(process).map(|life| life.used);
+            let then = used(before).unwrap_or_default();
+            used(self).unwrap_or_default().saturating_sub(then)
         };
         let ours: Duration = us.iter().map(&grown).sum();
         let theirs: Duration = answering.difference(&us).map(&grown).sum();
@@ -76,7 +70,8 @@ impl Neighbours {
 
 /// The processes that answer on a port: who listens there, what they have started, and who listens on this machine to
 /// what they ask in their turn, as the servers behind a proxy.
-fn serving(port: u16, parents: &HashMap<u32, u32>) -> HashSet<u32> {
+fn serving(port: u16, processes: &HashMap<u32, Life>) -> HashSet<u32> {
+    let sockets = Sockets::look();
     let mut found: HashSet<u32> = HashSet::new();
     let mut seen: HashSet<u16> = HashSet::new();
     let mut ports = vec![port];
@@ -84,19 +79,20 @@ fn serving(port: u16, parents: &HashMap<u32, u32>) -> HashSet<u32> {
         if !seen.insert(port) {
             continue;
         }
-        let known = owners(port);
-        for process in with_descendants(known.processes.clone(), parents) {
+        for process in with_descendants(sockets.listeners(port), processes) {
             if found.insert(process) {
-                ports.extend(known.asked_by(process));
+                ports.extend(sockets.asked_by(process));
             }
         }
     }
     found
 }
 
-fn with_descendants(mut of: HashSet<u32>, parents: &HashMap<u32, u32>) -> HashSet<u32> {
+fn with_descendants(mut of: HashSet<u32>, processes: &HashMap<u32, Life>) -> HashSet<u32> {
     loop {
-        let more = parents.iter().filter(|(_, parent)| of.contains(parent));
+        let more = processes
+            .iter()
+            .filter(|(_, life)| of.contains(&life.parent));
         let more: Vec<u32> = more.map(|(&child, _)| child).collect();
         let before = of.len();
         of.extend(more);
@@ -123,9 +119,6 @@ fn numbers(list: &str) -> Vec<u32> {
     ranges.flatten().collect()
 }
 
-/// The kernel counts both in hundredths of a second.
-const TICK: Duration = Duration::from_millis(10);
-
 /// Time of these processors that went to processes: user, nice and system.
 fn busy(stat: &str, processors: &[u32]) -> Option<Duration> {
     let of = |processor: &u32| {
@@ -140,18 +133,10 @@ fn busy(stat: &str, processors: &[u32]) -> Option<Duration> {
     (!processors.is_empty()).then_some(TICK * ticks?)
 }
 
-/// Time that a process has used: the 14th and 15th field, behind a name that may hold anything.
-fn used(stat: &str) -> Option<Duration> {
-    let fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let ticks = fields.skip(11).take(2);
-    let ticks: Option<u32> = ticks.map(|ticks| ticks.parse::<u32>().ok()).sum();
-    Some(TICK * ticks?)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Neighbours, busy, numbers, serving, used};
-    use crate::system::parents;
+    use super::{Neighbours, busy, numbers, serving};
+    use crate::system::lives;
     use std::net::TcpListener;
     use std::process::Command;
     use std::time::{Duration, Instant};
@@ -164,18 +149,15 @@ mod tests {
         let stat = "cpu  9 9 9 9\ncpu0 1 2 3 400 5 6 7 8\ncpu1 10 0 0 0 0 0 0\ncpu10 50 0 0\n";
         assert_eq!(busy(stat, &[0, 1]), Some(Duration::from_millis(160)));
         assert_eq!(busy(stat, &[2]), None);
-        let line = "7 (a ) b) S 1 7 7 0 -1 4 1 0 0 0 25 5 90 90 20 0 1";
-        assert_eq!(used(line), Some(Duration::from_millis(300)));
-        assert_eq!(used("7 (x"), None);
     }
 
     #[test]
     fn who_listens_is_found_and_nobody_where_nobody_does() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        assert!(serving(port, &parents()).contains(&std::process::id()));
+        assert!(serving(port, &lives()).contains(&std::process::id()));
         drop(socket);
-        assert!(serving(port, &parents()).is_empty());
+        assert!(serving(port, &lives()).is_empty());
         let look = Neighbours::look().unwrap();
         assert_eq!(look.since(&look, Some(port)), None);
     }
@@ -192,7 +174,10 @@ mod tests {
         // Until it has worked for some ticks, however busy this machine is.
         let after = loop {
             let look = Neighbours::look().unwrap();
-            let worked = look.by_process.get(&id).copied().unwrap_or_default();
+            let worked = look
+                .processes
+                .get(&id)
+                .map_or(Duration::ZERO, |life| life.used);
             if worked >= Duration::from_millis(300) || began.elapsed() > Duration::from_mins(1) {
                 break look;
             }

@@ -19,10 +19,8 @@ pub enum Listener {
 /// All processes that a process has started, and those that they have.
 pub fn descendants(of: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for process in processes() {
-        if let Some(parent) = parent(process) {
-            children.entry(parent).or_default().push(process);
-        }
+    for (process, life) in lives() {
+        children.entry(life.parent).or_default().push(process);
     }
     let mut found = Vec::new();
     let mut next = vec![of];
@@ -34,66 +32,87 @@ pub fn descendants(of: u32) -> Vec<u32> {
     found
 }
 
-/// Processes that run. One that has ended and is not waited for does nothing any more.
-pub(crate) fn processes() -> Vec<u32> {
+fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
 }
 
-fn parent(process: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name stands in parentheses and may hold anything.
+/// The kernel counts processor time in hundredths of a second.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// What is known of a process that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Who started it.
+    pub(crate) parent: u32,
+    /// Processor time that it has used.
+    pub(crate) used: Duration,
+}
+
+/// Every process that runs. One that has ended and is not waited for does nothing any more.
+pub(crate) fn lives() -> HashMap<u32, Life> {
+    let known = |process| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        Some((process, life(&stat)?))
+    };
+    processes().into_iter().filter_map(known).collect()
+}
+
+/// Of a line of `/proc/*/stat`: the 3rd and 4th field, and the 14th and 15th, behind a name in parentheses that may hold
+/// anything.
+fn life(stat: &str) -> Option<Life> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     if state == "Z" {
         return None;
     }
-    fields.next()?.parse().ok()
+    let parent = fields.next()?.parse().ok()?;
+    let ticks = fields.skip(9).take(2);
+    let ticks: Option<u32> = ticks.map(|ticks| ticks.parse::<u32>().ok()).sum();
+    Some(Life {
+        parent,
+        used: TICK * ticks?,
+    })
 }
 
-/// Every process that runs, and who started it.
-pub(crate) fn parents() -> HashMap<u32, u32> {
-    let known = |process| Some((process, parent(process)?));
-    processes().into_iter().filter_map(known).collect()
-}
-
-/// Who listens on a port, and what else is known of sockets.
-pub(crate) struct Owners {
-    /// Those who listen there.
-    pub(crate) processes: HashSet<u32>,
-    /// The port of this machine that each connection leads to, where somebody listens there.
+/// Every socket of TCP at one moment, and who holds it: one walk through all processes, whatever is asked of it.
+pub(crate) struct Sockets {
+    tables: [String; 2],
+    held: HashMap<u32, Vec<u64>>,
+    /// The port of this machine that each connection leads to.
     leads_to: HashMap<u64, u16>,
 }
 
-impl Owners {
-    /// The ports of this machine to which that process has connections.
-    pub(crate) fn asked_by(&self, process: u32) -> Vec<u16> {
-        let inodes = socket_inodes(process).into_iter();
-        inodes
-            .filter_map(|inode| self.leads_to.get(&inode).copied())
-            .collect()
+impl Sockets {
+    pub(crate) fn look() -> Self {
+        let tables = tcp_tables();
+        let held = |process| (process, socket_inodes(process));
+        Sockets {
+            held: processes().into_iter().map(held).collect(),
+            leads_to: tables
+                .iter()
+                .flat_map(|text| connections_in(text))
+                .collect(),
+            tables,
+        }
     }
-}
 
-/// Who listens on a TCP port.
-pub(crate) fn owners(port: u16) -> Owners {
-    let listening = listening_inodes(port);
-    let owns = |process: &u32| {
-        let inodes = socket_inodes(*process);
-        inodes.iter().any(|inode| listening.contains(inode))
-    };
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let text = tables.map(|path| fs::read_to_string(path).unwrap_or_default());
-    let found = if listening.is_empty() {
-        HashSet::new()
-    } else {
-        processes().into_iter().filter(owns).collect()
-    };
-    Owners {
-        processes: found,
-        leads_to: text.iter().flat_map(|text| connections_in(text)).collect(),
+    /// Who listens on a port.
+    pub(crate) fn listeners(&self, port: u16) -> HashSet<u32> {
+        let listening: HashSet<u64> = listening_inodes(&self.tables, port);
+        let listens = |inodes: &Vec<u64>| inodes.iter().any(|inode| listening.contains(inode));
+        let found = self.held.iter().filter(|(_, inodes)| listens(inodes));
+        found.map(|(&process, _)| process).collect()
+    }
+
+    /// The ports of this machine to which that process has connections.
+    pub(crate) fn asked_by(&self, process: u32) -> HashSet<u16> {
+        let inodes = self.held.get(&process).into_iter().flatten();
+        inodes
+            .filter_map(|inode| self.leads_to.get(inode).copied())
+            .collect()
     }
 }
 
@@ -116,7 +135,7 @@ fn connections_in(table: &str) -> Vec<(u64, u16)> {
 
 /// Who listens on a TCP port, of whatever address; `ours` are processes.
 pub fn listener(port: u16, ours: &[u32]) -> Listener {
-    let mut listening = listening_inodes(port);
+    let mut listening = listening_inodes(&tcp_tables(), port);
     if listening.is_empty() {
         return Listener::Nobody;
     }
@@ -139,12 +158,15 @@ pub fn listener(port: u16, ours: &[u32]) -> Listener {
     }))
 }
 
-fn listening_inodes(port: u16) -> HashSet<u64> {
+/// Both tables of sockets, empty where the system has none.
+fn tcp_tables() -> [String; 2] {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let text = tables.map(|path| fs::read_to_string(path).unwrap_or_default());
-    text.iter()
-        .flat_map(|text| listening_in(text, port))
-        .collect()
+    tables.map(|path| fs::read_to_string(path).unwrap_or_default())
+}
+
+fn listening_inodes(tables: &[String; 2], port: u16) -> HashSet<u64> {
+    let sockets = tables.iter().flat_map(|table| listening_in(table, port));
+    sockets.collect()
 }
 
 /// The sockets of a table that listen on that port.
@@ -208,7 +230,7 @@ fn on_cpu(schedstat: &Path) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listener, connections_in, listener, listening_in, own_threads_cpu};
+    use super::{Life, Listener, connections_in, life, listener, listening_in, own_threads_cpu};
     use std::net::TcpListener;
     use std::time::Duration;
 
@@ -223,6 +245,15 @@ mod tests {
         assert_eq!(connections_in(table), [(222, 0x9999)]);
         assert_eq!(listening_in("", 1), [0; 0]);
         assert_eq!(listening_in("a\nb c\n0: x:y z", 1), [0; 0]);
+    }
+
+    #[test]
+    fn a_process_is_known_whatever_its_name_holds() {
+        let line = "7 (a ) b) S 3 7 7 0 -1 4 1 0 0 0 25 5 90 90 20 0 1";
+        let used = Duration::from_millis(300);
+        assert_eq!(life(line), Some(Life { parent: 3, used }));
+        assert_eq!(life(&line.replace(" S ", " Z ")), None);
+        assert_eq!(life("7 (x"), None);
     }
 
     #[test]

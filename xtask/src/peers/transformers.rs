@@ -22,6 +22,8 @@ pub(super) fn run(
         "transformers[serving]==5.19.0",
         "torch==2.13.0",
         "accelerate",
+        // Its command line needs it and does not say so.
+        "requests",
     ];
     let programs = instrument
         .cache

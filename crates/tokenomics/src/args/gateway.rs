@@ -226,6 +226,9 @@ pub(crate) struct GatewayArgs {
         help_heading = "Added latency"
     )]
     pub(crate) timeout: f64,
+    /// Open a connection for each request; else one serves many, where the other end lets it
+    #[arg(long, help_heading = "Added latency")]
+    pub(crate) no_keep_alive: bool,
 
     /// Name of this run in the results
     #[arg(

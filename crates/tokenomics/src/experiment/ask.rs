@@ -15,6 +15,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) model: &'a str,
     pub(crate) stream: bool,
     pub(crate) deadlines: Deadlines,
+    pub(crate) keep_alive: bool,
     pub(crate) invocation: u64,
 }
 
@@ -44,7 +45,7 @@ impl Asking<'_> {
             answers_kept: 0,
             deadlines: self.deadlines,
             clock: Clock::Monotonic,
-            keep_alive: true,
+            keep_alive: self.keep_alive,
         };
         Client::new(self.connector, options, on_record).map_err(Failure::failed)
     }

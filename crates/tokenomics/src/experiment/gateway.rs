@@ -26,7 +26,7 @@ use results::{Measured, Results};
 use serde_json::{Map, Value, json};
 use sides::Kind;
 use start::{Lab, Scratch};
-use stats::Grade;
+use stats::{Grade, Judge};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -92,7 +92,13 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         mock: lab.provider.mock.is_some(),
     };
     drop(lab);
-    let results = recorder.with(|_, facts, records| Results::of(config, facts, records, measured));
+    let results = recorder.with(|header, facts, records| {
+        let judge = Judge::new(header);
+        let settled = records
+            .iter()
+            .map(|record| judge.settle(record).into_owned());
+        Results::of(config, facts, &settled.collect::<Vec<_>>(), measured)
+    });
     let revision = revision(config.args.litellm_dir.as_deref());
     let names = Names {
         label: &config.args.label,
@@ -237,6 +243,7 @@ fn metadata(config: &GatewayConfig, provider: &Target, timestamp: &str) -> Map<S
         ("added_seconds", json!(args.added_seconds)),
         ("rate", json!(args.rate)),
         ("rate_seconds", json!(args.rate_seconds)),
+        ("keep_alive", json!(!args.no_keep_alive)),
         ("seed", json!(args.seed)),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
     ];

@@ -126,6 +126,7 @@ impl Bench<'_> {
         let span = ran.map_err(|_| Cut::Stopped)?;
         let facts = RunFacts {
             interrupted: span.interrupted,
+            reuse_ended: span.reuse_ended,
             instrument: watch.finish(span.pacer_late),
             ..RunFacts::new(
                 run,
@@ -197,10 +198,12 @@ impl Bench<'_> {
         usage::note(&mut self.usage, phase, &before, &now);
         for arm in Arm::ALL {
             let run = Phase::Turn(kind, arm).run(start.number, false);
-            let stamps = start.sides.client(arm.side(), kind).stamp_source();
+            let client = start.sides.client(arm.side(), kind);
+            let planned = u64::from(turn) - 1;
             self.recorder.facts(RunFacts {
                 instrument: instrument.clone(),
-                ..RunFacts::new(run, from, to, u64::from(turn) - 1, stamps)
+                reuse_ended: client.reuse_ended(),
+                ..RunFacts::new(run, from, to, planned, client.stamp_source())
             });
         }
         Ok(())

@@ -164,7 +164,7 @@ fn usage(text: &mut String, usage: &[(Phase, Usage)]) {
 fn verdict(text: &mut String, results: &Results, style: Style) {
     let verdict = &results.verdict;
     let _ = writeln!(text, "\n{}", style.verdict(verdict.grade));
-    for reason in &verdict.reasons {
+    for reason in verdict.reasons.iter().chain(&verdict.facts) {
         let _ = writeln!(text, "  {}", report::escape::terminal(&reason.sentence));
     }
 }

@@ -159,7 +159,7 @@ impl Results {
             usage: measured.usage,
             verdict: Verdict::of(Vec::new()),
         };
-        results.verdict = Verdict::of(reasons(&results, records));
+        results.verdict = Verdict::of(reasons(&results, facts, records));
         results
     }
 }

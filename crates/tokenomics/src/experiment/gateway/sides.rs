@@ -87,6 +87,7 @@ impl Way {
             model: &config.args.model,
             stream: kind == Kind::Stream,
             deadlines: config.deadlines,
+            keep_alive: !config.args.no_keep_alive,
             invocation,
         })
     }
