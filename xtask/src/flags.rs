@@ -110,7 +110,7 @@ pub(crate) fn run(args: &FlagsArgs) -> anyhow::Result<()> {
         );
         let mut unknown = Vec::new();
         for flag in &flags {
-            if !is_known(&program, flag)? {
+            if !(is_known(&program, "chat", flag)? && is_known(&program, "embedding", flag)?) {
                 unknown.push(flag.as_str());
             }
         }
@@ -221,22 +221,26 @@ fn of_text(text: &str) -> BTreeSet<String> {
             flags.extend(words.filter(|word| is_flag(word)).map(str::to_owned));
         }
     }
-    for own in ["--help", "--version"] {
+    for own in ["--help", "--version", "-h", "-V"] {
         flags.remove(own);
     }
     flags
 }
 
 fn is_flag(word: &str) -> bool {
+    let short = word.strip_prefix('-').map(str::as_bytes);
+    if matches!(short, Some([letter]) if letter.is_ascii_alphabetic()) {
+        return true;
+    }
     let name = word.strip_prefix("--").unwrap_or_default();
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_letter)
 }
 
 /// Whether the program takes the flag, or says what means the same. Nothing is sent: what is accepted is shown only.
-fn is_known(program: &Path, flag: &str) -> anyhow::Result<bool> {
+fn is_known(program: &Path, verb: &str, flag: &str) -> anyhow::Result<bool> {
     let ran = Command::new(program)
-        .args(["chat", "--dry-run", flag])
+        .args([verb, "--dry-run", flag])
         .output()
         .with_context(|| program.display().to_string())?;
     let said = String::from_utf8_lossy(&ran.stderr);
@@ -277,9 +281,9 @@ mod tests {
     #[test]
     fn flags_are_read_from_every_kind_of_help_and_source() {
         let framed = "│ *  --url -u,--target  Where, as in --no-flag │\n│ --[no-]stream     │";
-        assert_eq!(flags(framed), ["--target", "--url"]);
+        assert_eq!(flags(framed), ["--target", "--url", "-u"]);
         let plain = "Usage: x [--no]\n  -n, --num <N>  so many\n      --auto_plot / --no-plot\n  --help  this";
-        assert_eq!(flags(plain), ["--auto_plot", "--no-plot", "--num"]);
+        assert_eq!(flags(plain), ["--auto_plot", "--no-plot", "--num", "-n"]);
         let source = "parser.add_argument(\n    \"--isl\", '--input-len', help=\"see --osl\")";
         assert_eq!(flags(source), ["--input-len", "--isl"]);
     }

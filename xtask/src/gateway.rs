@@ -9,10 +9,11 @@ mod reported;
 
 pub(crate) use delays::{RelayArgs, relay};
 
-use crate::pinned::tokenomics;
+use crate::pinned::{Awake, on_cpu, tokenomics};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[derive(Debug, Args)]
 pub(crate) struct GatewayArgs {
@@ -34,6 +35,12 @@ pub(crate) struct GatewayArgs {
     /// Starts of each measurement [default: the program's]
     #[arg(long)]
     starts: Option<u32>,
+    /// Relay: client and mock on one processor, the relay on the other
+    #[arg(long)]
+    pinned: bool,
+    /// Keep the processors awake, so that what a hop takes does not depend on how long everybody slept
+    #[arg(long)]
+    awake: bool,
     /// The program, in place of a release build of this tree
     #[arg(long)]
     program: Option<PathBuf>,
@@ -55,6 +62,7 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<()> {
         Some(program) => program.clone(),
         None => tokenomics()?,
     };
+    let _awake = args.awake.then(Awake::hold).transpose()?;
     for what in &args.what {
         match what {
             What::Delays => delays::run(args, &program)?,
@@ -63,6 +71,15 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The program, on that processor if it is pinned.
+fn on(cpu: &str, program: &Path, pinned: bool) -> Command {
+    if pinned {
+        on_cpu(cpu, program)
+    } else {
+        Command::new(program)
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

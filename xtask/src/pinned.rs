@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -32,6 +32,23 @@ pub(crate) fn on_cpu(cpu: &str, program: &std::path::Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", cpu]).arg(program);
     command
+}
+
+/// Keeps all processors awake until it is dropped, as the kernel lets who may: a processor that sleeps takes longer to
+/// wake the longer it slept.
+pub(crate) struct Awake {
+    _held: std::fs::File,
+}
+
+impl Awake {
+    pub(crate) fn hold() -> Result<Self> {
+        const DEVICE: &str = "/dev/cpu_dma_latency";
+        let file = std::fs::OpenOptions::new().write(true).open(DEVICE);
+        let mut file = file.with_context(|| format!("--awake needs to write to {DEVICE}"))?;
+        // The latency that waking up may take, in microseconds; it holds for as long as the file is open.
+        file.write_all(&0_i32.to_ne_bytes())?;
+        Ok(Awake { _held: file })
+    }
 }
 
 /// A mock provider that runs until this is dropped.

@@ -4,6 +4,7 @@ use crate::channel::Channel;
 use crate::client::Shared;
 use crate::connector::Connector;
 use crate::deadline::span;
+use crate::decode::EXCERPT_BYTES_MAX;
 use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces};
 use crate::progress::Progress;
@@ -22,9 +23,6 @@ const STREAM_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A body that is not a stream is kept whole until it is decoded.
 const WHOLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Of an error or of something else than was asked for, this much tells enough.
-const EXCERPT_BYTES_MAX: u64 = 64 * 1024;
 
 /// How long the end of the body may come after `[DONE]`.
 const AFTER_DONE: Nanos = Nanos::from_millis(1000);
@@ -195,7 +193,7 @@ impl<C: Connector> Capture<C> {
 
     fn is_decoded_as_it_comes(&mut self) -> bool {
         let ending = self.ending();
-        ending.stream && ending.head.as_ref().is_some_and(Head::is_event_stream)
+        ending.stream && ending.head.as_ref().is_some_and(Head::is_success)
     }
 
     /// Gives what was received so far to the decoding, where it can be decoded as it comes.
@@ -255,10 +253,10 @@ fn moment(at: Nanos) -> ReadStamp {
 
 /// How long a body may be, and what a longer one is.
 fn limit(head: &Head, stream: bool) -> (u64, EndCause) {
-    match stream {
-        true if head.is_event_stream() => too_long(STREAM_BYTES_MAX),
-        false if head.is_success() => too_long(WHOLE_BYTES_MAX),
-        _ => (EXCERPT_BYTES_MAX, EndCause::Refused),
+    match (head.is_success(), stream) {
+        (true, true) => too_long(STREAM_BYTES_MAX),
+        (true, false) => too_long(WHOLE_BYTES_MAX),
+        (false, _) => (EXCERPT_BYTES_MAX as u64, EndCause::Refused),
     }
 }
 

@@ -42,8 +42,11 @@ struct Body {
     kept: Option<Vec<u8>>,
 }
 
-/// Of a body that is no stream though one was asked for, this much tells enough.
-const EXCERPT_BYTES_MAX: usize = 64 * 1024;
+/// Of an error, or of a body that is no stream though one was asked for, this much tells enough.
+pub(crate) const EXCERPT_BYTES_MAX: usize = 64 * 1024;
+
+/// A body that ends this soon after its last event has not stayed open.
+const STAYED_OPEN_MIN: Nanos = Nanos::from_millis(1);
 
 impl Body {
     fn new(choices: u32, keeps: bool) -> Self {
@@ -196,7 +199,7 @@ impl Decoder {
 
     /// With what it said, where somebody listens and it is whole.
     fn record(&self, ending: &Ending, mut body: Body) -> (Record, Option<Answer>) {
-        let may_stream = ending.head.as_ref().is_some_and(Head::is_event_stream);
+        let may_stream = ending.head.as_ref().is_some_and(Head::is_success);
         if !may_stream || matches!(self.reading, Reading::Pooling(_)) {
             body.form = Some(BodyForm::Whole);
         }
@@ -205,7 +208,7 @@ impl Decoder {
             .head
             .as_ref()
             .is_some_and(Head::is_labelled_event_stream);
-        if is_labelled && body.form.is_none() {
+        if is_labelled && body.form.is_none() && !openai::is_object(body.whole.bytes()) {
             body.read_as_events();
         }
         let mut record = Record {
@@ -239,6 +242,8 @@ impl Decoder {
         };
         record.outcome = outcome;
         record.detail = detail;
+        let ended = ending.done.arrived;
+        record.released = (ended >= record.done + STAYED_OPEN_MIN).then_some(ended);
         let kept = kept.filter(|_| outcome.is_complete());
         let answer = kept.map(|kept| {
             if is_stream {

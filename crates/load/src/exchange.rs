@@ -189,6 +189,8 @@ impl Watch {
         loop {
             ready!(me.timer.as_mut().poll(cx));
             capture.hand_over();
+            // What is judged next is what the decoding knows.
+            capture.shared.outbox.flush();
             let next = match capture.judge() {
                 Ok(next) => {
                     *me.undecided = None;
@@ -224,7 +226,6 @@ fn ask_again<C: Connector>(
     if capture.decoded_bytes() >= bytes || now >= until {
         return None;
     }
-    capture.shared.outbox.flush();
     Some(now + DECODING_ASKED_EVERY)
 }
 

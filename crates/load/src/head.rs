@@ -41,15 +41,10 @@ impl Head {
         }
     }
 
-    /// Whether it is the head of an answer to what was asked, in a form that was asked for.
+    /// Whether it is the head of an answer to what was asked, in a form that was asked for. Whether that is a stream of
+    /// events its body says: gateways send streams under any label and under none.
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status) && self.content_encoding.is_none()
-    }
-
-    /// Whether the body may be a stream of events, to be decoded as it comes. Gateways send streams under any
-    /// label and under none: the body says what it is.
-    pub(crate) fn is_event_stream(&self) -> bool {
-        self.is_success()
     }
 
     /// Whether its label says that the body is such a stream.

@@ -90,7 +90,7 @@ impl Outbox {
                 };
                 let undecoded = self.undecoded.fetch_add(bytes, Ordering::Relaxed) + bytes;
                 if undecoded > UNDECODED_BYTES_MAX {
-                    self.settle();
+                    self.decode_down_to(UNDECODED_BYTES_MAX / 2);
                 } else if full {
                     self.flush();
                 }
@@ -121,9 +121,15 @@ impl Outbox {
     /// Decodes everything pushed so far, on this thread: nothing is received any more, and the decoding thread gets next to
     /// no processor time where others want it too.
     pub(crate) fn settle(&self) {
+        self.decode_down_to(0);
+    }
+
+    /// Decodes on this thread, until no more than so many bytes wait.
+    fn decode_down_to(&self, bytes: usize) {
         self.flush();
         if let Way::Thread(handover) = &self.way {
-            while decode_next(&handover.decoding) == Step::Decoded {}
+            let too_many = || bytes == 0 || self.undecoded.load(Ordering::Relaxed) > bytes;
+            while too_many() && decode_next(&handover.decoding) == Step::Decoded {}
         }
     }
 }
@@ -176,7 +182,8 @@ enum Step {
     Closed,
 }
 
-/// Decodes one packet. The decoding is held for no longer, so that whoever settles waits for one packet at most.
+/// Decodes one packet. The decoding is held for no longer, so that whoever settles waits for no more than one packet of the
+/// other thread's.
 fn decode_next(decoding: &Mutex<Decoding>) -> Step {
     let Ok(mut decoding) = decoding.lock() else {
         return Step::Closed;

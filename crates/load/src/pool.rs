@@ -21,6 +21,7 @@ pub(crate) struct Pool<C: Connector> {
     served_again: Cell<u64>,
     /// Connections that the server closed right after an answer.
     closed_at_once: Cell<u64>,
+    given_up: Cell<bool>,
 }
 
 impl<C: Connector> Pool<C> {
@@ -31,6 +32,7 @@ impl<C: Connector> Pool<C> {
             idle: RefCell::default(),
             served_again: Cell::default(),
             closed_at_once: Cell::default(),
+            given_up: Cell::default(),
         }
     }
 
@@ -39,9 +41,9 @@ impl<C: Connector> Pool<C> {
         self.keep_alive && !self.is_given_up()
     }
 
-    /// Whether the server was seen closing connections that it had promised to keep.
+    /// Whether the server was seen closing connections that it had promised to keep, and none is used again since.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.closed_at_once.get() * SERVED_PER_CLOSED > self.served_again.get()
+        self.given_up.get()
     }
 
     /// A connection that the server has not closed meanwhile, and since when it is idle.
@@ -79,7 +81,8 @@ impl<C: Connector> Pool<C> {
         if channel.has_served() && now - since < CLOSED_AT_ONCE {
             self.closed_at_once.set(self.closed_at_once.get() + 1);
         }
-        if self.is_given_up() {
+        if self.closed_at_once.get() * SERVED_PER_CLOSED > self.served_again.get() {
+            self.given_up.set(true);
             self.idle.borrow_mut().clear();
         }
     }

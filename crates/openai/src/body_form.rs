@@ -1,5 +1,8 @@
 //! What a body looks like, whatever its label says.
 
+use crate::tape::Tape;
+use crate::value::Document;
+
 /// How a body is to be read. Gateways send good streams without a content type, or with that of something else, and
 /// servers stream though nobody asked for it: the bytes say what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +56,29 @@ impl BodyForm {
     }
 }
 
+/// Whether a body that is over is one JSON object, on whatever lines: [`BodyForm::of`] waits for what may follow.
+pub fn is_object(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let mut tape = Tape::default();
+    Document::read(&mut tape, text.trim_start_matches('\u{feff}'))
+        .is_ok_and(|document| document.root().is_object())
+}
+
 fn holds(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::BodyForm;
+    use super::{BodyForm, is_object};
+
+    #[test]
+    fn a_whole_object_is_none_that_was_cut() {
+        assert!(is_object(b"{\"error\":{\"message\":\"out of memory\"}}\n"));
+        for other in ["{\"choices\":[", "[1]", "data: {}", ""] {
+            assert!(!is_object(other.as_bytes()), "{other}");
+        }
+    }
 
     #[test]
     fn bodies_are_told_apart_by_how_they_begin() {

@@ -148,10 +148,14 @@ impl<'t, 'a> Chunk<'t, 'a> {
             );
         }
         if self.eval_counts.is_told() {
-            let json = format!(
-                "{{\"prompt_eval_count\":{:?},\"eval_count\":{:?}}}",
-                self.eval_counts.prompt_tokens, self.eval_counts.completion_tokens
-            );
+            let counts = [
+                ("prompt_eval_count", self.eval_counts.prompt_tokens),
+                ("eval_count", self.eval_counts.completion_tokens),
+            ];
+            let told = counts
+                .iter()
+                .filter_map(|(name, count)| Some(format!("\"{name}\":{}", (*count)?)));
+            let json = format!("{{{}}}", told.collect::<Vec<_>>().join(","));
             so_far.add(UsagePlace::Native, self.eval_counts, &json);
         }
         counted.completion_tokens

@@ -52,7 +52,7 @@ pub use answer::Answer;
 pub use answer_facts::AnswerFacts;
 pub use api_error::ApiError;
 pub use body::{ChoiceBody, completion_body, error_body, model_body, models_body};
-pub use body_form::BodyForm;
+pub use body_form::{BodyForm, is_object};
 pub use embedding_reply::EmbeddingReply;
 pub use embedding_request::{
     EmbeddingInput, EmbeddingLimits, EmbeddingRequest, VectorEncoding, VectorSizes,

@@ -1,6 +1,6 @@
 //! Who used the processors: we and what we have started, a server on this machine, or others.
 
-use crate::system::{Life, Sockets, TICK, lives};
+use crate::system::{Lead, Life, Sockets, lives, ticked};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::time::Duration;
@@ -43,8 +43,7 @@ impl Neighbours {
         let us = with_descendants([std::process::id()].into(), &self.processes);
         let answering = match server.map(|port| serving(port, &self.processes)) {
             None => HashSet::new(),
-            Some(nobody) if nobody.is_empty() => return None,
-            Some(known) => known,
+            Some(known) => known?,
         };
         let grown = |process: &u32| {
             let used = |look: &Self| look.processes.get(process).map(|life| life.used);
@@ -69,8 +68,9 @@ impl Neighbours {
 }
 
 /// The processes that answer on a port: who listens there, what they have started, and who listens on this machine to
-/// what they ask in their turn, as the servers behind a proxy.
-fn serving(port: u16, processes: &HashMap<u32, Life>) -> HashSet<u32> {
+/// what they ask in their turn, as the servers behind a proxy. `None` where that is nobody, or where they ask further in
+/// a private network, which may be a container of this machine: its processes are not found by their ports.
+fn serving(port: u16, processes: &HashMap<u32, Life>) -> Option<HashSet<u32>> {
     let sockets = Sockets::look();
     let mut found: HashSet<u32> = HashSet::new();
     let mut seen: HashSet<u16> = HashSet::new();
@@ -80,12 +80,19 @@ fn serving(port: u16, processes: &HashMap<u32, Life>) -> HashSet<u32> {
             continue;
         }
         for process in with_descendants(sockets.listeners(port), processes) {
-            if found.insert(process) {
-                ports.extend(sockets.asked_by(process));
+            if !found.insert(process) {
+                continue;
+            }
+            for lead in sockets.asked_by(process) {
+                match lead {
+                    Lead::Here(port) => ports.push(port),
+                    Lead::Private => return None,
+                    Lead::Away => {}
+                }
             }
         }
     }
-    found
+    (!found.is_empty()).then_some(found)
 }
 
 fn with_descendants(mut of: HashSet<u32>, processes: &HashMap<u32, Life>) -> HashSet<u32> {
@@ -126,11 +133,11 @@ fn busy(stat: &str, processors: &[u32]) -> Option<Duration> {
         let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
         let ticks = line.split_whitespace().take(3);
         ticks
-            .map(|ticks| ticks.parse::<u32>().ok())
-            .sum::<Option<u32>>()
+            .map(|ticks| ticks.parse::<u64>().ok())
+            .sum::<Option<u64>>()
     };
-    let ticks: Option<u32> = processors.iter().map(of).sum();
-    (!processors.is_empty()).then_some(TICK * ticks?)
+    let ticks: Option<u64> = processors.iter().map(of).sum();
+    (!processors.is_empty()).then_some(ticked(ticks?))
 }
 
 #[cfg(test)]
@@ -155,9 +162,10 @@ mod tests {
     fn who_listens_is_found_and_nobody_where_nobody_does() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        assert!(serving(port, &lives()).contains(&std::process::id()));
+        let serving_us = serving(port, &lives()).unwrap();
+        assert!(serving_us.contains(&std::process::id()));
         drop(socket);
-        assert!(serving(port, &lives()).is_empty());
+        assert_eq!(serving(port, &lives()), None);
         let look = Neighbours::look().unwrap();
         assert_eq!(look.since(&look, Some(port)), None);
     }

@@ -40,7 +40,9 @@ fn processes() -> Vec<u32> {
 }
 
 /// The kernel counts processor time in hundredths of a second.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+pub(crate) const fn ticked(ticks: u64) -> Duration {
+    Duration::from_millis(ticks.saturating_mul(10))
+}
 
 /// What is known of a process that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +72,10 @@ fn life(stat: &str) -> Option<Life> {
     }
     let parent = fields.next()?.parse().ok()?;
     let ticks = fields.skip(9).take(2);
-    let ticks: Option<u32> = ticks.map(|ticks| ticks.parse::<u32>().ok()).sum();
+    let ticks: Option<u64> = ticks.map(|ticks| ticks.parse::<u64>().ok()).sum();
     Some(Life {
         parent,
-        used: TICK * ticks?,
+        used: ticked(ticks?),
     })
 }
 
@@ -81,8 +83,18 @@ fn life(stat: &str) -> Option<Life> {
 pub(crate) struct Sockets {
     tables: [String; 2],
     held: HashMap<u32, Vec<u64>>,
-    /// The port of this machine that each connection leads to.
-    leads_to: HashMap<u64, u16>,
+    leads_to: HashMap<u64, Lead>,
+}
+
+/// Where a connection leads that a process opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lead {
+    /// To a port of this machine.
+    Here(u16),
+    /// To an address of a private network: perhaps a container of this machine, perhaps a neighbour.
+    Private,
+    /// To another machine.
+    Away,
 }
 
 impl Sockets {
@@ -91,10 +103,7 @@ impl Sockets {
         let held = |process| (process, socket_inodes(process));
         Sockets {
             held: processes().into_iter().map(held).collect(),
-            leads_to: tables
-                .iter()
-                .flat_map(|text| connections_in(text))
-                .collect(),
+            leads_to: connections(&tables),
             tables,
         }
     }
@@ -107,8 +116,8 @@ impl Sockets {
         found.map(|(&process, _)| process).collect()
     }
 
-    /// The ports of this machine to which that process has connections.
-    pub(crate) fn asked_by(&self, process: u32) -> HashSet<u16> {
+    /// Where the connections lead that this process opened.
+    pub(crate) fn asked_by(&self, process: u32) -> HashSet<Lead> {
         let inodes = self.held.get(&process).into_iter().flatten();
         inodes
             .filter_map(|inode| self.leads_to.get(inode).copied())
@@ -116,21 +125,75 @@ impl Sockets {
     }
 }
 
-/// The connections of a table that lead to this machine itself, and to which port.
-fn connections_in(table: &str) -> Vec<(u64, u16)> {
-    const ESTABLISHED: &str = "01";
-    let connection = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (address, port) = fields.get(2)?.rsplit_once(':')?;
-        // 127.0.0.1, as such or in an address of version 6, and ::1, in the byte order of this machine.
-        let to_itself = address.ends_with("7F") || address.ends_with("00000000000000001000000");
-        let matches = to_itself && *fields.get(3)? == ESTABLISHED;
-        let port = u16::from_str_radix(port, 16).ok()?;
-        matches
-            .then(|| Some((fields.get(9)?.parse().ok()?, port)))
-            .flatten()
+/// Where each connection leads that was opened here: not those to a port that somebody listens on, which were accepted.
+fn connections(tables: &[String; 2]) -> HashMap<u64, Lead> {
+    let sockets: Vec<Socket<'_>> = tables.iter().flat_map(|text| sockets_in(text)).collect();
+    let listening = sockets.iter().filter(|socket| socket.state == LISTEN);
+    let listening: HashSet<u16> = listening.map(|socket| socket.local.1).collect();
+    let own: HashSet<&str> = sockets.iter().map(|socket| socket.local.0).collect();
+    let opened = sockets
+        .iter()
+        .filter(|socket| socket.state == ESTABLISHED && !listening.contains(&socket.local.1));
+    let lead = |socket: &Socket<'_>| {
+        let (address, port) = socket.remote;
+        match address {
+            own_one if own.contains(own_one) || is_loopback(own_one) => Lead::Here(port),
+            private if is_private(private) => Lead::Private,
+            _ => Lead::Away,
+        }
     };
-    table.lines().skip(1).filter_map(connection).collect()
+    opened.map(|socket| (socket.inode, lead(socket))).collect()
+}
+
+const ESTABLISHED: &str = "01";
+const LISTEN: &str = "0A";
+
+/// A line of a table of sockets: addresses as the kernel writes them, in the byte order of this machine.
+struct Socket<'a> {
+    local: (&'a str, u16),
+    remote: (&'a str, u16),
+    state: &'a str,
+    inode: u64,
+}
+
+fn sockets_in(table: &str) -> impl Iterator<Item = Socket<'_>> {
+    let end = |text: &str| {
+        let (_, port) = text.rsplit_once(':')?;
+        u16::from_str_radix(port, 16).ok()
+    };
+    table.lines().skip(1).filter_map(move |line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let of = |place: usize| -> Option<(&str, u16)> {
+            let text = fields.get(place)?;
+            Some((text.rsplit_once(':')?.0, end(text)?))
+        };
+        Some(Socket {
+            local: of(1)?,
+            remote: of(2)?,
+            state: fields.get(3)?,
+            inode: fields.get(9)?.parse().ok()?,
+        })
+    })
+}
+
+/// 127.0.0.0/8, as such or in an address of version 6, and `::1`.
+fn is_loopback(address: &str) -> bool {
+    address.ends_with("7F") || address.ends_with("00000000000000000000000001000000")
+}
+
+/// 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16, as such or in an address of version 6.
+fn is_private(address: &str) -> bool {
+    let Some(bytes) = address.len().checked_sub(8).map(|at| &address[at..]) else {
+        return false;
+    };
+    let mapped = address.len() == 8 || address[..address.len() - 8].ends_with("FFFF0000");
+    let byte = |at: usize| u8::from_str_radix(bytes.get(at..at + 2).unwrap_or_default(), 16).ok();
+    let kind = (byte(6), byte(4));
+    mapped
+        && matches!(
+            kind,
+            (Some(10), _) | (Some(172), Some(16..=31)) | (Some(192), Some(168))
+        )
 }
 
 /// Who listens on a TCP port, of whatever address; `ours` are processes.
@@ -170,16 +233,9 @@ fn listening_inodes(tables: &[String; 2], port: u16) -> HashSet<u64> {
 }
 
 /// The sockets of a table that listen on that port.
-fn listening_in(table: &str, port: u16) -> Vec<u64> {
-    const LISTEN: &str = "0A";
-    let inode = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
-        let matches =
-            u16::from_str_radix(local_port, 16).ok()? == port && *fields.get(3)? == LISTEN;
-        matches.then(|| fields.get(9)?.parse().ok()).flatten()
-    };
-    table.lines().skip(1).filter_map(inode).collect()
+fn listening_in(table: &str, port: u16) -> impl Iterator<Item = u64> {
+    let listens = move |socket: &Socket<'_>| socket.local.1 == port && socket.state == LISTEN;
+    sockets_in(table).filter(listens).map(|socket| socket.inode)
 }
 
 fn socket_inodes(process: u32) -> Vec<u64> {
@@ -230,7 +286,7 @@ fn on_cpu(schedstat: &Path) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Life, Listener, connections_in, life, listener, listening_in, own_threads_cpu};
+    use super::{Lead, Life, Listener, connections, life, listener, listening_in, own_threads_cpu};
     use std::net::TcpListener;
     use std::time::Duration;
 
@@ -240,11 +296,47 @@ mod tests {
              0: 0100007F:0FA0 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0\n\
              1: 0100007F:0FA0 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0 100 0\n\
              2: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1 0 100 0\n";
-        assert_eq!(listening_in(table, 4000), [111]);
-        assert_eq!(listening_in(table, 8080), [333]);
-        assert_eq!(connections_in(table), [(222, 0x9999)]);
-        assert_eq!(listening_in("", 1), [0; 0]);
-        assert_eq!(listening_in("a\nb c\n0: x:y z", 1), [0; 0]);
+        let listening = |table: &str, port| listening_in(table, port).collect::<Vec<u64>>();
+        assert_eq!(listening(table, 4000), [111]);
+        assert_eq!(listening(table, 8080), [333]);
+        assert_eq!(listening("", 1), [0; 0]);
+        assert_eq!(listening("a\nb c\n0: x:y z", 1), [0; 0]);
+    }
+
+    #[test]
+    fn where_a_process_asks_further_is_told_from_who_asks_it() {
+        let line = |local: &str, remote: &str, state: &str, inode: u32| {
+            format!("0: {local} {remote} {state} 0:0 0:0 0 0 0 {inode} 1\n")
+        };
+        // A proxy on 8000 that was asked by us, and asks this machine, a container, a neighbour and the world.
+        let v4 = [
+            "head\n".to_owned(),
+            line("00000000:1F40", "00000000:0000", "0A", 1),
+            line("0100007F:1F40", "0100007F:9999", "01", 2),
+            line("0100007F:9000", "0100007F:1F41", "01", 3),
+            line("010011AC:9001", "020011AC:1F40", "01", 4),
+            line("0201A8C0:9002", "0201A8C0:1F42", "01", 5),
+            line("0201A8C0:9003", "08080808:01BB", "01", 6),
+        ];
+        let mapped = "0000000000000000FFFF0000";
+        let v6 = [
+            "head\n".to_owned(),
+            line(
+                &format!("{mapped}010011AC:9004"),
+                &format!("{mapped}050011AC:1F43"),
+                "01",
+                7,
+            ),
+        ];
+        let leads = connections(&[v4.concat(), v6.concat()]);
+        let expected = [
+            (3, Lead::Here(0x1F41)),
+            (4, Lead::Private),
+            (5, Lead::Here(0x1F42)),
+            (6, Lead::Away),
+            (7, Lead::Private),
+        ];
+        assert_eq!(leads, expected.into());
     }
 
     #[test]
@@ -253,6 +345,9 @@ mod tests {
         let used = Duration::from_millis(300);
         assert_eq!(life(line), Some(Life { parent: 3, used }));
         assert_eq!(life(&line.replace(" S ", " Z ")), None);
+        // Years of it.
+        let long = life(&line.replace(" 25 5 ", " 9000000000 5 ")).unwrap();
+        assert_eq!(long.used, Duration::from_millis(90_000_000_050));
         assert_eq!(life("7 (x"), None);
     }
 

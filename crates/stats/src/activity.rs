@@ -21,15 +21,19 @@ pub(crate) struct Crossings {
 }
 
 impl Activity {
-    /// Of the requests of one run; `None` where there are none. A closed loop holds conversations: one
-    /// is in flight from its first request to the end of its last answer, thoughts included.
-    pub(crate) fn of(pacing: Pacing, records: &[&Record]) -> Option<Self> {
+    /// Of the requests of one run, each from its release to its `end`; `None` where there are none. A closed loop holds
+    /// conversations: one is in flight from its first request to the end of its last answer, thoughts included.
+    pub(crate) fn of(
+        pacing: Pacing,
+        records: &[&Record],
+        end: fn(&Record) -> Nanos,
+    ) -> Option<Self> {
         // A request that ended before it began would be in flight a negative number of times.
         let (mut issued, mut done): (Vec<Nanos>, Vec<Nanos>) = match pacing {
-            Pacing::Closed { .. } => conversations::spans(records).into_iter().unzip(),
+            Pacing::Closed { .. } => conversations::spans(records, end).into_iter().unzip(),
             Pacing::Burst { .. } | Pacing::Open { .. } => records
                 .iter()
-                .map(|record| (record.issued, record.done.max(record.issued)))
+                .map(|record| (record.issued, end(record).max(record.issued)))
                 .unzip(),
         };
         issued.sort_unstable();

@@ -93,11 +93,11 @@ impl Tally {
 }
 
 /// When each conversation began and ended; requests that stand alone are conversations of one turn.
-pub(crate) fn spans(records: &[&Record]) -> Vec<(Nanos, Nanos)> {
+pub(crate) fn spans(records: &[&Record], end: fn(&Record) -> Nanos) -> Vec<(Nanos, Nanos)> {
     let mut held: BTreeMap<u64, (Nanos, Nanos)> = BTreeMap::new();
     for record in records {
         let key = record.turn.map_or(record.id, |turn| turn.session);
-        let done = record.done.max(record.issued);
+        let done = end(record).max(record.issued);
         let span = held.entry(key).or_insert((record.issued, done));
         *span = (span.0.min(record.issued), span.1.max(done));
     }

@@ -47,6 +47,8 @@ pub(crate) struct RunMetrics {
     /// The same from when the asked concurrency was first reached to the last release: while
     /// there were requests left to hold it with. Closed loop only.
     pub(crate) held_concurrency: Option<f64>,
+    /// The same, counted to when the next request could be sent; absent where that is no later.
+    pub(crate) busy_slots: Option<f64>,
     /// From the first release to the last, as it was.
     pub(crate) issued_seconds: f64,
     /// From the first release to the last, as the plan has it.
@@ -70,7 +72,7 @@ impl RunMetrics {
     ) -> Option<Self> {
         debug_assert_eq!(records.len(), metrics.len());
         debug_assert!(records.is_sorted_by_key(|record| record.issued));
-        let activity = Activity::of(pacing, records)?;
+        let activity = Activity::of(pacing, records, |record| record.done)?;
         let start = activity.start();
         let whole = || metrics.iter().flatten();
         let durations = || durations(pacing, records);
@@ -104,6 +106,7 @@ impl RunMetrics {
             peak: activity.peak(),
             concurrency: activity.average(start, activity.end()),
             held_concurrency: held_concurrency(pacing, &activity),
+            busy_slots: slots_busy(pacing, records),
             issued_seconds: (activity.last_issued() - start).seconds(),
             due_seconds: (due_last - due_first).seconds(),
             steady: SteadyRun::find(pacing, records, metrics, &activity),
@@ -188,6 +191,16 @@ fn held_concurrency(pacing: Pacing, activity: &Activity) -> Option<f64> {
     };
     let reached = activity.crossings(concurrency as usize)?.reached;
     activity.average(reached, activity.last_issued())
+}
+
+/// The same with the time that a request's place was taken though its answer was over; `None` where none was.
+fn slots_busy(pacing: Pacing, records: &[&Record]) -> Option<f64> {
+    let some = records.iter().any(|record| record.released.is_some());
+    let freed = |record: &Record| record.released.unwrap_or(record.done);
+    let activity = some
+        .then(|| Activity::of(pacing, records, freed))
+        .flatten()?;
+    held_concurrency(pacing, &activity)
 }
 
 fn per_second(count: Option<f64>, seconds: Option<f64>) -> Option<f64> {

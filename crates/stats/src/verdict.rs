@@ -1,9 +1,9 @@
 //! Whether a measurement can be believed, and why not.
 //!
-//! The rules are in five files, by who is to blame: [`load`] (what was asked was not offered),
-//! [`client`] (the instrument was in the way), [`response`] (what came back says less than it
-//! seems), [`answers`] (what came back is not what was asked for), [`judged`] (single answers that do not fit what was
-//! asked or what they say of themselves). Every limit is a constant there, with its reason.
+//! The rules are in six files, by who is to blame: [`load`] (what was asked was not offered), [`client`] (the instrument
+//! was in the way), [`response`] (what came back says less than it seems), [`answers`] (what came back is not what was
+//! asked for), [`judged`] (single answers that do not fit what was asked or what they say of themselves), [`lumps`]
+//! (tokens came several at once). Every limit is a constant there, with its reason.
 //!
 //! What the instrument may have done is judged by its consequence ([`bound`]): how far the numbers that it touches can
 //! be off.

@@ -187,6 +187,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
     let record = |row| {
         let Added {
             reissued,
+            released,
             total_tokens,
             response,
             prompt_text,
@@ -206,6 +207,7 @@ pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Vec<Record>, StoreError>
             first_byte: primitive(first_byte, row).map(Nanos),
             done: Nanos(done.value(row)),
             done_read: Nanos(done_read.value(row)),
+            released,
             stream: stream.value(row),
             events: events.row(row)?,
             usage: usage_reported.value(row).then(|| usage(row, total_tokens)),

@@ -15,8 +15,9 @@ type Number = fn(&Record) -> Option<u64>;
 type Text = fn(&Record) -> Option<Cow<'_, str>>;
 
 /// `response_choices` has a value in the rows that have the facts of a response.
-const NUMBERS: [(&str, Number); 14] = [
+const NUMBERS: [(&str, Number); 15] = [
     ("reissued_ns", |row| row.reissued.map(|at| at.0)),
+    ("released_ns", |row| row.released.map(|at| at.0)),
     ("total_tokens", |row| row.usage?.total_tokens),
     ("response_choices", |row| Some(facts(row)?.choices.into())),
     ("text_bytes", |row| Some(facts(row)?.text.bytes)),
@@ -94,6 +95,7 @@ pub(crate) fn text_bytes(batch: &RecordBatch) -> u64 {
 /// What these columns say of a row, beside its other columns.
 pub(crate) struct Added {
     pub(crate) reissued: Option<Nanos>,
+    pub(crate) released: Option<Nanos>,
     pub(crate) total_tokens: Option<u64>,
     pub(crate) response: Option<Box<ResponseFacts>>,
     pub(crate) prompt_text: Option<TextFacts>,
@@ -114,6 +116,7 @@ impl<'a> AddedColumns<'a> {
     pub(crate) fn row(&self, row: usize) -> Result<Added, StoreError> {
         Ok(Added {
             reissued: self.number("reissued_ns", row).map(Nanos),
+            released: self.number("released_ns", row).map(Nanos),
             total_tokens: self.number("total_tokens", row),
             response: self.response(row)?.map(Box::new),
             prompt_text: self.text_facts("prompt", row),

@@ -13,7 +13,7 @@ mod words;
 
 pub(crate) use self::embedding::EmbeddingConfig;
 pub(crate) use self::load::{Load, Point, TypedLoad, list};
-pub(crate) use self::request::RequestConfig;
+pub(crate) use self::request::{Fields, RequestConfig};
 pub(crate) use self::server::{ServerChoice, USUAL_API_BASE};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;

@@ -41,6 +41,10 @@ pub struct Record {
     pub done: Nanos,
     /// The user-space stamp of the read that gave `done`; later by the client's own lag.
     pub done_read: Nanos,
+    /// When the next request could take its place, where that was a millisecond later than `done` or more: its body stayed
+    /// open after its last event. Files before version 2 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Nanos>,
     /// Whether a stream was asked for.
     pub stream: bool,
     /// What the stream carried, in order of arrival; empty for a response that is not a stream.
@@ -104,6 +108,7 @@ impl Record {
             first_byte: None,
             done: at,
             done_read: at,
+            released: None,
             stream: false,
             events: Vec::new(),
             usage: None,

@@ -14,7 +14,7 @@ use crate::{
     Variants, WorkloadError,
 };
 use deck::Deck;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::sync::Arc;
@@ -199,6 +199,14 @@ impl Traffic {
     /// Names of the models that requests ask for otherwise than the rest.
     pub fn models(&self) -> Vec<String> {
         self.variants.models()
+    }
+
+    /// What rows of data sets bring for the bodies of their requests, and what requests are dealt beside it.
+    pub fn bodies(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        let rows = self.classes.iter().filter_map(|class| class.source.rows());
+        let rows = rows.flat_map(|rows| rows.iter());
+        let of_rows = rows.filter_map(|row| row.body.as_deref());
+        of_rows.chain(self.variants.bodies())
     }
 
     /// What tells this traffic from any other, for [`crate::workload_hash`]: the seed and for each

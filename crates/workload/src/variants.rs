@@ -48,6 +48,11 @@ impl Variants {
         adapters.chain(bodies).map(str::to_owned).collect()
     }
 
+    /// What requests are dealt, in turn.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        self.bodies.iter().map(AsRef::as_ref)
+    }
+
     /// What tells these from any other, where there are any.
     pub(crate) fn fingerprint(&self) -> Option<Value> {
         if self.adapters.is_none() && self.images.is_none() && self.bodies.is_empty() {

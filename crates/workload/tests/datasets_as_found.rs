@@ -166,6 +166,26 @@ fn messages_that_wait_for_an_answer_are_one_request() {
 }
 
 #[test]
+fn a_history_of_tools_alone_is_sent_whole_too() {
+    let call = json!([{"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]);
+    let asked = json!([
+        {"role": "user", "content": "weather?"},
+        {"role": "assistant", "content": null, "tool_calls": call},
+        {"role": "tool", "tool_call_id": "c", "content": "20 °C"},
+        {"role": "user", "content": "and tomorrow?"},
+    ]);
+    let ends_with_a_result = Value::from(asked.as_array().unwrap()[..3].to_vec());
+    // `content` may be absent beside a call.
+    let mut without = asked.clone();
+    without[1].as_object_mut().unwrap().remove("content");
+    for messages in [asked, ends_with_a_result, without] {
+        let data = rows(&json!([{"messages": messages}]));
+        let body = data.rows[0].body.as_ref().expect("a request");
+        assert_eq!(body["messages"], messages);
+    }
+}
+
+#[test]
 fn a_prompt_beside_messages_stays_the_prompt() {
     let said = dialogue("role", "content", "user", "assistant");
     let data = rows(&json!([{"prompt": "Own", "prompt_id": "1", "messages": said}]));

@@ -1,13 +1,13 @@
 //! A relay whose delay is known.
 
 use super::reported::{Measurement, measure};
-use super::{GatewayArgs, mean, median};
+use super::{GatewayArgs, mean, median, on};
+use crate::pinned::{CLIENT_CPU, SERVER_CPU};
 use anyhow::Result;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 use testkit::{Relay, RelayOptions};
 
@@ -37,19 +37,35 @@ pub(super) fn run(args: &GatewayArgs, program: &Path) -> Result<()> {
     let none = (!args.delays.contains(&0)).then_some(&0);
     for round in 0..args.rounds {
         for delay in args.delays.iter().chain(none) {
+            let pin = if args.pinned {
+                format!("taskset -c {SERVER_CPU} ")
+            } else {
+                String::new()
+            };
             let command = format!(
-                "'{}' bench relay {{host}}:{{port}} {{provider_url}} {delay}",
+                "{pin}'{}' bench relay {{host}}:{{port}} {{provider_url}} {delay}",
                 own.display()
             );
             let gateway = ["--gateway", "custom", "--proxy-command", &command];
             let more = [&gateway[..], &["--provider-port", "0"]].concat();
-            let measured = measure(Command::new(program), args, round, &more)?;
+            let measured = measure(on(CLIENT_CPU, program, args.pinned), args, round, &more)?;
             all.entry(*delay).or_default().push(measured);
         }
     }
     println!(
-        "A relay with a known delay, {} rounds of {} s:",
-        args.rounds, args.seconds
+        "A relay with a known delay, {}{}, {} rounds of {} s:",
+        if args.pinned {
+            format!("client and mock on processor {CLIENT_CPU}, the relay on {SERVER_CPU}")
+        } else {
+            "nothing pinned".to_owned()
+        },
+        if args.awake {
+            ", processors kept awake"
+        } else {
+            ""
+        },
+        args.rounds,
+        args.seconds
     );
     for (name, of) in [
         (

@@ -2,15 +2,15 @@
 
 use super::plain_client::added;
 use super::reported::measure;
-use super::{GatewayArgs, mean, median};
-use crate::pinned::{CLIENT_CPU, SERVER_CPU, on_cpu};
+use super::{GatewayArgs, mean, median, on};
+use crate::pinned::{CLIENT_CPU, SERVER_CPU};
 use anyhow::{Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process::preset::{Gateway, GatewaySettings};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const MOCK: &str = "127.0.0.1:4391";
@@ -86,14 +86,6 @@ fn plainly(args: &GatewayArgs, pinned: bool) -> Result<f64> {
     };
     let asked = std::thread::spawn(ask).join();
     asked.unwrap_or_else(|_| bail!("the plain client panicked"))
-}
-
-fn on(cpu: &str, program: &Path, pinned: bool) -> Command {
-    if pinned {
-        on_cpu(cpu, program)
-    } else {
-        Command::new(program)
-    }
 }
 
 /// A mock and nginx in front of it, until this is dropped.

@@ -118,7 +118,8 @@ fn added(instrument: &Instrument<'_>, program: &str, table: &mut Table) -> Resul
         .iter()
         .map(|[low, value, high]| format!("{value:.1} [{low:.1}, {high:.1}]"))
         .collect();
-    let holds = if held == said.len() {
+    // Of intervals that hold the truth 95 times in 100, one of four may miss it.
+    let holds = if held + 1 >= said.len() {
         Ok(())
     } else {
         Err(format!("{held} of {} intervals hold it", said.len()))

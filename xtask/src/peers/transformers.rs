@@ -73,6 +73,9 @@ pub(super) fn run(
             &requests,
             "--max-tokens",
             "8",
+            // A problem that is asked for is an end by itself where no chat template asks for an answer.
+            "--dataset-key",
+            "prose",
         ]);
         flags.extend(["--warmup-runs", "0"]);
         let measured = instrument.measure(&name, "chat", &flags)?;

@@ -125,3 +125,15 @@ async fn a_long_body_that_is_no_stream_is_not_received_to_its_end() {
     );
     assert!(record.body_bytes < 400_000, "{}", record.body_bytes);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_answer_under_the_label_of_a_stream_is_read_as_what_it_is() {
+    let label = Some("text/event-stream");
+    let error = br#"{"error":{"message":"out of memory"}}"#.to_vec();
+    let failed = record(true, move || labelled(label, vec![(20, error.clone())])).await;
+    assert_eq!(failed.outcome, Outcome::ServerError);
+    assert_eq!(detail(&failed), "out of memory");
+    let answer = br#"{"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}]}"#;
+    let whole = record(false, move || labelled(label, vec![(20, answer.to_vec())])).await;
+    assert_eq!(whole.outcome, Outcome::Complete, "{}", detail(&whole));
+}

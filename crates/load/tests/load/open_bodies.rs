@@ -73,7 +73,22 @@ async fn a_body_that_stays_open_after_done_holds_its_slot_for_a_second() {
     let run = ask_twice(reply, 60_000, 60_000).await;
     assert_eq!(outcomes(&run.records), [Outcome::Complete; 2]);
     assert_eq!(run.records[0].done, ms(500));
+    assert_eq!(run.records[0].released, Some(ms(1_500)));
     assert_eq!(run.records[1].issued, ms(1_500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_ends_with_its_last_event_was_not_held_open() {
+    let reply = || {
+        body(vec![
+            (10, content(" a")),
+            (500, finish(1)),
+            (500, Vec::new()),
+        ])
+    };
+    let run = ask_twice(reply, 60_000, 60_000).await;
+    assert_eq!(outcomes(&run.records), [Outcome::Complete; 2]);
+    assert_eq!(run.records[0].released, None);
 }
 
 #[tokio::test(start_paused = true)]

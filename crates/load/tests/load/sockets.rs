@@ -268,13 +268,10 @@ async fn fault_21_a_flood_of_pings_does_not_outrun_the_deadline() {
     assert_eq!(outcomes(&run.records), [timeout]);
 }
 
-#[tokio::test]
-async fn a_body_that_stays_open_after_done_holds_no_slot() {
+/// Answers each request with a stream that is over, and leaves its body open.
+fn leave_bodies_open() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (target, connector) = {
-        let addr = listener.local_addr().unwrap();
-        connect_to(addr)
-    };
+    let addr = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut held = Vec::new();
         for socket in listener.incoming() {
@@ -288,10 +285,36 @@ async fn a_body_that_stays_open_after_done_holds_no_slot() {
             }
         }
     });
+    addr
+}
+
+#[tokio::test]
+async fn a_body_that_stays_open_after_done_holds_no_slot() {
+    let (target, connector) = connect_to(leave_bodies_open());
     let run = run_plan(connector, &closed(1, 1), &setup(&target)).await;
     assert_eq!(outcomes(&run.records), [Outcome::Complete]);
     let held = run.span.end - run.span.start;
     // Far from the deadlines, which are a minute each.
+    assert!(held < ms(20_000), "{held:?}");
+}
+
+/// Nobody hands over what waits for the decoding while one request is asked for alone.
+#[tokio::test]
+async fn a_body_that_stays_open_after_done_does_not_hold_up_who_asks_alone() {
+    let (target, connector) = connect_to(leave_bodies_open());
+    let (sender, kept) = std::sync::mpsc::channel();
+    let on_record = Box::new(move |record: Record| sender.send(record).unwrap());
+    let client = Client::new(connector, client_options(&setup(&target)), on_record).unwrap();
+    let plan = closed(1, 1);
+    let asking = async {
+        let planned = &plan.requests[0];
+        client.ask(planned, RunId::default(), 0).await.unwrap();
+    };
+    LocalSet::new().run_until(asking).await;
+    client.settle();
+    let record = kept.recv().unwrap();
+    assert_eq!(record.outcome, Outcome::Complete);
+    let held = record.released.expect("it was held") - record.issued;
     assert!(held < ms(20_000), "{held:?}");
 }
 

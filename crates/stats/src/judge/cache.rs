@@ -59,7 +59,7 @@ impl CacheTally {
             self.by_characters.add(text.characters as f64, input as f64);
             self.by_words.add(text.words as f64, input as f64);
             // Words are counted with each sign by itself, and tokenizers join some of those.
-            let room = input.saturating_sub(text.words * 2 / 3);
+            let room = input.saturating_sub(text.words / 3 * 2);
             self.common_most = Some(self.common_most.map_or(room, |most| most.min(room)));
         }
         let Some(cached) = usage.cached_tokens else {
@@ -103,13 +103,13 @@ impl CacheTally {
             all += answers;
             alike += if near(cached) { answers } else { 0 };
         }
-        let common = most_often + BLOCK;
+        let common = most_often.saturating_add(BLOCK);
         let has_room = self.common_most.is_some_and(|room| most_often <= room);
         if (alike as f64) < COMMON_SHARE_MIN * all as f64 || !has_room {
             return None;
         }
         let was_cold = self.first_cached.is_some_and(|cached| cached < most_often);
-        let known = |overhead: u64| most_often <= overhead + BLOCK;
+        let known = |overhead: u64| most_often <= overhead.saturating_add(BLOCK);
         let is_common =
             was_cold || template.is_some_and(known) || self.overhead().is_some_and(known);
         is_common.then_some(common)

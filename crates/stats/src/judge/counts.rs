@@ -105,6 +105,8 @@ pub(super) fn input_faults(record: &Record) -> Vec<Fault> {
 struct Output {
     /// As it was told: in total, else the sum of what came with the events.
     told: u64,
+    /// Those of them that the text can have: reasoning may be told and not shown.
+    shown: u64,
     /// Reasoning that the total has and `told` has not.
     reasoning_left_out: u64,
     /// What the limits of all choices together allow.
@@ -143,8 +145,14 @@ impl Output {
         );
         let unbounded = asked.is_none_or(|asked| asked.ignore_eos || asked.tools != ToolUse::None);
         let reasoning = usage.reasoning_tokens.unwrap_or(0);
+        let shows_reasoning = count(|kind| kind == EventKind::Reasoning) > 0;
         Some(Self {
             told,
+            shown: if shows_reasoning {
+                told
+            } else {
+                told.saturating_sub(reasoning)
+            },
             reasoning_left_out: reasoning_left_out(&usage),
             limit: record
                 .max_tokens
@@ -189,13 +197,14 @@ impl Output {
     /// A call's name and arguments may come in events of their own.
     fn is_below_events(&self) -> bool {
         let spare = self.choices + 2 * self.tool_calls;
-        self.told > 0 && self.told.saturating_add(spare) < self.events
+        let tokens = self.told.saturating_add(self.reasoning_left_out);
+        self.told > 0 && tokens.saturating_add(spare) < self.events
     }
 
     fn is_in_characters(&self) -> bool {
         let by_event = self.streamed && self.has_events_for_all();
         // A call is signs and short words, of which many are a token each, and its end has no text.
-        !by_event && self.tool_calls == 0 && in_characters(self.text, self.told)
+        !by_event && self.tool_calls == 0 && in_characters(self.text, self.shown)
     }
 }
 

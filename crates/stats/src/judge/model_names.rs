@@ -2,16 +2,25 @@
 
 use std::collections::BTreeMap;
 
-/// The names of the models that answered a point, each with how often and the first request.
+/// Requests that are kept of each name.
+const NAMED: usize = 3;
+
+/// A server that makes up a name for each answer fills no more than this; the rest is counted together.
+const NAMES_MAX: usize = 64;
+
+/// Under this name.
+pub(crate) const OTHERS: &str = "(others)";
+
+/// The names of the models that answered a point, each with how often and the first requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ModelNames {
     names: BTreeMap<String, Answered>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Answered {
     count: u64,
-    first: u64,
+    first: Vec<u64>,
 }
 
 /// What is wrong with the names of those who answered.
@@ -26,15 +35,15 @@ pub(crate) enum NamesFault {
 impl ModelNames {
     /// Adds the name in the answer to a request.
     pub(crate) fn add(&mut self, name: &str, request: u64) {
-        if let Some(known) = self.names.get_mut(name) {
-            known.count += 1;
-            return;
-        }
-        let answered = Answered {
-            count: 1,
-            first: request,
+        let name = key(&self.names, name);
+        let answered = match self.names.get_mut(name) {
+            Some(known) => known,
+            None => self.names.entry(name.to_owned()).or_default(),
         };
-        self.names.insert(name.to_owned(), answered);
+        answered.count += 1;
+        if answered.first.len() < NAMED {
+            answered.first.push(request);
+        }
     }
 
     /// Each name and how many answers have it, most frequent first.
@@ -48,10 +57,19 @@ impl ModelNames {
         counts
     }
 
-    /// The first request that each name answered, in the order of [`counts`](Self::counts).
-    pub(crate) fn first_requests(&self) -> Vec<u64> {
-        let firsts = self.counts().into_iter();
-        firsts.map(|(name, _)| self.names[name].first).collect()
+    /// Requests that another model answered than the one that was asked for, or than the one that answered most.
+    pub(crate) fn strangers_requests(&self, asked: &[String]) -> Vec<u64> {
+        let is_asked = |name: &str| asked.iter().any(|asked| related(asked, name));
+        let counts = self.counts();
+        let expected = counts.iter().find(|(name, _)| is_asked(name));
+        let expected = expected.map(|&(name, _)| name);
+        let others = counts.iter().filter(|(name, _)| Some(*name) != expected);
+        let mut requests: Vec<u64> = others
+            .flat_map(|(name, _)| self.names[*name].first.iter().copied())
+            .collect();
+        requests.sort_unstable();
+        requests.truncate(NAMED);
+        requests
     }
 
     /// What is wrong with them, where `asked` is known.
@@ -74,10 +92,22 @@ impl ModelNames {
     }
 }
 
-/// Whether two names can be those of one model: after the name of an organisation or a path, one is the other with a
-/// date, a version or a format behind it.
+/// The name under which something is counted: its own, as long as there are not too many.
+pub(crate) fn key<'a, V>(known: &BTreeMap<String, V>, name: &'a str) -> &'a str {
+    if known.len() < NAMES_MAX || known.contains_key(name) {
+        name
+    } else {
+        OTHERS
+    }
+}
+
+/// Whether two names can be those of one model: after the name of an organisation or a path, and without a format of
+/// weights, one is the other with a date or a version behind it.
 fn related(asked: &str, answered: &str) -> bool {
-    let (asked, answered) = (words(asked), words(answered));
+    let (asked, answered) = (
+        without_format(words(asked)),
+        without_format(words(answered)),
+    );
     if asked.is_empty() || answered.is_empty() {
         return true;
     }
@@ -86,10 +116,7 @@ fn related(asked: &str, answered: &str) -> bool {
     } else {
         (answered, asked)
     };
-    longer[..shorter.len()] == shorter[..]
-        && longer[shorter.len()..]
-            .iter()
-            .all(|word| is_decoration(word))
+    longer[..shorter.len()] == shorter[..] && is_edition(&longer[shorter.len()..])
 }
 
 /// The last part of a path, in lower case, cut where a letter or digit meets something else.
@@ -99,6 +126,8 @@ fn words(name: &str) -> Vec<String> {
         .rsplit('/')
         .next()
         .unwrap_or(name);
+    // Which revision it is: transformers answers as `NAME@main`, Vertex has `NAME@DATE`.
+    let base = base.split('@').next().unwrap_or(base);
     let lower = base.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric());
     words
@@ -107,20 +136,23 @@ fn words(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What stands behind a model's name and makes no other model of it: a date or a version, a format of its weights.
-fn is_decoration(word: &str) -> bool {
-    const WORDS: [&str; 22] = [
+/// Without what says in which format weights are, such as `Q4_K_M.gguf`, or on which terms: `latest`, `free`.
+fn without_format(mut words: Vec<String>) -> Vec<String> {
+    const WORDS: [&str; 24] = [
         "latest",
-        "preview",
-        "exp",
+        "free",
         "gguf",
         "safetensors",
         "onnx",
+        "openvino",
         "awq",
         "gptq",
         "bnb",
+        "exl2",
         "mlx",
         "marlin",
+        "ud",
+        "imat",
         "fp4",
         "fp8",
         "fp16",
@@ -129,13 +161,44 @@ fn is_decoration(word: &str) -> bool {
         "f32",
         "int4",
         "int8",
-        "k",
-        "m",
-        "s",
+        "4bit",
+        "8bit",
     ];
-    let version = word.strip_prefix(['v', 'q', 'r']).unwrap_or(word);
-    let numeric = !version.is_empty() && version.chars().all(|c| c.is_ascii_digit());
-    numeric || WORDS.contains(&word)
+    const SIZES: [&str; 10] = ["k", "m", "s", "l", "xl", "xs", "xxs", "nl", "0", "1"];
+    let is_quant = |word: &String| {
+        let digits = ["q", "iq", "tq"]
+            .iter()
+            .find_map(|kind| word.strip_prefix(kind));
+        digits.is_some_and(|digits| digits.len() == 1 && digits.as_bytes()[0].is_ascii_digit())
+    };
+    let is_size = |word: &String| SIZES.contains(&word.as_str());
+    loop {
+        let last = words.iter().rposition(|word| !is_size(word));
+        match last {
+            Some(last) if is_quant(&words[last]) => words.truncate(last),
+            Some(last) if last + 1 == words.len() && WORDS.contains(&words[last].as_str()) => {
+                words.truncate(last);
+            }
+            _ => return words,
+        }
+    }
+}
+
+/// What stands behind a model's name and makes no other model of it: a date, a build or a version of it. `gpt-4.1` is no
+/// edition of `gpt-4`.
+fn is_edition(words: &[String]) -> bool {
+    let digits = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let has_year = words
+        .iter()
+        .any(|word| word.len() == 4 && word.starts_with("20") && digits(word));
+    words.iter().all(|word| {
+        let is_number = digits(word)
+            && ((4..=8).contains(&word.len())
+                || word.starts_with('0')
+                || (has_year && word.len() == 2));
+        let is_version = word.strip_prefix('v').is_some_and(digits);
+        is_number || is_version || ["preview", "exp", "experimental"].contains(&word.as_str())
+    })
 }
 
 #[cfg(test)]
@@ -161,6 +224,24 @@ mod tests {
                 "SmolLM2-135M-Instruct.Q4_1.gguf",
             ),
             ("m", "m"),
+            ("smollm2", "smollm2@main"),
+            ("gpt-4", "gpt-4-0613"),
+            ("o1", "o1-2024-12-17"),
+            ("command-r", "command-r-08-2024"),
+            (
+                "claude-3-5-sonnet-latest",
+                "claude-3-5-sonnet-20241022-v1:0",
+            ),
+            (
+                "bartowski/Llama-3.2-3B-Instruct-GGUF",
+                "Llama-3.2-3B-Instruct-UD-IQ4_NL.gguf",
+            ),
+            (
+                "Qwen/Qwen2.5-7B-Instruct-AWQ",
+                "qwen2.5-7b-instruct-q4_k_m.gguf",
+            ),
+            ("mlx-community/Qwen3-4B-4bit", "Qwen3-4B"),
+            ("meta-llama/llama-3.3-70b:free", "llama-3.3-70b"),
             ("gemini-1.5-pro", "models/gemini-1.5-pro-002"),
         ] {
             assert!(related(asked, answered), "{asked} {answered}");
@@ -170,6 +251,12 @@ mod tests {
             ("m", "mixtral"),
             ("llama-3-70b", "llama-3-8b"),
             ("smol", "SmolLM2-135M"),
+            ("gpt-4", "gpt-4.1"),
+            ("glm-4", "glm-4.6"),
+            ("llama-3", "llama-3.1"),
+            ("deepseek-v3", "deepseek-v2"),
+            ("deepseek", "deepseek-r1"),
+            ("gpt-4-turbo", "gpt-4-32k"),
         ] {
             assert!(!related(asked, answered), "{asked} {answered}");
         }
@@ -188,15 +275,26 @@ mod tests {
         let mixed = names(&["gpt-4o", "gpt-4o-mini", "gpt-4o"]);
         assert_eq!(mixed.fault(&asked(&["gpt-4o"])), Some(NamesFault::Several));
         assert_eq!(mixed.counts()[0], ("gpt-4o", 2));
-        assert_eq!(mixed.first_requests(), [0, 1]);
+        assert_eq!(mixed.strangers_requests(&asked(&["gpt-4o"])), [1]);
         let other = names(&["mistral"]);
         let unrelated = Some(NamesFault::Unrelated("mistral".to_owned()));
         assert_eq!(other.fault(&asked(&["gpt-4o"])), unrelated);
+        assert_eq!(other.strangers_requests(&asked(&["gpt-4o"])), [0]);
         assert_eq!(names(&["a", "b"]).fault(&asked(&["a", "b"])), None);
         assert_eq!(
             names(&["a", "mistral"]).fault(&asked(&["a", "b"])),
             unrelated
         );
         assert_eq!(other.fault(&[]), None);
+    }
+
+    #[test]
+    fn a_server_that_makes_up_names_fills_no_memory() {
+        let mut many = ModelNames::default();
+        for request in 0..1000 {
+            many.add(&format!("m-{request}"), request);
+        }
+        let counts = many.counts();
+        assert_eq!((counts.len(), counts[0]), (65, ("(others)", 936)));
     }
 }

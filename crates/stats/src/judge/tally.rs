@@ -2,7 +2,7 @@
 
 use super::counts::prompt_lengths;
 use super::linear_fit::LinearFit;
-use super::{CacheTally, Fault, Judge, ModelNames, finish_reasons};
+use super::{CacheTally, Fault, Judge, ModelNames, finish_reasons, model_names};
 use crate::Answers;
 use std::collections::BTreeMap;
 use trace::Record;
@@ -44,8 +44,8 @@ pub(crate) struct FaultTally {
 struct Found {
     count: u64,
     requests: Vec<u64>,
-    /// What the first of them sent.
-    shown: Option<String>,
+    /// The first of them that sent something to show, and what.
+    shown: Option<(u64, String)>,
 }
 
 /// So many of so many answers have a fault.
@@ -67,7 +67,8 @@ impl FaultTally {
         if let Some(response) = record.response.as_deref() {
             self.has_facts = true;
             for reason in finish_reasons(record, response) {
-                *self.finish_reasons.entry(reason.to_owned()).or_default() += 1;
+                let reason = model_names::key(&self.finish_reasons, reason).to_owned();
+                *self.finish_reasons.entry(reason).or_default() += 1;
             }
         }
         if !settled.outcome.is_complete() {
@@ -86,7 +87,7 @@ impl FaultTally {
                 found.requests.push(record.id);
             }
             if found.shown.is_none() {
-                found.shown = shown(fault, record);
+                found.shown = shown(fault, record).map(|shown| (record.id, shown));
             }
         }
         self.calls_due += u64::from(judge.expects_tool(record));
@@ -132,7 +133,10 @@ impl FaultTally {
         };
         let named = named(&found.requests);
         match &found.shown {
-            Some(shown) => format!("{named}; the first said {shown}."),
+            Some((request, shown)) if found.requests.first() == Some(request) => {
+                format!("{named}; the first said {shown}.")
+            }
+            Some((request, shown)) => format!("{named}; request {request} said {shown}."),
             None => format!("{named}."),
         }
     }

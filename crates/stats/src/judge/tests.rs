@@ -222,6 +222,63 @@ fn reasoning_that_only_the_total_has_is_counted_and_no_impossible_count() {
 }
 
 #[test]
+fn reasoning_that_streams_and_only_the_total_counts_is_no_fewer_tokens_than_events() {
+    let mut record = answer(210, 10);
+    let usage = record.usage.as_mut().unwrap();
+    usage.reasoning_tokens = Some(200);
+    usage.total_tokens = Some(230);
+    for event in &mut record.events[..200] {
+        event.kind = EventKind::Reasoning;
+    }
+    let (settled, faults) = settled(&record, one());
+    assert_eq!((told(&settled), faults), (Some(210), vec![]));
+}
+
+#[test]
+fn reasoning_that_is_told_and_not_shown_is_not_counted_in_characters() {
+    let mut record = answer(90, 280);
+    record.max_tokens = Some(1000);
+    record.usage.as_mut().unwrap().reasoning_tokens = Some(190);
+    facts(&mut record).text = TextFacts {
+        bytes: 400,
+        characters: 400,
+        ascii: 400,
+        words: 80,
+    };
+    let asked = Asked {
+        ignore_eos: true,
+        ..one()
+    };
+    assert_eq!(settled(&record, asked.clone()).1, []);
+    record.usage.as_mut().unwrap().reasoning_tokens = None;
+    assert_eq!(settled(&record, asked).1, [Fault::OutputInCharacters]);
+}
+
+#[test]
+fn events_bear_out_a_count_above_the_limit_where_words_do_not() {
+    let mut record = answer(150, 150);
+    facts(&mut record).text.words = 20;
+    facts(&mut record).text.characters = 160;
+    facts(&mut record).text.bytes = 160;
+    let (kept, faults) = settled(&record, one());
+    assert_eq!(told(&kept), Some(150));
+    assert!(faults.contains(&Fault::BeyondLimit), "{faults:?}");
+    assert!(!faults.contains(&Fault::ImpossibleOutput), "{faults:?}");
+}
+
+#[test]
+fn more_reasoning_than_was_generated_is_left_out() {
+    let mut record = answer(10, 10);
+    record.usage.as_mut().unwrap().reasoning_tokens = Some(11);
+    let (settled, faults) = settled(&record, one());
+    assert_eq!(settled.usage.unwrap().reasoning_tokens, None);
+    assert_eq!(
+        (told(&settled), faults),
+        (Some(10), vec![Fault::ImpossiblePart])
+    );
+}
+
+#[test]
 fn counts_of_prompts_that_cannot_be_enter_nothing() {
     for prompt in [0, u64::MAX] {
         let mut record = answer(10, 10);

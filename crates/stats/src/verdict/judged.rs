@@ -61,7 +61,8 @@ impl Evidence<'_> {
             "impossible_counts",
             format!(
                 "{} have a count of generated tokens that cannot be: more than the limit or the bytes of their text \
-                 allow, or none beside text. Their tokens are counted by events instead. {}",
+                 allow, or none beside text. Their tokens are counted by events instead. A server that hides its \
+                 reasoning has to tell of it, in `reasoning_tokens`. {}",
                 in_words(share, ODD_SHARE_MAX),
                 self.faults.witnesses(Fault::ImpossibleOutput)
             ),
@@ -197,8 +198,7 @@ impl Evidence<'_> {
             .take(4)
             .map(|(name, count)| format!("`{name}` ({count})"))
             .collect();
-        let mut first = models.first_requests();
-        first.truncate(3);
+        let strangers = models.strangers_requests(self.models_asked);
         let (code, what) = match models.fault(self.models_asked)? {
             NamesFault::Several => (
                 "several_models",
@@ -218,7 +218,7 @@ impl Evidence<'_> {
                 "{what}: {}. A gateway may have gone on to another one, or the name is only an alias: see what answers \
                  behind this address. {}.",
                 names.join(", "),
-                named(&first)
+                named(&strangers)
             ),
         )
     }

@@ -231,8 +231,24 @@ impl Evidence<'_> {
         let held = enough()
             .filter_map(|run| run.held_concurrency)
             .reduce(f64::min)?;
-        if held >= HELD_SHARE_MIN * f64::from(asked) {
+        let enough_held = HELD_SHARE_MIN * f64::from(asked);
+        if held >= enough_held {
             return None;
+        }
+        let busy = enough().filter_map(|run| run.busy_slots);
+        if busy
+            .reduce(f64::min)
+            .is_some_and(|busy| busy >= enough_held)
+        {
+            return invalid(
+                "bodies_left_open",
+                format!(
+                    "While requests were left, {held:.1} of {asked} asked were in flight on average (limit {}): the server, \
+                     or something in front of it, keeps bodies open after their last event, and the next request waits for \
+                     the end. Mend that, or compare the latencies and not the rates.",
+                    percent(HELD_SHARE_MIN)
+                ),
+            );
         }
         invalid(
             "concurrency_not_reached",

@@ -100,6 +100,28 @@ fn answers_that_the_server_counts_otherwise_than_the_models_tokenizer() {
 }
 
 #[test]
+fn first_tokens_that_were_held_back_and_came_together() {
+    let held = |count: u64| {
+        open_loop(20).each(|record| {
+            if record.id < count {
+                let (first, after) = record.events.split_at_mut(10);
+                let (last, index) = (first[9].arrived, first[9].read_index);
+                for event in first {
+                    (event.arrived, event.read, event.read_index) = (last, last, index);
+                }
+                assert!(after.len() > 5);
+            }
+        })
+    };
+    assert!(
+        !held(2)
+            .codes()
+            .contains(&"first_tokens_together".to_owned())
+    );
+    gives(&held(3), Grade::Suspect, "first_tokens_together");
+}
+
+#[test]
 fn streams_that_come_in_one_piece() {
     // All tokens of the first so many requests in one event, 190 ms after the first would have come.
     let buffered = |count: u64| {

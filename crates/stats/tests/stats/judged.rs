@@ -85,6 +85,23 @@ fn a_reason_names_three_requests_and_shows_what_they_sent() {
 }
 
 #[test]
+fn what_a_server_sent_is_shown_cut_and_under_the_request_that_sent_it() {
+    let long = format!("{{\"completion_tokens\":{}}}", "9".repeat(300));
+    let setting = first(4, |record| {
+        count(record, 20_000);
+        // The first one's count came with its events.
+        facts(record).usage_excerpt = (record.id > 0).then(|| long.clone());
+    });
+    let reasons = setting.summarize().verdict.reasons;
+    let found = reasons
+        .iter()
+        .find(|reason| reason.code == "impossible_counts");
+    let shown = format!("Requests 0, 1 and 2; request 1 said {}….", &long[..120]);
+    let sentence = &found.unwrap().sentence;
+    assert!(sentence.ends_with(&shown), "{sentence}");
+}
+
+#[test]
 fn an_answer_that_was_given_up_is_a_failure() {
     let setting = first(3, |record| record.finish_reason = Some("abort".into()));
     gives(&setting, Grade::Suspect, "failures");

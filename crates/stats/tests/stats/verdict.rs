@@ -156,6 +156,21 @@ fn a_concurrency_that_was_not_held_while_requests_were_left() {
 }
 
 #[test]
+fn a_body_that_stays_open_after_its_answer_is_not_the_clients_fault() {
+    let open = |rest: u64, released: bool| {
+        let request = |n: u64| {
+            let issued = n / 4 * (250 + rest);
+            stream(n, issued, &every(issued + 60, 10, 20))
+        };
+        let setting = Setting::new(closed(4), (0..80).map(request).collect());
+        setting.each(|record| record.released = released.then(|| record.done + ms(rest)))
+    };
+    gives(&open(100, true), Grade::Invalid, "bodies_left_open");
+    gives(&open(100, false), Grade::Invalid, "concurrency_not_reached");
+    is_valid(&open(12, true));
+}
+
+#[test]
 fn the_tail_of_a_closed_loop_is_no_failure_to_hold_the_concurrency() {
     let mut setting = closed_loop(4, 20);
     setting.records[79] = stream(79, 4_750, &every(4_810, 10, 2_000));

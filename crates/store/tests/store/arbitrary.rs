@@ -117,6 +117,7 @@ fn record() -> impl Strategy<Value = Record> {
             first_byte: stamps.1.2,
             done: stamps.0.2,
             done_read: stamps.0.3,
+            released: stamps.1.1,
             stream: facts.1,
             events,
             usage: facts.3,

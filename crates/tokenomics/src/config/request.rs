@@ -23,6 +23,9 @@ pub(crate) struct RequestConfig {
     pub(crate) patch: Fields,
 }
 
+/// `OpenAI` takes no more, and oha's `-n` is a number of requests.
+const CHOICES_MAX: u32 = 128;
+
 impl RequestConfig {
     pub(crate) fn resolve(args: &ChatArgs, endpoint: Endpoint) -> Result<Self, Failure> {
         if let Some(temperature) = args.temperature
@@ -34,6 +37,13 @@ impl RequestConfig {
         }
         if args.n == 0 {
             return Err(Failure::usage("--n must be at least 1, got 0"));
+        }
+        if args.n > CHOICES_MAX {
+            return Err(Failure::usage(format!(
+                "--n {} asks for so many choices in each request, and at most {CHOICES_MAX} are sent; the number of \
+                 requests is --num-prompts",
+                args.n
+            )));
         }
         let patch = extra_body(args.extra_body.as_deref())?;
         flag(&patch, "stream", "--no-stream asks for whole answers")?;
@@ -77,7 +87,10 @@ impl RequestConfig {
     /// What bodies have beside the usual, for the result file.
     pub(crate) fn extra_body(&self) -> Fields {
         let mut all = self.fields.clone();
-        all.extend(self.patch.clone());
+        openai::merge_patch(&mut all, &self.patch);
+        // What is left out is a part of what was asked for.
+        let left_out = self.patch.iter().filter(|(_, value)| value.is_null());
+        all.extend(left_out.map(|(name, _)| (name.clone(), Value::Null)));
         all
     }
 }

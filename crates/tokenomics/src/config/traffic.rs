@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use trace::{Arrival, ClassInfo, Nanos, Prompt};
 use workload::{
-    ChatSource, DatasetRow, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime,
-    TimeUnit, Trace, TraceFormat, TraceReader, Traffic, TrafficClass, TurnCount,
+    ChatSource, LengthScenario, Mix, PromptTokenizer, SessionConfig, ThinkTime, TimeUnit, Trace,
+    TraceFormat, TraceReader, Traffic, TrafficClass, TurnCount,
 };
 
 /// The traffic, and what the result file says of it.
@@ -77,9 +77,6 @@ impl TrafficConfig {
             .into_iter()
             .map(|named| (named.info, named.class))
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        if endpoint != Endpoint::ChatCompletions && args.sessions.turns.is_none() {
-            refuse_messages(&classes, endpoint)?;
-        }
         let exact = classes.iter().any(TrafficClass::needs_tokenizer);
         let template = match &counter {
             None => None,
@@ -91,7 +88,11 @@ impl TrafficConfig {
         };
         let is_mix = mix.is_some();
         let counter = counter.map(|(_, counter)| counter);
+        let has_lengths = classes.iter().any(|class| class.lengths.is_some());
         let traffic = Traffic::new(args.seed, classes, mix, counter).map_err(Failure::usage)?;
+        if args.sessions.turns.is_none() {
+            refuse_messages(&traffic, args, endpoint, has_lengths)?;
+        }
         let traffic = in_sessions(traffic, &args.sessions)?
             .with_variants(variants::variants(&args.variants, endpoint)?);
         Ok(Self {
@@ -185,25 +186,40 @@ impl TrafficConfig {
     }
 }
 
-/// Refuses rows that bring messages of their own where another route would ignore them, and answer
-/// their first question alone.
-fn refuse_messages(classes: &[TrafficClass], endpoint: Endpoint) -> Result<(), Failure> {
-    let mut rows = classes.iter().flat_map(|class| match &class.source {
-        ChatSource::Rows(rows) | ChatSource::Replay(rows) => rows.iter(),
-        ChatSource::Content(_) | ChatSource::Trace(_) => [].iter(),
-    });
-    let has_messages = |row: &DatasetRow| {
-        let body = row.body.as_ref();
-        body.is_some_and(|body| body.contains_key("messages"))
-    };
-    if rows.any(has_messages) {
-        return Err(Failure::usage(format!(
-            "--endpoint {} takes no messages, and rows of the data set are requests with messages of their own; leave \
-             --endpoint out, or ask their questions one after the other with --turns dataset",
-            endpoint.path()
-        )));
+/// Refuses rows that bring messages of their own where they would take the place of what flags ask for, and where
+/// another route would ignore them, and answer something else.
+fn refuse_messages(
+    traffic: &Traffic,
+    args: &ChatArgs,
+    endpoint: Endpoint,
+    has_lengths: bool,
+) -> Result<(), Failure> {
+    let mut bodies = traffic.bodies();
+    if !bodies.any(|body| body.contains_key("messages")) {
+        return Ok(());
     }
-    Ok(())
+    let refused = [
+        (
+            endpoint != Endpoint::ChatCompletions,
+            format!("--endpoint {} takes no messages", endpoint.path()),
+        ),
+        (
+            args.sessions.prefix_groups.is_some(),
+            "--prefix-groups would change them".to_owned(),
+        ),
+        (
+            args.sessions.tool_loop.is_some(),
+            "--tool-loop would change them".to_owned(),
+        ),
+        (has_lengths, "lengths of prompts are given too".to_owned()),
+    ];
+    match refused.into_iter().find(|(is_so, _)| *is_so) {
+        None => Ok(()),
+        Some((_, why)) => Err(Failure::usage(format!(
+            "rows of the data set are requests with messages of their own, and {why}; leave that out, or ask the rows' \
+             questions one after the other with --turns dataset"
+        ))),
+    }
 }
 
 /// Conversations, shared beginnings and tools.

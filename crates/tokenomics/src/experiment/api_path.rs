@@ -45,23 +45,26 @@ pub(super) async fn find_api(
         }
         listing => listing?,
     };
-    let (status, words) = match &listing {
+    let (status, words, is_refused) = match &listing {
         Listing::Models(models) => {
             let first = models.first().map(String::as_str);
             let model = asked.model.or(first).unwrap_or_default();
             return Ok(at(target, model, false));
         }
-        Listing::Refused { status, words } | Listing::None { status, words } => (*status, words),
+        Listing::Refused { status, words } => (*status, words, true),
+        Listing::None { status, words } => (*status, words, false),
     };
-    if let (Listing::None { .. }, Some(below)) = (&listing, below) {
+    if let Some(below) = below {
         match (list(asked, &below, connector, headers).await, asked.model) {
             (Ok(Listing::Models(models)), model) => {
                 let first = models.first().map(String::as_str);
                 return Ok(at(below, model.or(first).unwrap_or_default(), true));
             }
+            // What was typed is there, and is meant.
+            _ if is_refused => {}
             (Ok(Listing::Refused { .. }), Some(model)) => return Ok(at(below, model, true)),
             (Ok(Listing::Refused { status, words }), None) => {
-                return Err(no_listing(asked, &below, status, &words));
+                return Err(no_listing(asked, &below, (status, &words), false));
             }
             (_, Some(model)) => {
                 // Neither lists models: whoever has the route itself is meant.
@@ -72,10 +75,11 @@ pub(super) async fn find_api(
             (_, None) => {}
         }
     }
-    match asked.model {
-        Some(model) => Ok(at(target, model, false)),
-        None => Err(no_listing(asked, &target, status, words)),
+    if let Some(model) = asked.model {
+        return Ok(at(target, model, false));
     }
+    let nothing_below = !is_refused && !has_version(&target.base_path);
+    Err(no_listing(asked, &target, (status, words), nothing_below))
 }
 
 /// Whether a path ends in a version, such as `/v1`, `/v3` or `/v1beta`.
@@ -138,7 +142,13 @@ async fn has_route(
         .is_ok_and(|answer| !matches!(answer.status, 300..=399 | 404 | 405 | 501))
 }
 
-fn no_listing(asked: &Asked<'_>, target: &Target, status: u16, words: &str) -> Failure {
+/// `nothing_below` where `/v1` below it was asked too, and there is nothing.
+fn no_listing(
+    asked: &Asked<'_>,
+    target: &Target,
+    (status, words): (u16, &str),
+    nothing_below: bool,
+) -> Failure {
     let url = target.url();
     if status == 200 {
         return Failure::failed(format!("{url} lists no model; name one with --model"));
@@ -147,10 +157,10 @@ fn no_listing(asked: &Asked<'_>, target: &Target, status: u16, words: &str) -> F
         "" => String::new(),
         words => format!(": {words}"),
     };
-    let also = if has_version(&target.base_path) || key_hint(status, words).is_some() {
-        String::new()
-    } else {
+    let also = if nothing_below && key_hint(status, words).is_none() {
         format!(", and there is nothing under {url}/v1 either")
+    } else {
+        String::new()
     };
     let way_out = match key_hint(status, words) {
         Some(hint) if asked.api_key.is_some() => hint.to_owned(),

@@ -1,6 +1,6 @@
 //! What every request of an invocation asks for, as its records say it.
 
-use crate::config::ChatConfig;
+use crate::config::{ChatConfig, Fields};
 use serde_json::Value;
 use trace::{Asked, ToolUse};
 
@@ -10,6 +10,7 @@ pub(super) fn asked_of_all(config: &ChatConfig, model: &str) -> Asked {
     let extra_body = request.extra_body();
     let told = |name: &str| extra_body.get(name);
     let main = told("model").and_then(Value::as_str).unwrap_or(model);
+    let some_body = |is: &dyn Fn(&Fields) -> bool| config.traffic.traffic.bodies().any(is);
     let mut models = vec![main.to_owned()];
     for other in config.traffic.traffic.models() {
         if !models.contains(&other) {
@@ -21,17 +22,28 @@ pub(super) fn asked_of_all(config: &ChatConfig, model: &str) -> Asked {
         choices: request.choices,
         ignore_eos: told("ignore_eos")
             .and_then(Value::as_bool)
-            .unwrap_or(request.ignore_eos),
+            .unwrap_or(request.ignore_eos)
+            || some_body(&|body| body.get("ignore_eos") == Some(&Value::Bool(true))),
         tools: if config.traffic.sessions.tool_loop.is_some() {
             ToolUse::Loop
         } else {
-            let either = |name: &str, older: &str| told(name).or_else(|| told(older));
-            tool_use(
-                either("tools", "functions"),
-                either("tool_choice", "function_call"),
-            )
+            let of_all = tools_of(&extra_body);
+            // Some requests may call what others know nothing of.
+            let offered = || some_body(&|body| tools_of(body) != ToolUse::None);
+            match of_all {
+                ToolUse::None if offered() => ToolUse::Offered,
+                _ => of_all,
+            }
         },
     }
+}
+
+fn tools_of(body: &Fields) -> ToolUse {
+    let either = |name: &str, older: &str| body.get(name).or_else(|| body.get(older));
+    tool_use(
+        either("tools", "functions"),
+        either("tool_choice", "function_call"),
+    )
 }
 
 /// `tool_choice` is a word, or an object that names the tool.

@@ -263,3 +263,24 @@ fn input_45_data_sets_that_cannot_be_used_are_refused_with_file_row_and_column()
         }
     }
 }
+
+#[test]
+fn flags_that_messages_of_rows_would_override_are_refused_with_a_way_out() {
+    let shell = Shell::new();
+    let messages = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#;
+    shell.write("rows.jsonl", format!("{{\"messages\":{messages}}}\n"));
+    let chat = "chat --dataset-path rows.jsonl --dry-run --api-base http://h:1/v1 --model m";
+    for flags in [
+        "--prefix-groups 2x8",
+        "--tool-loop 2",
+        "--endpoint /completions",
+    ] {
+        let ran = shell.run(&words(&format!("{chat} {flags} --max-concurrency 1")));
+        assert_eq!(ran.code, Some(2), "{flags}: {}", ran.stderr);
+        let flag = flags.split(' ').next().unwrap();
+        for word in [flag, "messages of their own", "--turns dataset"] {
+            assert!(ran.stderr.contains(word), "{flags}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(shell.run(&words(chat)).code, Some(0));
+}

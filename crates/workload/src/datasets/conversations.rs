@@ -27,8 +27,8 @@ pub(super) fn messages(record: &Record<'_>) -> Result<Option<DatasetRow>, Worklo
     if dialogue.turns.is_empty() {
         return Ok(None);
     }
-    let has_history = dialogue.is_open && dialogue.is_answered();
-    let body = has_history.then(|| asked(record, column)).flatten();
+    let is_request = dialogue.is_open && dialogue.has_history;
+    let body = is_request.then(|| asked(record, column)).flatten();
     let row = with_system(record, dialogue)?;
     Ok(Some(DatasetRow { body, ..row }))
 }
@@ -47,8 +47,12 @@ fn with_system(record: &Record<'_>, dialogue: Dialogue) -> Result<DatasetRow, Wo
 fn asked(record: &Record<'_>, column: &str) -> Option<Arc<Map<String, Value>>> {
     let messages = record.fields().get(column)?;
     let list = messages.as_array()?;
-    let is_wire =
-        |message: &Value| message.get("role").is_some() && message.get("content").is_some();
+    let says = |message: &Value| {
+        ["content", "tool_calls"]
+            .iter()
+            .any(|name| message.get(name).is_some())
+    };
+    let is_wire = |message: &Value| message.get("role").is_some() && says(message);
     if !list.iter().all(is_wire) {
         return None;
     }
@@ -140,13 +144,18 @@ pub(super) fn openai_batch(record: &Record<'_>) -> Result<DatasetRow, WorkloadEr
 }
 
 /// Everything that is asked for, but for what the run decides: which model answers, and whether in a
-/// stream. The limit is the row's own.
+/// stream, and how many choices. The limit is the row's own.
 fn verbatim(body: &Record<'_>) -> Arc<Map<String, Value>> {
-    const OF_THE_RUN: [&str; 4] = ["model", "stream", "stream_options", "max_tokens"];
+    const OF_THE_RUN: [&str; 6] = [
+        "model",
+        "stream",
+        "stream_options",
+        "n",
+        "max_tokens",
+        "max_completion_tokens",
+    ];
     let fields = body.fields().iter();
-    let asked = fields.filter(|(name, _)| {
-        !OF_THE_RUN.contains(&name.as_str()) && *name != "max_completion_tokens"
-    });
+    let asked = fields.filter(|(name, _)| !OF_THE_RUN.contains(&name.as_str()));
     let asked = asked.map(|(name, value)| (name.clone(), value.clone()));
     Arc::new(asked.collect())
 }

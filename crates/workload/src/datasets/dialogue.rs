@@ -58,6 +58,8 @@ pub(super) struct Dialogue {
     pub(super) turns: Vec<DatasetTurn>,
     /// Whether somebody waits for an answer at its end.
     pub(super) is_open: bool,
+    /// Whether a model or a tool has said something, be it only that a tool is to be called.
+    pub(super) has_history: bool,
     /// Of the first message of a user.
     pub(super) images: Vec<Arc<str>>,
 }
@@ -87,6 +89,7 @@ impl Dialogue {
                     return Err(message.missing(if name == "from" { "value" } else { "content" }));
                 }
             };
+            dialogue.has_history |= matches!(role, Role::Assistant | Role::Tool);
             if matches!(role, Role::User) && dialogue.turns.is_empty() {
                 dialogue.images.extend(said.images);
             }
