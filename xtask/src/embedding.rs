@@ -213,6 +213,7 @@ fn load(model: &Path, dtype: &str, threads: usize) -> Result<LoadedEncoder> {
         threads,
         kv_blocks: None,
         kv_bytes: 0,
+        kv_bytes_max: 1 << 40,
         context_tokens: None,
     };
     let spec = ModelSpec::parse(&model.to_string_lossy())?;

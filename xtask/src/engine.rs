@@ -228,6 +228,7 @@ pub(crate) fn ours(args: &OursArgs) -> Result<()> {
         threads: args.threads,
         kv_blocks: Some((batch + 1) * (context / engine::BLOCK_TOKENS + 1)),
         kv_bytes: 0,
+        kv_bytes_max: 1 << 40,
         context_tokens: None,
     };
     let spec = ModelSpec::parse(&args.model.to_string_lossy())?;

@@ -111,7 +111,7 @@ pub(crate) fn describe(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::AddrNotAvailable => "address not available: no free local port".into(),
         io::ErrorKind::TimedOut => "the connection timed out".into(),
-        _ => error.to_string(),
+        _ => crate::tls::words(error).unwrap_or_else(|| error.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@ use crate::target::Target;
 use crate::tcp::StampedTcp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io;
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
@@ -63,5 +63,69 @@ impl TlsSetup {
 
     pub(crate) async fn connect(&self, stream: StampedTcp) -> io::Result<TlsStream<StampedTcp>> {
         self.connector.connect(self.name.clone(), stream).await
+    }
+}
+
+/// What is wrong with a TLS connection, and the way out; `None` of other errors.
+pub(crate) fn words(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(match error {
+        rustls::Error::InvalidCertificate(why) => certificate(why),
+        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
+            "it does not speak TLS: write http:// in front of its address".to_owned()
+        }
+        rustls::Error::AlertReceived(alert) => {
+            format!("it ended the TLS handshake with the alert {alert:?}")
+        }
+        rustls::Error::NoApplicationProtocol => "it speaks no HTTP/1.1 over TLS".to_owned(),
+        other => format!("TLS failed: {other}"),
+    })
+}
+
+fn certificate(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "its certificate is of an authority that is not trusted here: give that one's certificate with --ca-cert FILE"
+                .to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: is this machine's clock right?".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name than the one in the address".to_owned()
+        }
+        CertificateError::Revoked => "its certificate was revoked".to_owned(),
+        CertificateError::BadEncoding => "its certificate cannot be read".to_owned(),
+        // The library has no case of its own for it.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is an authority's own (CA:TRUE), which a server must not show: have it sign one for the server, \
+             and give the authority's with --ca-cert FILE"
+                .to_owned()
+        }
+        other => format!("its certificate is refused: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+    use rustls::{CertificateError, Error, InvalidMessage};
+    use std::io;
+
+    fn said(error: Error) -> String {
+        words(&io::Error::other(error)).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_words() {
+        let unknown = said(Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        assert!(unknown.contains("--ca-cert"), "{unknown}");
+        let plain = said(Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert!(plain.contains("does not speak TLS"), "{plain}");
+        assert_eq!(words(&io::Error::other("x")), None);
+        assert_eq!(words(&io::ErrorKind::TimedOut.into()), None);
     }
 }

@@ -76,6 +76,8 @@ pub struct LoadOptions {
     pub kv_blocks: Option<usize>,
     /// Memory of the KV cache.
     pub kv_bytes: usize,
+    /// The most that it may take, however its size is said.
+    pub kv_bytes_max: u64,
     /// Positions of a sequence; `None` takes the model's.
     pub context_tokens: Option<usize>,
 }
@@ -302,10 +304,11 @@ fn finish(
     if blocks == 0
         || blocks
             .checked_mul(kv_block_bytes)
-            .is_none_or(|bytes| bytes > 1 << 40)
+            .is_none_or(|bytes| bytes as u64 > options.kv_bytes_max)
     {
         return Err(ModelsError::Spec(format!(
-            "a KV cache of {blocks} blocks of {kv_block_bytes} bytes cannot be; give it between one block and 1 TiB"
+            "a KV cache of {blocks} blocks of {kv_block_bytes} bytes cannot be; give it between one block and {} MiB",
+            options.kv_bytes_max >> 20
         )));
     }
     // A sequence has no more positions than the cache has room for, and so has the table of rotations.

@@ -1,3 +1,4 @@
+use crate::guard::IN_GOOD_ORDER;
 use crate::{ChildSpec, ProcessError, descendants};
 use nix::sys::signal::Signal;
 use std::fs::{File, OpenOptions};
@@ -7,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// The program that guards children: it calls [`crate::guard`] with what follows `args`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,14 @@ pub enum Ended {
     Unknown,
 }
 
+/// What a guard said last.
+#[derive(Clone, Debug)]
+struct End {
+    ended: Ended,
+    /// Processes that could not be ended.
+    left: Vec<u32>,
+}
+
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -76,10 +86,12 @@ pub struct Child {
     /// The guard ends the child when this closes.
     leash: Option<ChildStdin>,
     fate: Fate,
+    /// Knows the fate when it ends.
+    listening: Option<JoinHandle<()>>,
 }
 
 /// How it ended, once it has.
-type Fate = Arc<Mutex<Option<Ended>>>;
+type Fate = Arc<Mutex<Option<End>>>;
 
 impl Child {
     /// Writes its files and starts it. `on_end` is called, on a thread of its own, when it has ended, within some
@@ -120,11 +132,11 @@ impl Child {
         }
         let fate = Fate::default();
         let known = Arc::clone(&fate);
-        std::thread::spawn(move || {
+        let listening = std::thread::spawn(move || {
             let mut last = String::new();
             let _ended = told.read_line(&mut last);
             let mut fate = known.lock().unwrap_or_else(PoisonError::into_inner);
-            *fate = Some(ended(last.trim_end()));
+            *fate = Some(end(last.trim_end()));
             drop(fate);
             on_end();
         });
@@ -134,6 +146,7 @@ impl Child {
             guard,
             leash,
             fate,
+            listening: Some(listening),
         })
     }
 
@@ -145,7 +158,13 @@ impl Child {
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<Ended> {
         let fate = self.fate.lock().unwrap_or_else(PoisonError::into_inner);
-        fate.clone()
+        fate.as_ref().map(|end| end.ended.clone())
+    }
+
+    /// What it had started and could not be ended with it; nothing as long as it runs.
+    pub fn left(&self) -> Vec<u32> {
+        let fate = self.fate.lock().unwrap_or_else(PoisonError::into_inner);
+        fate.as_ref().map_or_else(Vec::new, |end| end.left.clone())
     }
 
     /// Its processes: itself and all that it has started, those among them that have lost their parent.
@@ -165,8 +184,13 @@ impl Child {
 
     /// Ends it and all that it has started, and waits for that.
     pub fn stop(&mut self) {
-        self.leash = None;
+        if let Some(mut leash) = self.leash.take() {
+            let _gone = leash.write_all(&[IN_GOOD_ORDER]);
+        }
         let _ended = self.guard.wait();
+        if let Some(listening) = self.listening.take() {
+            let _told = listening.join();
+        }
     }
 }
 
@@ -216,6 +240,16 @@ fn started(spec: &ChildSpec, line: &str) -> Result<(), ProcessError> {
             program,
             why: "its guard ended".to_owned(),
         }),
+    }
+}
+
+/// `exited 0`, `killed 9` or `killed 9 left 12 13`.
+fn end(line: &str) -> End {
+    let (how, left) = line.split_once(" left ").unwrap_or((line, ""));
+    let left = left.split(' ').filter_map(|process| process.parse().ok());
+    End {
+        ended: ended(how),
+        left: left.collect(),
     }
 }
 

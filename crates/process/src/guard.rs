@@ -1,17 +1,32 @@
-use crate::system::descendants;
-use nix::sys::signal::{Signal, kill, killpg};
+//! What stands between us and a child, and ends it with us.
+//!
+//! Where the system lets it, the guard starts itself again as the first process of a PID namespace, and that one starts
+//! the child: when the first process ends, for whatever reason, the kernel ends every other one of the namespace,
+//! whatever it ignores, has left, or starts meanwhile. Elsewhere the guard looks for what is left, stops it so that it
+//! can start nothing more, and kills it, until nothing is left or that has taken too long, which it says.
+
+mod namespace;
+mod rest;
+
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a guard looks whether its child has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Who was killed cannot say how long its child may take.
+const GRACE_OF_THE_DEAD: Duration = Duration::from_millis(500);
+
+/// What the one who started us writes before it closes the leash, where the child may have its time.
+pub(crate) const IN_GOOD_ORDER: u8 = b'.';
 
 /// What a guard is told to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,42 +46,86 @@ pub struct GuardOrder {
 /// Starts a child, and ends it and all that it started when `parent` is at its end.
 ///
 /// `say` gets one line when it runs, `started`, or `missing` or `refused WORDS` where it does not, and another one
-/// when it has ended: `exited CODE` or `killed SIGNAL`.
+/// when it has ended: `exited CODE` or `killed SIGNAL`, and `left PROCESS …` behind that where some could not be ended.
+///
+/// The program that calls this calls it again, from the same arguments, in a process that this starts.
 ///
 /// # Errors
 /// The log cannot be opened, or `say` not be written to.
 pub fn guard(
     order: &GuardOrder,
-    mut parent: impl Read + Send + 'static,
+    parent: impl Read + Send + 'static,
     mut say: impl Write,
 ) -> io::Result<()> {
+    if namespace::is_first_process() {
+        return namespace::run(order, parent, say);
+    }
     // Whoever leaves the group and loses its parent becomes ours.
     let _unsupported = nix::sys::prctl::set_child_subreaper(true);
-    let mut child = match start(order) {
-        Ok(child) => child,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return writeln!(say, "missing"),
-        Err(error) => return writeln!(say, "refused {error}"),
+    match namespace::first_process() {
+        Some(first) => first.relay(parent, say),
+        None => watch(order, parent, &mut say),
+    }
+}
+
+/// The same without a namespace.
+fn watch(
+    order: &GuardOrder,
+    parent: impl Read + Send + 'static,
+    mut say: impl Write,
+) -> io::Result<()> {
+    let Some(mut child) = begin(order, &mut say)? else {
+        return Ok(());
     };
-    writeln!(say, "started")?;
-    say.flush()?;
-    let (sender, parent_gone) = channel();
-    thread::spawn(move || {
-        let _end = io::copy(&mut parent, &mut io::sink());
-        let _ended_before = sender.send(());
-    });
+    let parent_gone = end_of(parent);
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
         match parent_gone.recv_timeout(LOOK_EVERY) {
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break end(&mut child, order.grace)?,
+            Err(RecvTimeoutError::Disconnected) => break end(&mut child, GRACE_OF_THE_DEAD)?,
+            Ok(grace) => break end(&mut child, grace.unwrap_or(order.grace))?,
         }
     };
-    end_the_rest(&child);
+    signal_group(child.id(), Signal::SIGKILL);
+    let left = rest::end_all();
+    let words = words(status.code(), status.signal());
     // Nobody may be there any more to be told.
-    let _gone = writeln!(say, "{}", words(status));
+    let _gone = match left.as_slice() {
+        [] => writeln!(say, "{words}"),
+        some => {
+            let some: Vec<String> = some.iter().map(u32::to_string).collect();
+            writeln!(say, "{words} left {}", some.join(" "))
+        }
+    };
     Ok(())
+}
+
+/// Starts the child and says so; `None` where it said why there is none.
+fn begin(order: &GuardOrder, say: &mut impl Write) -> io::Result<Option<Child>> {
+    let child = match start(order) {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return writeln!(say, "missing").map(|()| None);
+        }
+        Err(error) => return writeln!(say, "refused {error}").map(|()| None),
+    };
+    writeln!(say, "started")?;
+    say.flush()?;
+    Ok(Some(child))
+}
+
+/// Comes when `parent` is at its end: with the time that a child may have yet, where that is another than its own.
+fn end_of(mut parent: impl Read + Send + 'static) -> Receiver<Option<Duration>> {
+    let (sender, gone) = channel();
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        let _end = parent.read_to_end(&mut said);
+        let in_good_order = said.contains(&IN_GOOD_ORDER);
+        let _ended_before = sender.send((!in_good_order).then_some(GRACE_OF_THE_DEAD));
+    });
+    gone
 }
 
 fn start(order: &GuardOrder) -> io::Result<Child> {
@@ -77,6 +136,7 @@ fn start(order: &GuardOrder) -> io::Result<Child> {
     let mut command = Command::new(&order.program);
     command
         .args(&order.args)
+        .env_remove(namespace::FIRST_PROCESS)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -87,7 +147,7 @@ fn start(order: &GuardOrder) -> io::Result<Child> {
 
 /// Asks the group to end, and makes it where it does not.
 fn end(child: &mut Child, grace: Duration) -> io::Result<ExitStatus> {
-    signal_group(child, Signal::SIGTERM);
+    signal_group(child.id(), Signal::SIGTERM);
     let begun = Instant::now();
     while begun.elapsed() < grace {
         if let Some(status) = child.try_wait()? {
@@ -95,34 +155,18 @@ fn end(child: &mut Child, grace: Duration) -> io::Result<ExitStatus> {
         }
         thread::sleep(LOOK_EVERY);
     }
-    signal_group(child, Signal::SIGKILL);
+    signal_group(child.id(), Signal::SIGKILL);
     child.wait()
 }
 
-/// Its group, and who left it: all have had their time.
-fn end_the_rest(child: &Child) {
-    signal_group(child, Signal::SIGKILL);
-    // A process can start another one while we look.
-    for _ in 0..10 {
-        let left = descendants(std::process::id());
-        if left.is_empty() {
-            return;
-        }
-        for id in left.into_iter().filter_map(|id| i32::try_from(id).ok()) {
-            let _gone = kill(Pid::from_raw(id), Signal::SIGKILL);
-        }
-        thread::sleep(LOOK_EVERY);
-    }
-}
-
-fn signal_group(child: &Child, signal: Signal) {
-    if let Ok(id) = i32::try_from(child.id()) {
+fn signal_group(leader: u32, signal: Signal) {
+    if let Ok(id) = i32::try_from(leader) {
         let _gone = killpg(Pid::from_raw(id), signal);
     }
 }
 
-fn words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
+fn words(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
         (Some(code), _) => format!("exited {code}"),
         (None, Some(signal)) => format!("killed {signal}"),
         (None, None) => "exited".to_owned(),

@@ -20,6 +20,7 @@ pub use guard::{GuardOrder, guard};
 pub use neighbours::{Neighbours, Used};
 pub use spec::ChildSpec;
 pub use system::{
-    Listener, descendants, listener, own_threads_cpu, processes_cpu, this_thread_cpu,
+    Listener, descendants, ignores, listener, memory, own_threads_cpu, processes_cpu,
+    this_thread_cpu,
 };
 pub use threads::{ThreadLook, own_threads, this_thread, threads_of};

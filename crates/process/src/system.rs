@@ -250,6 +250,25 @@ fn socket_inodes(process: u32) -> Vec<u64> {
         .collect()
 }
 
+/// Bytes of memory that this machine has; `None` where the system does not say.
+pub fn memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// Whether this process was started with that signal ignored, as `nohup` does it. No system says so but Linux.
+pub fn ignores(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = u32::try_from(signal - 1).unwrap_or(u32::MAX);
+    mask.unwrap_or(0).checked_shr(bit).unwrap_or(0) & 1 == 1
+}
+
 /// Processor time that the threads of these processes have used. Of a thread that has ended nothing is known.
 pub fn processes_cpu(processes: &[u32]) -> Duration {
     let of = |process: &u32| threads_cpu(&format!("/proc/{process}/task"), |_| true);

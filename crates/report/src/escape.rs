@@ -34,12 +34,38 @@ pub fn csv_cell(text: &str) -> String {
     }
 }
 
+/// The same of each line of a text that may have several.
+pub fn lines(text: &str) -> String {
+    let lines = text
+        .split('\n')
+        .map(|line| terminal(line.trim_end_matches('\r')));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Stands between characters and shows nothing: what is on both sides of it is no link.
+const APART: &str = "<!-- -->";
+
 /// Makes text safe in GitHub's Markdown, inside a table or out: as [`terminal`], and what would be
-/// markup, a cell border, a code span or HTML stands for itself.
+/// markup, a cell border, a code span, HTML, a link or somebody's name stands for itself.
 pub fn markdown(text: &str) -> String {
+    let text = terminal(text);
     let mut out = String::with_capacity(text.len());
-    for c in terminal(text).chars() {
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        let ends_www = || text[..at].to_ascii_lowercase().ends_with("www");
         match c {
+            '@' => {
+                out.push('@');
+                out.push_str(APART);
+            }
+            ':' if rest.starts_with("://") => {
+                out.push_str(APART);
+                out.push(':');
+            }
+            '.' if ends_www() => {
+                out.push_str(APART);
+                out.push('.');
+            }
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -72,7 +98,7 @@ fn is_unseen(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{csv_cell, is_unseen, markdown, terminal};
+    use super::{APART, csv_cell, is_unseen, lines, markdown, terminal};
     use proptest::prelude::*;
 
     #[test]
@@ -105,6 +131,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn no_link_and_no_name_is_made_of_a_text() {
+        for (text, written) in [
+            ("see https://x.y", "see https<!-- -->://x.y"),
+            ("WWW.x.y", "WWW<!-- -->.x.y"),
+            ("@all", "@<!-- -->all"),
+            ("a: b. c", "a: b. c"),
+        ] {
+            assert_eq!(markdown(text), written);
+        }
+    }
+
+    #[test]
+    fn lines_stay_lines_and_hold_nothing_else() {
+        assert_eq!(lines("a\r\nb\u{1b}[2J\n"), "a\nb\\u{1b}[2J\n");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -113,7 +156,8 @@ mod tests {
             for escaped in [terminal(&text), csv_cell(&text), markdown(&text)] {
                 prop_assert!(!escaped.chars().any(|c| c.is_control() || is_unseen(c)));
             }
-            prop_assert!(!markdown(&text).contains(['<', '>']));
+            let written = markdown(&text).replace(APART, "");
+            prop_assert!(!written.contains(['<', '>']));
         }
     }
 }

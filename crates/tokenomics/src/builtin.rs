@@ -102,6 +102,7 @@ fn load(model: &str) -> Result<Loaded, Failure> {
         // Random models are small enough for as many sequences as anybody sends.
         kv_blocks: is_random(model).then_some(8192),
         kv_bytes: KV_BYTES,
+        kv_bytes_max: process::memory().unwrap_or(u64::MAX),
         context_tokens: None,
     };
     let spec = ModelSpec::parse(model).map_err(Failure::usage)?;

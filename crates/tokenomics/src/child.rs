@@ -154,6 +154,20 @@ impl Watched {
     }
 }
 
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.child.stop();
+        let left: Vec<String> = self.child.left().iter().map(u32::to_string).collect();
+        if !left.is_empty() {
+            say(&format!(
+                "{} left processes that could not be ended: {}; end them yourself, or run where PID namespaces can be made",
+                self.child.name(),
+                left.join(", ")
+            ));
+        }
+    }
+}
+
 fn taken(port: u16, flag: &str, owner: Option<(u32, String)>) -> Failure {
     let by = match owner {
         Some((process, name)) => format!("{name} (process {process})"),

@@ -3,8 +3,10 @@
 mod arrivals;
 mod classes;
 mod embedding;
+pub(crate) mod limits;
 mod load;
 mod request;
+mod secrets;
 mod server;
 mod texts;
 mod traffic;
@@ -14,6 +16,7 @@ mod words;
 pub(crate) use self::embedding::EmbeddingConfig;
 pub(crate) use self::load::{Load, Point, TypedLoad, list};
 pub(crate) use self::request::{Fields, RequestConfig};
+pub(crate) use self::secrets::Secrets;
 pub(crate) use self::server::{ServerChoice, USUAL_API_BASE};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
@@ -26,10 +29,11 @@ use ::load::{Deadlines, TlsOptions};
 use openai::Endpoint;
 use stats::{Assertion, Precision};
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
-use trace::{Nanos, Pacing, Record, Slo};
+use trace::{Nanos, Pacing, Slo};
 
 /// A chat benchmark, resolved.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -74,42 +78,6 @@ pub(crate) struct OutputConfig {
     pub(crate) exports: Vec<ExportFormat>,
     /// How precise they have to become.
     pub(crate) precision: Vec<Precision>,
-}
-
-/// Words that must reach no output, though a server may repeat them.
-pub(crate) struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// Those of them that are long enough to be keys.
-    pub(crate) fn of(words: impl IntoIterator<Item = String>) -> Self {
-        /// Shorter ones stand in ordinary words too.
-        const BYTES_MIN: usize = 6;
-        let long = |secret: &String| secret.len() >= BYTES_MIN;
-        Secrets(words.into_iter().filter(long).collect())
-    }
-
-    /// The text without them.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        let without = |text: String, secret: &String| text.replace(secret.as_str(), "[a key]");
-        self.0.iter().fold(text.to_owned(), without)
-    }
-
-    /// Takes them out of every text of a record that a server can fill.
-    pub(crate) fn redact_record(&self, record: &mut Record) {
-        let redact = |text: &mut String| *text = self.redact(text);
-        record.detail.as_mut().map(redact);
-        record.finish_reason.as_mut().map(redact);
-        let Some(response) = &mut record.response else {
-            return;
-        };
-        response.model.as_mut().map(redact);
-        response.usage_excerpt.as_mut().map(redact);
-        response.other_finish_reasons.iter_mut().for_each(redact);
-        for left_out in &mut response.left_out {
-            redact(&mut left_out.field);
-            redact(&mut left_out.value);
-        }
-    }
 }
 
 /// A key: it goes to the server and nowhere else.
@@ -400,9 +368,10 @@ fn refuse_responses(args: &ChatArgs, endpoint: Endpoint, has_target: bool) -> Re
     }
 }
 
-/// Reads a file that a flag names.
+/// Reads a file that a flag names; a pipe too, and nothing that has no end.
 pub(crate) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| {
+    let most = process::memory().map_or(READ_MAX, |all| READ_MAX.min(all / 4));
+    read_at_most(path, most).map_err(|error| {
         Failure::usage(format!(
             "cannot read {flag} {}: {error}; check the path",
             path.display()
@@ -410,16 +379,32 @@ pub(crate) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// No file that a benchmark reads is larger.
+const READ_MAX: u64 = 16 << 30;
+
+fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let too_long = || io::Error::other(format!("it has more than {} MiB", most >> 20));
+    if length > most {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(too_long());
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Secrets;
+    use super::read_at_most;
+    use std::path::Path;
 
     #[test]
-    fn a_server_that_repeats_the_key_does_not_get_it_into_an_output() {
-        let secrets = Secrets(vec!["sk-hunter2".into()]);
-        assert_eq!(
-            secrets.redact("Incorrect API key provided: sk-hunter2."),
-            "Incorrect API key provided: [a key]."
-        );
+    fn bad_input_51_a_file_without_end_is_read_to_a_limit_and_refused() {
+        let error = read_at_most(Path::new("/dev/zero"), 3 << 20).unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 3 MiB");
     }
 }

@@ -1,6 +1,7 @@
 //! Which model the built-in engine computes: a name, a path or a hub id to a loaded model.
 
 use crate::args::{DTypeArg, EngineArgs};
+use crate::config::limits;
 use crate::failure::Failure;
 use crate::output::say;
 use engine::SchedulerConfig;
@@ -83,6 +84,7 @@ pub(crate) fn scheduler_config(
     queue_max: usize,
 ) -> Result<SchedulerConfig, Failure> {
     use engine::Model;
+    limits::STEP_TOKENS.check(args.max_num_batched_tokens as u64)?;
     at_least("--max-num-seqs", sequences_max, 1, "")?;
     at_least(
         "--max-num-batched-tokens",
@@ -110,6 +112,7 @@ pub(crate) fn encoder_config(
     use engine::Encoder;
     let longest = encoder.encoder.text_tokens_max();
     let tokens_max = args.max_num_batched_tokens;
+    limits::STEP_TOKENS.check(args.max_num_batched_tokens as u64)?;
     let why = ", the longest text that the model takes, which --max-model-len can lower";
     at_least("--max-num-seqs", texts_max, 1, "")?;
     at_least("--max-num-batched-tokens", tokens_max, longest, why)?;
@@ -160,7 +163,11 @@ fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
             )));
         }
     }
-    let kv_bytes = args.kv_cache_mib.saturating_mul(1 << 20);
+    limits::KV_CACHE_MIB.check(args.kv_cache_mib as u64)?;
+    let kv_bytes = args.kv_cache_mib << 20;
+    if args.num_kv_blocks.is_none() {
+        limits::fits_in_memory("--kv-cache-mib", kv_bytes as u64)?;
+    }
     Ok(LoadOptions {
         dtype: match args.dtype {
             DTypeArg::Auto => DType::Auto,
@@ -171,6 +178,7 @@ fn options(args: &EngineArgs) -> Result<LoadOptions, Failure> {
         threads,
         kv_blocks: args.num_kv_blocks,
         kv_bytes,
+        kv_bytes_max: process::memory().unwrap_or(u64::MAX),
         context_tokens: args.max_model_len,
     })
 }

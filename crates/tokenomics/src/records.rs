@@ -1,8 +1,9 @@
 //! Saved records, found and read.
 
+use crate::args::RecordsFormat;
 use crate::config::read;
 use crate::failure::Failure;
-use crate::output::Paths;
+use crate::output::{Paths, has_records, say, unfinished};
 use bytes::Bytes;
 use report::{CapacityFile, ForeignResult, ResultFile};
 use serde_json::Value;
@@ -15,6 +16,15 @@ use store::SavedFile;
 pub(crate) fn read_records(path: &Path) -> Result<SavedFile, Failure> {
     if path.is_dir() {
         return read_parts(path);
+    }
+    if !path.exists()
+        && let Some(left) = left_beside(path)
+    {
+        return Err(Failure::usage(format!(
+            "{} is not there: its run was killed, and left {}; give that",
+            path.display(),
+            left.display()
+        )));
     }
     let mut path = path.to_owned();
     let mut bytes = read("the records", &path)?;
@@ -71,6 +81,12 @@ fn beside(results: &Path) -> Result<PathBuf, Failure> {
     let paths = Paths::of_results(results);
     let known = ["parquet", "jsonl"].map(|extension| paths.records(extension));
     let found = known.iter().find(|path| path.is_file());
+    if let Some(left) = left_beside(results) {
+        say(&format!(
+            "A later run was killed, and left {}, which `tokenomics report` reads too.",
+            left.display()
+        ));
+    }
     found.cloned().ok_or_else(|| {
         Failure::usage(format!(
             "{} is a result file, which holds no records, and {} is not there; give the records, \
@@ -78,6 +94,17 @@ fn beside(results: &Path) -> Result<PathBuf, Failure> {
             results.display(),
             known[0].display()
         ))
+    })
+}
+
+/// What a killed run left that would have written this result file.
+fn left_beside(results: &Path) -> Option<PathBuf> {
+    let paths = Paths::of_results(results);
+    let formats = [RecordsFormat::Parquet, RecordsFormat::Jsonl].into_iter();
+    let mut places = formats.filter_map(|format| Some((format.extension()?, format)));
+    places.find_map(|(extension, format)| {
+        let left = unfinished(&paths.records(extension), format);
+        has_records(&left).then_some(left)
     })
 }
 

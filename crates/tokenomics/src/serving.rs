@@ -1,7 +1,7 @@
 //! `tokenomics serve`: the built-in engine as a server, until it is told to stop.
 
 use crate::args::ServeArgs;
-use crate::config::{Secret, key};
+use crate::config::{Secret, key, limits};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::StopSignals;
 use crate::model;
@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Serves until ctrl-C or SIGTERM, then lets running requests end.
 pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
+    limits::SEQUENCES.check(args.max_num_seqs as u64)?;
+    limits::QUEUE.check(args.max_queue as u64)?;
     let drain = drain(args.drain_seconds)?;
     let key = key(args.api_key.as_deref(), args.api_key_file.as_deref())?;
     let environment = |name: &str| std::env::var(name).ok();

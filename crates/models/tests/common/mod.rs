@@ -17,6 +17,7 @@ pub(crate) fn options(dtype: DType) -> LoadOptions {
         threads: 1,
         kv_blocks: Some(64),
         kv_bytes: 0,
+        kv_bytes_max: 1 << 40,
         context_tokens: None,
     }
 }

@@ -1,6 +1,6 @@
 //! `JUnit`'s XML, which every CI shows: a test for the verdict, and one for each threshold at each point.
 
-use crate::{assertions, style::word};
+use crate::{assertions, escape, style::word};
 use stats::{Grade, Summary};
 use std::fmt::Write;
 
@@ -67,19 +67,17 @@ fn case(out: &mut String, class: &str, name: &str, failure: Option<&str>) {
     };
 }
 
-/// Text as an attribute or an element may hold it. XML has no way to write most control characters.
+/// Text as an attribute or an element may hold it. XML has no way to write most control characters, so that they are
+/// shown as everywhere.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in escape::lines(text).chars() {
         match character {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
-            other if other.is_control() || matches!(other, '\u{fffe}' | '\u{ffff}') => {
-                out.push('\u{fffd}');
-            }
             other => out.push(other),
         }
     }

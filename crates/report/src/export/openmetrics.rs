@@ -1,6 +1,7 @@
 //! `OpenMetrics` text, for a pushgateway or a file that a node exporter collects.
 
 use super::{quantiles, text};
+use crate::escape;
 use stats::{Distribution, Grade, PointSummary, Summary};
 use std::fmt::Write;
 
@@ -149,8 +150,9 @@ fn write_family(
 }
 
 fn escaped(label: &str) -> String {
+    let label = escape::lines(label);
     let label = label.replace('\\', "\\\\").replace('"', "\\\"");
-    label.replace('\n', "\\n").replace('\r', "")
+    label.replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -317,6 +317,7 @@ fn the_same_seed_gives_the_same_text_and_none_gives_another() {
         threads: 1,
         kv_blocks: Some(64),
         kv_bytes: 0,
+        kv_bytes_max: 1 << 40,
         context_tokens: None,
     };
     let model = models::load(&models::ModelSpec::parse("random:tiny").unwrap(), &options).unwrap();

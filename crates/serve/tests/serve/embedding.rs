@@ -507,6 +507,7 @@ fn the_built_in_encoder_is_served() {
         threads: 1,
         kv_blocks: None,
         kv_bytes: 0,
+        kv_bytes_max: 1 << 40,
         context_tokens: None,
     };
     let spec = models::ModelSpec::parse("random:tiny-bert").unwrap();

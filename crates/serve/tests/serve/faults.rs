@@ -215,6 +215,7 @@ fn fault_43_kv_full() {
             threads: 1,
             kv_blocks: Some(blocks),
             kv_bytes: 0,
+            kv_bytes_max: 1 << 40,
             context_tokens: None,
         };
         models::load(&models::ModelSpec::parse("random:tiny").unwrap(), &options).unwrap()

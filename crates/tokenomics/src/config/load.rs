@@ -1,7 +1,7 @@
 //! The points that are measured: batch sizes, concurrencies or rates.
 
 use super::arrivals::NamedArrival;
-use super::positive;
+use super::{limits, positive};
 use crate::failure::Failure;
 use trace::{Nanos, Pacing, PointInfo, Stop};
 
@@ -75,6 +75,8 @@ impl Load {
                 "--num-runs must be at least 1, got 0; leave it out for 3 runs of bursts, 1 otherwise",
             ));
         }
+        limits::RUNS.check(runs.into())?;
+        limits::WARMUP_RUNS.check(args.warmup_runs.into())?;
         Ok(Load {
             points,
             runs,

@@ -105,14 +105,11 @@ async fn list(
     let path = format!("{}/models", target.base_path);
     let asking = load::get(connector, &path, headers.clone(), asked.connect);
     let answer = asking.await.map_err(|why| {
-        let way_out = if why.contains("InvalidContentType") {
-            "it does not speak TLS; write http:// in front of its address"
-        } else {
-            "check --api-base"
-        };
         let url = target.url();
         let why = as_clause(&why);
-        Failure::failed(format!("cannot list the models of {url}: {why}; {way_out}"))
+        Failure::failed(format!(
+            "cannot list the models of {url}: {why}; check --api-base"
+        ))
     })?;
     let status = answer.status;
     let models = openai::model_ids(&answer.body);

@@ -117,9 +117,11 @@ async fn measure(
         &server.model,
         &moment.strftime("%Y%m%d-%H%M%S").to_string(),
     );
-    if config.output.keeps {
-        paths.check(&config.output)?;
-    }
+    let _claim = if config.output.keeps {
+        paths.claim(&config.output)?
+    } else {
+        None
+    };
     let quiet = config.output.format == OutputFormat::Quiet || !config.output.keeps;
     if !quiet {
         server.announce(&config.server, config.endpoint.path());

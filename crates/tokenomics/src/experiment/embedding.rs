@@ -75,7 +75,7 @@ async fn measure(
         &server.model,
         &moment.strftime("%Y%m%d-%H%M%S").to_string(),
     );
-    paths.check(&config.output)?;
+    let _claim = paths.claim(&config.output)?;
     let quiet = config.output.format == OutputFormat::Quiet;
     if !quiet {
         server.announce(&config.server, config.task.path());

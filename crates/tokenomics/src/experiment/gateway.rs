@@ -57,7 +57,7 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         &config.args.label,
         &moment.strftime("%Y%m%d-%H%M%S").to_string(),
     );
-    paths.check(&config.output)?;
+    let _claim = paths.claim(&config.output)?;
     let invocation = u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default();
     let scratch = Scratch::new(invocation)?;
     let log = paths.beside("proxy.log");

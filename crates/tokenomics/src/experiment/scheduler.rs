@@ -4,7 +4,7 @@ mod drive;
 mod lines;
 
 use crate::args::{ModeArg, OutputFormat, SchedulerArgs};
-use crate::config::{OutputConfig, refuse_control_characters};
+use crate::config::{OutputConfig, limits, refuse_control_characters};
 use crate::experiment::interruption::Interruption;
 use crate::failure::{Exit, Failure};
 use crate::model;
@@ -99,7 +99,7 @@ impl Bench {
             &self.name,
             &moment.strftime("%Y%m%d-%H%M%S").to_string(),
         );
-        paths.check(&output)?;
+        let _claim = paths.claim(&output)?;
         let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
         let header = RunHeader {
             schema_version: SCHEMA_VERSION,
@@ -337,6 +337,9 @@ impl Config {
                 )));
             }
         }
+        limits::SCHEDULER_REQUESTS.check(args.num_requests as u64)?;
+        limits::REPEAT_RUNS.check(args.repeat_runs.into())?;
+        limits::WARMUP_RUNS.check(args.warmup_runs.into())?;
         let arrival = match args.arrival_rate {
             Some(rate) if !(rate.is_finite() && rate > 0.0) => {
                 return Err(Failure::usage(format!(

@@ -144,7 +144,7 @@ impl Side {
             precision: Vec::new(),
         };
         let paths = Paths::of_results(results);
-        paths.check(&output)?;
+        let _claim = paths.claim(&output)?;
         let mut header = first.recorder.with(|header, _, _| header.clone());
         header
             .metadata

@@ -3,6 +3,8 @@
 use crate::args::RecordsFormat;
 use crate::config::OutputConfig;
 use crate::failure::Failure;
+use crate::output::claim::Claim;
+use crate::output::place::{Place, folder};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -52,8 +54,36 @@ impl Paths {
         self.stem.with_added_extension(extension)
     }
 
-    /// Makes sure, before anything is measured, that everything can be written.
-    pub(crate) fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
+    /// A file of the run that nobody is to see.
+    pub(super) fn hidden(&self, extension: &str) -> PathBuf {
+        let name = format!(".{}.{extension}", self.stem_name());
+        folder(&self.results).join(name)
+    }
+
+    /// The name that the files of the run have in common.
+    pub(super) fn stem_name(&self) -> String {
+        let name = self.stem.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Makes sure, before anything is measured, that everything can be written, and that nobody else writes it.
+    pub(crate) fn claim(&self, output: &OutputConfig) -> Result<Option<Claim>, Failure> {
+        self.check(output)?;
+        let place =
+            Place::of(&self.results).map_err(|error| cannot_write(&self.results, &error))?;
+        match place {
+            Place::File(_) => Claim::take(self).map(Some),
+            Place::Stream(_) if output.plot || output.records.extension().is_some() => {
+                Err(Failure::usage(format!(
+                    "{} is no file that records and a plot could lie beside; add --records none --no-plot",
+                    self.results.display()
+                )))
+            }
+            Place::Stream(_) => Ok(None),
+        }
+    }
+
+    fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
         let records = output
             .records
             .extension()
@@ -102,23 +132,27 @@ impl Paths {
 
 /// Makes sure that a file can be made at `path`, without making it.
 fn check_writable(path: &Path) -> Result<(), Failure> {
-    let refuse = |error: io::Error| {
-        Failure::failed(format!(
-            "cannot write {}: {error}; choose another place for it",
-            path.display()
-        ))
+    let probe = || {
+        fs::create_dir_all(folder(path))?;
+        let Place::File(path) = Place::of(path)? else {
+            return Ok(());
+        };
+        let probe = beside(&path);
+        File::create(&probe)?;
+        fs::remove_file(&probe)
     };
-    if path.is_dir() {
-        return Err(refuse(io::ErrorKind::IsADirectory.into()));
-    }
-    let folder = folder(path);
-    fs::create_dir_all(folder).map_err(refuse)?;
-    let probe = beside(path);
-    File::create(&probe).map_err(refuse)?;
-    fs::remove_file(&probe).map_err(refuse)
+    probe().map_err(|error| cannot_write(path, &error))
 }
 
-/// Writes a file whole or not at all: beside it first, synced, then renamed over it.
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!(
+        "cannot write {}: {error}; choose another place for it",
+        path.display()
+    ))
+}
+
+/// Writes a file whole or not at all: beside it first, synced, then renamed over it. What is no file, as a device or a
+/// pipe, is written to as it is.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_with(path, |file| file.write_all(bytes))
 }
@@ -128,16 +162,14 @@ pub(crate) fn write_with(
     path: &Path,
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let partial = beside(path);
     let write = || {
         fs::create_dir_all(folder(path))?;
-        let mut whole = File::create(&partial)?;
-        fill(&mut whole)?;
-        whole.sync_all()?;
-        fs::rename(&partial, path)
+        match Place::of(path)? {
+            Place::Stream(stream) => fill(&mut Place::open_stream(&stream)?),
+            Place::File(path) => replace(&path, fill),
+        }
     };
     write().map_err(|error| {
-        let _ = fs::remove_file(&partial);
         Failure::failed(format!(
             "cannot write {}: {error}; what was there before is as it was",
             path.display()
@@ -145,11 +177,17 @@ pub(crate) fn write_with(
     })
 }
 
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let partial = beside(path);
+    let write = || {
+        let mut whole = File::create(&partial)?;
+        fill(&mut whole)?;
+        whole.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().inspect_err(|_| {
+        let _gone = fs::remove_file(&partial);
+    })
 }
 
 /// A name in the same folder, so that the rename stays on one file system.

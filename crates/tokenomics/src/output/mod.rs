@@ -1,7 +1,9 @@
 //! The only place that writes files and prints.
 
+mod claim;
 mod export;
 mod files;
+mod place;
 mod plot;
 mod print;
 mod recorder;
@@ -11,5 +13,5 @@ pub(crate) use export::{export, to_job_page};
 pub(crate) use files::{Paths, write_atomically};
 pub(crate) use plot::{ImageFormat, write_figure, write_png};
 pub(crate) use print::{Progress, deliver, print, print_summary, say, stdout_style, style_for};
-pub(crate) use recorder::{Recorder, Sink};
+pub(crate) use recorder::{Recorder, Sink, has_records, unfinished};
 pub(crate) use save::{save, save_files};

@@ -4,9 +4,10 @@
 use crate::args::RecordsFormat;
 use crate::failure::Failure;
 use crate::output::files::{Paths, write_atomically, write_with};
+use crate::output::place::Place;
 use bytes::Bytes;
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufRead, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +17,14 @@ use trace::{Record, RunFacts, RunHeader};
 /// A part is written when it holds so many records and events.
 const PART_VALUES: usize = 65_536;
 
-/// Whatever waits is written after this long.
+/// Whatever waits is written after this long,
 const WRITE_EVERY: Duration = Duration::from_secs(2);
+
+/// and what comes first after this long: a run that is killed soon has something to show too.
+const FIRST_WRITE: Duration = Duration::from_millis(300);
+
+/// How often somebody looks whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Takes records on one thread and facts on another.
 #[derive(Clone)]
@@ -42,11 +49,14 @@ pub(crate) enum Sink {
     Parquet(Parts),
 }
 
-/// A JSON Lines file that grows.
+/// A JSON Lines file that grows, under a name of its own until it is whole.
 pub(crate) struct Lines {
     path: PathBuf,
+    partial: PathBuf,
     writer: JsonlWriter<BufWriter<File>>,
-    flushed: Instant,
+    /// When it was last; never before the first records.
+    flushed: Option<Instant>,
+    begun: Instant,
 }
 
 /// The parts of a Parquet file to be.
@@ -72,31 +82,27 @@ impl Sink {
             RecordsFormat::None => Ok(Sink::None),
             RecordsFormat::Jsonl => {
                 let path = paths.records("jsonl");
-                let file = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
+                let partial = unfinished(&path, RecordsFormat::Jsonl);
+                refuse_left(&partial)?;
+                let file =
+                    File::create(&partial).map_err(|error| cannot_write(&partial, &error))?;
                 let mut writer = JsonlWriter::new(BufWriter::new(file), header)
-                    .map_err(|error| cannot_write(&path, &error))?;
+                    .map_err(|error| cannot_write(&partial, &error))?;
                 writer
                     .flush()
-                    .map_err(|error| cannot_write(&path, &error))?;
+                    .map_err(|error| cannot_write(&partial, &error))?;
                 Ok(Sink::Jsonl(Box::new(Lines {
                     path,
+                    partial,
                     writer,
-                    flushed: Instant::now(),
+                    flushed: None,
+                    begun: Instant::now(),
                 })))
             }
             RecordsFormat::Parquet => {
                 let path = paths.records("parquet");
-                let folder = path.with_added_extension("parts");
-                if folder
-                    .read_dir()
-                    .is_ok_and(|mut parts| parts.next().is_some())
-                {
-                    return Err(Failure::failed(format!(
-                        "{} holds what a run that was killed left; read it with \
-                         `tokenomics report`, then remove it, or choose another --results-file",
-                        folder.display()
-                    )));
-                }
+                let folder = unfinished(&path, RecordsFormat::Parquet);
+                refuse_left(&folder)?;
                 fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
                 Ok(Sink::Parquet(Parts {
                     path,
@@ -110,6 +116,37 @@ impl Sink {
             }
         }
     }
+}
+
+/// Where records are until they are whole. What a killed run leaves there `report` reads.
+pub(crate) fn unfinished(records: &Path, format: RecordsFormat) -> PathBuf {
+    records.with_added_extension(match format {
+        RecordsFormat::Parquet => "parts",
+        RecordsFormat::Jsonl | RecordsFormat::None => "partial",
+    })
+}
+
+/// Whether records are there, of a folder of parts or of lines.
+pub(crate) fn has_records(unfinished: &Path) -> bool {
+    if let Ok(mut parts) = unfinished.read_dir() {
+        return parts.next().is_some();
+    }
+    let Ok(file) = File::open(unfinished) else {
+        return false;
+    };
+    // The first line is the header.
+    BufReader::new(file).lines().take(2).flatten().count() == 2
+}
+
+fn refuse_left(unfinished: &Path) -> Result<(), Failure> {
+    if !has_records(unfinished) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "{} holds what a run that was killed left; read it with `tokenomics report`, then remove it, or choose another \
+         --results-file",
+        unfinished.display()
+    )))
 }
 
 fn cannot_write(path: &Path, error: &dyn std::error::Error) -> Failure {
@@ -131,7 +168,7 @@ impl Recorder {
             load::leave_time_to_receiving();
             while let Some(kept) = weak.upgrade() {
                 Recorder(kept).kept().write(Kept::write_waiting);
-                std::thread::sleep(WRITE_EVERY / 4);
+                std::thread::sleep(LOOK_EVERY);
             }
         };
         std::thread::Builder::new()
@@ -172,13 +209,7 @@ impl Recorder {
         }
         match std::mem::replace(&mut kept.sink, Sink::None) {
             Sink::None => Ok(None),
-            Sink::Jsonl(lines) => {
-                let Lines { path, writer, .. } = *lines;
-                writer
-                    .finish()
-                    .map_err(|error| cannot_write(&path, &error))?;
-                Ok(Some(path))
-            }
+            Sink::Jsonl(lines) => lines.finish().map(Some),
             Sink::Parquet(parts) => parts.join().map(Some),
         }
     }
@@ -203,7 +234,7 @@ impl Kept {
             Sink::Jsonl(lines) => lines.write(|writer| writer.record(record), false),
             Sink::Parquet(parts) => {
                 parts.values_waiting += 1 + record.events.len();
-                if parts.values_waiting < PART_VALUES && parts.begun.elapsed() < WRITE_EVERY {
+                if parts.values_waiting < PART_VALUES && !parts.is_due() {
                     return Ok(());
                 }
                 parts.write(&self.header, &self.facts, &self.records)
@@ -217,7 +248,7 @@ impl Kept {
             Sink::None => Ok(()),
             Sink::Jsonl(lines) => lines.write(|_| Ok(()), false),
             Sink::Parquet(parts) => {
-                if parts.values_waiting == 0 || parts.begun.elapsed() < WRITE_EVERY {
+                if parts.values_waiting == 0 || !parts.is_due() {
                     return Ok(());
                 }
                 parts.write(&self.header, &self.facts, &self.records)
@@ -246,17 +277,53 @@ impl Lines {
     ) -> Result<(), Failure> {
         let write = || {
             line(&mut self.writer)?;
-            if flush || self.flushed.elapsed() >= WRITE_EVERY {
-                self.flushed = Instant::now();
+            let is_due = match self.flushed {
+                None => self.begun.elapsed() >= FIRST_WRITE,
+                Some(last) => last.elapsed() >= WRITE_EVERY,
+            };
+            if flush || is_due {
+                self.flushed = Some(Instant::now());
                 self.writer.flush()?;
             }
             Ok(())
         };
-        write().map_err(|error: StoreError| cannot_write(&self.path, &error))
+        write().map_err(|error: StoreError| cannot_write(&self.partial, &error))
+    }
+
+    /// Gives the whole file its name, in the place of what was there.
+    fn finish(self) -> Result<PathBuf, Failure> {
+        let Lines {
+            path,
+            partial,
+            writer,
+            ..
+        } = self;
+        writer
+            .finish()
+            .map_err(|error| cannot_write(&partial, &error))?;
+        let put = || {
+            File::open(&partial)?.sync_all()?;
+            match Place::of(&path)? {
+                Place::File(path) => fs::rename(&partial, path),
+                Place::Stream(_) => Err(io::Error::other("it is no file")),
+            }
+        };
+        put().map_err(|error: io::Error| cannot_write(&path, &error))?;
+        Ok(path)
     }
 }
 
 impl Parts {
+    /// Whether what waits has waited long enough.
+    fn is_due(&self) -> bool {
+        let after = if self.written.is_empty() {
+            FIRST_WRITE
+        } else {
+            WRITE_EVERY
+        };
+        self.begun.elapsed() >= after
+    }
+
     /// Makes a part of what has come since the last one.
     fn write(
         &mut self,

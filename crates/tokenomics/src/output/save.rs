@@ -39,10 +39,14 @@ pub(crate) fn save_files(
     json: &str,
     recorder: &Recorder,
 ) -> Result<Vec<String>, Failure> {
+    // The records first: whoever ends us in between leaves new records beside old results, from which `report` makes new
+    // ones, and not new results beside records that say something else.
+    let records = recorder.finish()?;
     write_atomically(&paths.results, json.as_bytes())?;
-    let mut written = vec![paths.results.display().to_string()];
-    if let Some(records) = recorder.finish()? {
-        written.push(records.display().to_string());
-    }
-    Ok(written)
+    let all = [Some(paths.results.clone()), records];
+    Ok(all
+        .into_iter()
+        .flatten()
+        .map(|path| path.display().to_string())
+        .collect())
 }

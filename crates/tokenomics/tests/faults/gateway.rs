@@ -3,7 +3,8 @@
 use crate::process::{Process, run, tokenomics, wait_until};
 use crate::{quick, read_json};
 use mock::MockConfig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -56,29 +57,36 @@ fn gateway(folder: &TempDir, port: u16, script: &str, more: &[&str]) -> std::pro
         ])
         .arg(format!("sh -c \"{script}\""))
         .args(more)
+        .env(MARK, folder.path())
         .env("PORT", &port)
         .env("TOKENOMICS", env!("CARGO_BIN_EXE_tokenomics"));
     command
 }
 
-/// A child that answers, and a grandchild that it leaves a word of.
-const ANSWERS: &str =
-    "sleep 1000 & echo $! > grandchild; echo $$ > child; $TOKENOMICS mock --port $PORT";
+/// A child that answers, and a grandchild.
+const ANSWERS: &str = "sleep 1000 & $TOKENOMICS mock --port $PORT";
 
-fn is_alive(folder: &Path, name: &str) -> bool {
-    let process = fs::read_to_string(folder.join(name)).unwrap();
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.trim()));
-    // One that nobody has waited for yet does nothing any more.
-    stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
+/// Whoever has this in its environment comes from us: the numbers that a child knows are those of its own namespace.
+const MARK: &str = "TOKENOMICS_TEST_FOLDER";
+
+/// Processes that come from the test of that folder. One that has ended and is not waited for has no environment.
+fn alive(folder: &Path) -> Vec<u32> {
+    let mark = format!("{MARK}={}", folder.display());
+    let is_marked = |process: &u32| {
+        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        let mut words = environment.split(|&byte| byte == 0);
+        words.any(|word| word == mark.as_bytes())
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    processes.filter(is_marked).collect()
 }
 
 fn assert_all_dead(folder: &Path) {
     let begun = Instant::now();
-    for name in ["child", "grandchild"] {
-        wait_until("its child is gone", || {
-            (!is_alive(folder, name)).then_some(())
-        });
-    }
+    wait_until("everybody is gone", || {
+        alive(folder).is_empty().then_some(())
+    });
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
@@ -109,14 +117,9 @@ fn a_gateway_is_measured_and_nobody_is_left() {
 #[test]
 fn each_start_has_a_gateway_and_connections_of_its_own_and_is_one_value() {
     let folder = tempdir().unwrap();
-    let script = "echo begun; echo $$ >> children; exec $TOKENOMICS mock --port $PORT";
+    let script = "echo begun; exec $TOKENOMICS mock --port $PORT";
     let ended = run(gateway(&folder, free_port(), script, &["--starts", "3"]));
     assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
-    let children = fs::read_to_string(folder.path().join("children")).unwrap();
-    let mut children: Vec<&str> = children.lines().collect();
-    children.sort_unstable();
-    children.dedup();
-    assert_eq!(children.len(), 3, "{children:?}");
     // Their log is one.
     let log = fs::read_to_string(folder.path().join("r.proxy.log")).unwrap();
     assert_eq!(log.matches("begun").count(), 3, "{log}");
@@ -186,7 +189,7 @@ fn fault_38_a_stranger_on_the_port_is_not_measured() {
         ended.stderr.contains(&format!("port {port} is taken by")),
         "{ended:?}"
     );
-    assert!(!folder.path().join("child").exists());
+    assert_eq!(alive(folder.path()), [0; 0]);
 }
 
 #[test]
@@ -231,7 +234,7 @@ fn fault_39_a_child_that_dies_at_its_start_is_noticed_and_its_log_shown() {
 #[test]
 fn fault_39_a_child_that_dies_while_it_is_measured_ends_the_measurement() {
     let folder = tempdir().unwrap();
-    let script = "$TOKENOMICS mock --port $PORT & mock=$!; echo $$ > child; echo $mock > grandchild; \
+    let script = "$TOKENOMICS mock --port $PORT & mock=$!; \
                   while [ ! -e die ]; do sleep 0.01; done; kill -9 $mock; echo killed; exit 7";
     let mut measuring = Process::start(gateway(
         &folder,
@@ -296,14 +299,20 @@ fn a_program_that_is_not_there_is_named_at_once() {
 
 /// Measures for as long as it is let, until `how` ends it.
 fn ended_by(how: Signal) -> (TempDir, crate::process::Ended) {
+    ended_with(ANSWERS, how)
+}
+
+/// The same of another child.
+fn ended_with(script: &str, how: Signal) -> (TempDir, crate::process::Ended) {
     let folder = tempdir().unwrap();
     let mut measuring = Process::start(gateway(
         &folder,
         free_port(),
-        ANSWERS,
+        script,
         &["--added-seconds", "1000"],
     ));
     measuring.wait_for_line("in turns");
+    assert_ne!(alive(folder.path()), [0; 0]);
     measuring.signal(how);
     let ended = measuring.end();
     assert_all_dead(folder.path());
@@ -321,7 +330,7 @@ fn fault_33_ctrl_c_ends_the_child_too_and_keeps_what_was_measured() {
 #[test]
 fn fault_33_ctrl_c_before_the_gateway_is_ready_leaves_nobody() {
     let folder = tempdir().unwrap();
-    let script = "sleep 1000 & echo $! > grandchild; echo $$ > child; touch up; wait";
+    let script = "sleep 1000 & touch up; wait";
     let mut measuring = Process::start(gateway(&folder, free_port(), script, &[]));
     measuring.wait_for_line("Starting");
     wait_until("it is up", || {
@@ -342,6 +351,56 @@ fn fault_34_a_child_does_not_outlive_us_though_we_are_killed() {
 fn fault_35_a_child_does_not_outlive_an_abort_of_ours() {
     let (_folder, ended) = ended_by(Signal::SIGABRT);
     assert_eq!(ended.code, None);
+}
+
+#[test]
+fn fault_51_the_signals_of_supervisors_and_terminals_are_ctrl_c() {
+    for how in [Signal::SIGTERM, Signal::SIGHUP] {
+        let (folder, ended) = ended_by(how);
+        assert_eq!(ended.code, Some(130), "{ended:?}");
+        let results = read_json(&folder.path().join("r.json"));
+        assert_eq!(results["direct_non_streaming"]["requests"], 20);
+    }
+}
+
+/// They ignore `SIGTERM`, are stopped, have left the group, or are none for longer than a millisecond.
+const STUBBORN: [&str; 4] = [
+    "trap '' TERM HUP INT; while :; do sleep 1000; done & $TOKENOMICS mock --port $PORT",
+    "sleep 1000 & kill -STOP $!; $TOKENOMICS mock --port $PORT",
+    "setsid sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000' & $TOKENOMICS mock --port $PORT",
+    "echo 'setsid sh ./anew & exit' > anew; setsid sh ./anew & $TOKENOMICS mock --port $PORT",
+];
+
+#[test]
+fn fault_52_no_child_outlives_us_whatever_it_ignores_or_becomes() {
+    for script in STUBBORN {
+        for how in [Signal::SIGKILL, Signal::SIGINT] {
+            ended_with(script, how);
+        }
+    }
+}
+
+/// Its child is one of ours, and so is what that started.
+#[test]
+fn fault_53_no_child_outlives_its_guard() {
+    let folder = tempdir().unwrap();
+    let mut measuring = Process::start(gateway(
+        &folder,
+        free_port(),
+        ANSWERS,
+        &["--added-seconds", "1000"],
+    ));
+    measuring.wait_for_line("in turns");
+    let is_guard = |process: &u32| {
+        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        line.split(|&byte| byte == 0).nth(1) == Some(b"guard")
+    };
+    let guards: Vec<u32> = alive(folder.path()).into_iter().filter(is_guard).collect();
+    let outer = Pid::from_raw(i32::try_from(*guards.iter().min().unwrap()).unwrap());
+    kill(outer, Signal::SIGKILL).unwrap();
+    let ended = measuring.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_all_dead(folder.path());
 }
 
 #[test]

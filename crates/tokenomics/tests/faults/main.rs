@@ -5,6 +5,7 @@ mod engine;
 mod files;
 mod gateway;
 mod launch;
+mod outputs;
 mod ports;
 mod process;
 mod server;
