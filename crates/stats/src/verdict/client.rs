@@ -42,8 +42,9 @@ const RECEIVER_CPU_SHARE_MAX: f64 = 0.95;
 /// One second in fifty is in no p95; with more of them a p99 is made in disturbed seconds.
 const DISTURBED_SHARE_MAX: f64 = 0.02;
 
-/// A hiccup in a run of fewer seconds is for the rules for whole runs to judge; two are none.
-const DISTURBED_OF_MIN: u64 = 10;
+/// One is a hiccup, and in a run of less than a minute more than the share allows: it is for the rules for whole runs to
+/// judge.
+const DISTURBED_MIN: usize = 2;
 
 /// Of the requests, so many outside of disturbed seconds say what those did.
 const UNDISTURBED_MIN: f64 = 0.5;
@@ -100,8 +101,7 @@ impl Evidence<'_> {
 
     fn disturbed(&self) -> Option<Doubt> {
         let disturbed = self.summary.receipt.disturbed.as_ref()?;
-        let hiccup = disturbed.seconds.len() < 2 && disturbed.of < DISTURBED_OF_MIN;
-        if hiccup || disturbed.share() <= DISTURBED_SHARE_MAX {
+        if disturbed.seconds.len() < DISTURBED_MIN || disturbed.share() <= DISTURBED_SHARE_MAX {
             return None;
         }
         let sentence = format!(

@@ -475,7 +475,7 @@ fn seconds_in_which_the_machine_disturbed_the_client_are_judged_by_what_came_in_
     is_valid(&with_seconds(&[], 60, late));
     is_valid(&with_seconds(&[0], 50, late));
     // A hiccup in a short run, and two.
-    is_valid(&with_seconds(&[0], 9, late));
+    is_valid(&with_seconds(&[0], 40, late));
     notes(&with_seconds(&[0, 1], 9, late), "disturbed_seconds");
     // What came in them took longer.
     let slow = with_seconds(&[0, 1], 9, late).each(|record| {
