@@ -192,7 +192,7 @@ fn is_typo(typed: &str, known: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{MEASURING, Row, explained, is_known, is_typo};
+    use super::{MEASURING, Row, explained, fit, is_known, is_typo};
     use crate::args::{Args, with_dashes};
     use clap::{CommandFactory, Parser};
     use std::collections::BTreeSet;
@@ -282,6 +282,14 @@ mod tests {
         ] {
             assert!(said(line).contains(means), "{line}: {}", said(line));
         }
+    }
+
+    #[test]
+    fn the_very_name_stands_before_the_longest_beginning_and_that_before_shorter_ones() {
+        let [exact, long, short] =
+            ["--a-b-c", "--a-b-*", "--a-*"].map(|known| fit(known, "--a-b-c"));
+        assert!(exact > long && long > short && short.is_some());
+        assert_eq!(fit("--b-*", "--a-b-c"), None);
     }
 
     #[test]
