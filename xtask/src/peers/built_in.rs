@@ -14,11 +14,6 @@ const NEAR: Within = Within {
     floor: 2.0,
 };
 
-const CLOSE: Within = Within {
-    share: 0.02,
-    floor: 1.0,
-};
-
 fn serve(instrument: &Instrument<'_>) -> Result<Server> {
     let model = instrument
         .cache
