@@ -307,6 +307,52 @@ fn every_reason_of_a_verdict_is_explained_in_the_documents() {
     }
 }
 
+/// Rows of a table of limits whose last column, a file and what stands in it, is not so: line ends count as blanks.
+fn limits_that_differ(table: &str, source: impl Fn(&str) -> String) -> Vec<String> {
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| What |"));
+    let differs = |row: &&str| {
+        let place = row
+            .trim_end_matches(" |")
+            .rsplit(" | ")
+            .next()
+            .unwrap_or_default();
+        let mut quoted = place.split('`').skip(1).step_by(2);
+        let (Some(file), Some(code)) = (quoted.next(), quoted.next()) else {
+            return true;
+        };
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        !words(&source(file)).contains(&words(code))
+    };
+    rows.filter(differs).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_limit_of_the_documents_is_that_of_the_code() {
+    let table = read("docs/limits.md");
+    let source = |file: &str| {
+        let (member, rest) = file.split_once('/').unwrap();
+        read(&format!("crates/{member}/{rest}"))
+    };
+    assert_eq!(limits_that_differ(&table, source), [""; 0]);
+    assert!(table.matches("\n| ").count() > 25);
+}
+
+#[test]
+fn the_gate_for_limits_fails_on_another_number() {
+    let row = |code: &str| {
+        format!("| What | At most |\n|---|---:|\n| a | 1 | refused | `x.rs`: `{code}` |\n")
+    };
+    let source = |_: &str| "const A: u32 =\n    1;".to_owned();
+    assert_eq!(limits_that_differ(&row("A: u32 = 1"), source), [""; 0]);
+    assert_eq!(limits_that_differ(&row("A: u32 = 2"), source).len(), 1);
+    assert_eq!(
+        limits_that_differ("| a | 1 | refused | nowhere |", source).len(),
+        1
+    );
+}
+
 fn crates(edges: &[(&str, &[&str])]) -> Dependencies {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     edges
