@@ -25,7 +25,7 @@ use self::request::patched_model;
 use crate::args::{AssertArgs, ChatArgs, ExportFormat, OutputFormat, RecordsFormat};
 use crate::builtin::BuiltIn;
 use crate::failure::Failure;
-use ::load::{Deadlines, TlsOptions};
+use ::load::{Deadlines, Target, TlsOptions};
 use openai::Endpoint;
 use stats::{Assertion, Precision};
 use std::fs;
@@ -275,8 +275,15 @@ fn deadlines(args: &ChatArgs) -> Result<Deadlines, Failure> {
     })
 }
 
+/// What every request will carry: whatever HTTP cannot carry is refused here, before anything is shown or sent.
+fn check_sendable(key: Option<&str>, headers: &[(String, String)]) -> Result<(), Failure> {
+    let anywhere = Target::parse(USUAL_API_BASE).map_err(Failure::usage)?;
+    let made = ::load::request_headers(&anywhere, true, key, headers);
+    made.map(drop).map_err(Failure::usage)
+}
+
 fn headers(typed: &[String]) -> Result<Vec<(String, String)>, Failure> {
-    typed
+    let headers: Result<Vec<(String, String)>, Failure> = typed
         .iter()
         .map(|header| {
             let (name, value) = header.split_once(':').ok_or_else(|| {
@@ -284,7 +291,10 @@ fn headers(typed: &[String]) -> Result<Vec<(String, String)>, Failure> {
             })?;
             Ok((name.trim().to_owned(), value.trim_matches(' ').to_owned()))
         })
-        .collect()
+        .collect();
+    let headers = headers?;
+    check_sendable(None, &headers)?;
+    Ok(headers)
 }
 
 fn slo(objectives: &[String], stream: bool) -> Result<Option<Slo>, Failure> {
@@ -330,10 +340,12 @@ fn api_key(
 ) -> Result<Option<Secret>, Failure> {
     let typed = key(typed, file)?;
     let from_environment = || environment("OPENAI_API_KEY").filter(|key| !key.is_empty());
-    Ok(match typed {
-        None if has_target => from_environment().map(Secret),
-        typed => typed,
-    })
+    if typed.is_some() || !has_target {
+        return Ok(typed);
+    }
+    let key = from_environment();
+    check_sendable(key.as_deref(), &[])?;
+    Ok(key.map(Secret))
 }
 
 /// A key that was typed, or that a file holds.
@@ -349,7 +361,9 @@ pub(crate) fn key(typed: Option<&str>, file: Option<&Path>) -> Result<Option<Sec
         }
         (None, None) => None,
     };
-    Ok(key.filter(|key| !key.is_empty()).map(Secret))
+    let key = key.filter(|key| !key.is_empty());
+    check_sendable(key.as_deref(), &[])?;
+    Ok(key.map(Secret))
 }
 
 /// What `/responses` does not go with.

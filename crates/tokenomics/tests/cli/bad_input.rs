@@ -1,7 +1,7 @@
 //! Rows 41 to 50 of the command line's bad inputs: exit code 2, and a sentence that names the value,
 //! the limit and the way out.
 
-use crate::shell::{Shell, provider};
+use crate::shell::{Shell, provider, words};
 use mock::MockConfig;
 use trace::{RunHeader, SCHEMA_VERSION};
 
@@ -142,6 +142,56 @@ fn bad_input_49_a_header_with_a_line_break() {
         &["chat", "--header", "no colon"],
         &["chat", "--header", "Content-Length: 5"],
     ]));
+}
+
+#[test]
+fn bad_input_52_what_http_cannot_carry_is_refused_before_it_is_only_shown() {
+    let shell = Shell::new().set("OPENAI_API_KEY", "sk-hunter2\nx: y");
+    let to = ["--api-base", "http://h:1/v1", "--model", "m", "--dry-run"];
+    for verb in ["chat", "embedding"] {
+        for flags in [&["--header", "X-Team: a\r\nX-Evil: b"][..], &[]] {
+            let ran = shell.run(&[&[verb][..], &to, flags].concat());
+            assert_eq!(ran.code, Some(2), "{verb} {flags:?}: {}", ran.stderr);
+            assert!(
+                ran.stderr.contains("cannot send the header"),
+                "{}",
+                ran.stderr
+            );
+            assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn bad_input_53_numbers_that_no_machine_has_room_for_are_refused_with_their_limit() {
+    let shell = Shell::new();
+    let chat = "chat --api-base http://h:1/v1 --model m --dry-run";
+    for (line, limit) in [
+        (format!("{chat} --num-runs 4294967295"), "at most 10000"),
+        (format!("{chat} --warmup-runs 4294967295"), "at most 10000"),
+        (format!("{chat} -n 200"), "--num-prompts"),
+        (
+            "scheduler --num-requests 4294967295".to_owned(),
+            "at most 10000000",
+        ),
+        (
+            "serve --kv-cache-mib 1000000000".to_owned(),
+            "at most 16777216",
+        ),
+        ("serve --kv-cache-mib 16000000".to_owned(), "of memory"),
+        (
+            "serve --max-num-batched-tokens 18446744073709551615".to_owned(),
+            "at most 16777216",
+        ),
+        (
+            "serve --max-queue 18446744073709551615 --max-num-seqs 1".to_owned(),
+            "at most 1048576",
+        ),
+    ] {
+        let ran = shell.run(&words(&line));
+        assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains(limit), "{line}: {}", ran.stderr);
+    }
 }
 
 #[test]
