@@ -43,6 +43,13 @@ pub(crate) struct TableReader<'a> {
 
 impl<'a> TableReader<'a> {
     pub(crate) fn new(text: &'a str) -> Result<Self, WorkloadError> {
+        if let Some(line) = open_quote(text) {
+            return Err(WorkloadError::Malformed {
+                format: "CSV",
+                place: format!("line {line}: "),
+                reason: "a double quote is opened there and never closed".to_owned(),
+            });
+        }
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::Headers)
             // The length of each record is checked below, where a comma at its end is forgiven.
@@ -96,10 +103,62 @@ impl<'a> TableReader<'a> {
     }
 }
 
+/// The line, from 1, of a quote that begins a field and is not closed: the reader would take the rest of the file for that
+/// field.
+fn open_quote(text: &str) -> Option<usize> {
+    let (mut line, mut opened, mut begins) = (1, None, true);
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        line += usize::from(byte == b'\n');
+        match byte {
+            b'"' if opened.is_some() && bytes.peek() == Some(&b'"') => {
+                bytes.next();
+            }
+            b'"' if opened.is_some() => opened = None,
+            b'"' if begins => opened = Some(line),
+            _ => {}
+        }
+        begins = opened.is_none() && matches!(byte, b',' | b'\n' | b'\r');
+    }
+    opened
+}
+
 fn malformed(row: usize, reason: String) -> WorkloadError {
     WorkloadError::Malformed {
         format: "CSV",
         place: format!("row {row}: "),
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::open_quote;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bad_input_54_a_quote_that_is_never_closed_is_found_with_its_line() {
+        for (text, line) in [
+            ("a\nb\n", None),
+            ("a\n\"b, c\"\n", None),
+            ("a\n\"b \"\"c\"\" d\"\n", None),
+            ("a\n5\" pipe, 6\"\n", None),
+            ("a\n\"\"\n", None),
+            ("a\n\"b\nc", Some(2)),
+            ("a\nb,\"c\"\"\nd", Some(2)),
+            ("\"", Some(1)),
+        ] {
+            assert_eq!(open_quote(text), line, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_writer_wrote_has_none(fields in prop::collection::vec(".*", 1..6)) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(&fields).unwrap();
+            let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+            prop_assert_eq!(open_quote(&text), None);
+        }
     }
 }
