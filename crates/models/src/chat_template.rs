@@ -1,6 +1,7 @@
 //! Chats to prompts, by the template that comes with a model, as transformers' `apply_chat_template` renders it.
 
 mod arguments;
+mod depth;
 mod json;
 mod python;
 mod rewrite;
@@ -78,10 +79,13 @@ impl ChatTemplate {
                 source.len()
             )));
         }
-        let mut environment = environment().map_err(|error| TextError::Template(words(&error)))?;
-        environment
-            .add_template_owned(NAME, rewrite::rewrite(source))
-            .map_err(|error| TextError::Template(words(&error)))?;
+        depth::check(source).map_err(TextError::Template)?;
+        let environment = with_stack(|| -> Result<_, Error> {
+            let mut environment = environment()?;
+            environment.add_template_owned(NAME, rewrite::rewrite(source))?;
+            Ok(environment)
+        })?
+        .map_err(|error| TextError::Template(words(&error)))?;
         let specials = specials
             .iter()
             .map(|(name, token)| ((*name).to_owned(), (*token).to_owned()));
@@ -174,6 +178,20 @@ impl ChatTemplate {
     }
 }
 
+/// The parser calls itself for each thing within another: it is run where that has room, whatever thread asks for it.
+fn with_stack<R: Send>(parse: impl FnOnce() -> R + Send) -> Result<R, TextError> {
+    const STACK_BYTES: usize = 64 << 20;
+    let failed = |why: String| TextError::Template(format!("it cannot be parsed: {why}"));
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, parse);
+        let thread = thread.map_err(|error| failed(error.to_string()))?;
+        thread
+            .join()
+            .map_err(|_| failed("its parser fails".to_owned()))
+    })
+}
+
 /// What every template may ask for, as transformers names it; what is not given is none there, not undefined.
 fn variables(messages: Vec<Json>, add_generation_prompt: bool) -> Map<String, Json> {
     Map::from_iter([
@@ -206,6 +224,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("default", python::default);
     environment.add_filter("d", python::default);
     environment.add_filter(rewrite::PERCENT, python::percent);
+    environment.add_filter(rewrite::KEPT, python::kept);
     Ok(environment)
 }
 

@@ -1,7 +1,7 @@
 //! Functions, filters and methods that templates expect of Python, Jinja and transformers.
 
-use super::REPEATS_MAX;
 use super::arguments::{is_true, named};
+use super::{DEPTH_MAX, OUTPUT_BYTES_MAX, REPEATS_MAX};
 use jiff::Zoned;
 use jiff::fmt::strtime::BrokenDownTime;
 use minijinja::value::{Rest, Tuple, Value, ValueKind, ValueOrKwargs, from_args};
@@ -158,12 +158,74 @@ fn lines(text: &str, keep_ends: bool) -> Vec<&str> {
     lines
 }
 
+/// As much of a value as is looked at, and as much of a text as is kept.
+const KEPT_VALUES_MAX: usize = 100_000;
+
+/// A value that a namespace is to keep: whole, unless it nests too deep, is too large, or holds a namespace, which could
+/// hold it in its turn.
+pub(super) fn kept(value: Value) -> Result<Value, Error> {
+    let mut left = KEPT_VALUES_MAX;
+    look_into(&value, DEPTH_MAX, &mut left)?;
+    Ok(value)
+}
+
+fn look_into(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
+    let is_namespace =
+        |object: &minijinja::value::DynObject| object.type_name().ends_with("Namespace");
+    *left = left
+        .checked_sub(1)
+        .ok_or_else(|| wrong("a namespace is to keep too many values"))?;
+    let text = value.as_str().map_or(0, str::len);
+    if text > OUTPUT_BYTES_MAX {
+        return Err(wrong(format!(
+            "a namespace is to keep {text} bytes of text"
+        )));
+    }
+    if value.as_object().is_some_and(is_namespace) {
+        return Err(wrong("a namespace is to keep a namespace"));
+    }
+    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) {
+        return Ok(());
+    }
+    let below = depth.checked_sub(1).ok_or_else(|| {
+        wrong(format!(
+            "a namespace is to keep what nests deeper than {DEPTH_MAX}"
+        ))
+    })?;
+    for item in value.try_iter()? {
+        if value.kind() == ValueKind::Map {
+            look_into(&value.get_item(&item)?, below, left)?;
+        } else {
+            look_into(&item, below, left)?;
+        }
+    }
+    Ok(())
+}
+
+/// Widths and precisions of a text to be filled in are short.
+const FORMAT_DIGITS_MAX: usize = 4;
+
+/// Refuses a format that asks for more characters than anybody reads: behind each `begin`, up to what is none of `spec`.
+fn refuse_wide(format: &str, begin: char, spec: fn(char) -> bool) -> Result<(), Error> {
+    let specs = format.split(begin).skip(1);
+    let specs = specs.map(|rest| rest.split(|c| !spec(c)).next().unwrap_or_default());
+    let digits = specs.flat_map(|spec| spec.split(|c: char| !c.is_ascii_digit()).map(str::len));
+    if digits.max().unwrap_or(0) > FORMAT_DIGITS_MAX {
+        return Err(wrong(format!(
+            "a width of a format has more than {FORMAT_DIGITS_MAX} digits"
+        )));
+    }
+    Ok(())
+}
+
 /// The operator `%` behind a text: a tuple holds all values, anything else is one.
 pub(super) fn percent(
     state: &mut State<'_, '_>,
     format: Value,
     values: Value,
 ) -> Result<Value, Error> {
+    let is_spec = |c: char| c.is_ascii_digit() || "-+ #.".contains(c);
+    refuse_wide(format.as_str().unwrap_or_default(), '%', is_spec)?;
     let mut arguments = vec![format];
     if values.is_tuple() {
         arguments.extend(values.try_iter()?);
@@ -180,6 +242,9 @@ pub(super) fn method(
     name: &str,
     arguments: &[Value],
 ) -> Result<Value, Error> {
+    if name == "format" {
+        refuse_wide(value.as_str().unwrap_or_default(), '{', |c| c != '}')?;
+    }
     let own = match (value.as_str(), value.kind()) {
         (Some(text), _) => text_method(state, text, name, arguments)?,
         (None, ValueKind::Seq | ValueKind::Iterable) => list_method(value, name, arguments)?,

@@ -7,6 +7,9 @@ use std::ops::Range;
 /// The filter that stands for the operator `%` behind a text.
 pub(super) const PERCENT: &str = "python_percent";
 
+/// The filter through which a value goes that is kept in a namespace.
+pub(super) const KEPT: &str = "kept_in_namespace";
+
 /// The source with both replaced. What is no well-formed tag stays as it is: the parser says what is wrong with it.
 pub(super) fn rewrite(source: &str) -> String {
     let mut scanner = Scanner {
@@ -97,8 +100,33 @@ impl Scanner<'_> {
                 }
                 self.skip_past("%}");
             }
+            "set" => self.set(),
             _ => self.expressions("%}"),
         }
+    }
+
+    /// `set NAME.FIELD = VALUE`: what a namespace keeps may be made of what it kept before, without end.
+    fn set(&mut self) {
+        self.spaces();
+        self.identifier();
+        let is_field = self.source[self.at..].trim_start().starts_with('.');
+        let to_equals = self.source[self.at..].find(['=', '%']);
+        let Some(equals) = to_equals.map(|to| self.at + to) else {
+            return self.expressions("%}");
+        };
+        if !is_field || self.bytes()[equals] != b'=' {
+            return self.expressions("%}");
+        }
+        self.at = equals + 1;
+        let (from, edit) = (self.at, self.edits.len());
+        self.expressions("%}");
+        if !self.source[..self.at].ends_with("%}") {
+            return;
+        }
+        let value = &self.source[from..self.at - 2];
+        let end = from + value.trim_end_matches(['-', '+']).len();
+        self.edits.insert(edit, (from..from, "(".to_owned()));
+        self.edits.push((end..end, format!(")|{KEPT}")));
     }
 
     /// A block that its tag alone opens: variables set inside stay inside, as in the block that it stands for.

@@ -158,3 +158,42 @@ fn a_special_token_that_a_model_has_not_is_undefined() {
         Ok("True False[]".to_owned())
     );
 }
+
+#[test]
+fn bad_input_55_a_template_that_nests_without_end_is_refused_and_ends_no_process() {
+    let deep = format!("{{{{ {}1 }}}}", "not ".repeat(200_000));
+    assert!(render(&deep).unwrap_err().contains("words and signs"));
+    // As deep as is parsed, on the stack of a small thread.
+    let parsed = format!("{{{{ {}1 }}}}", "not ".repeat(1_900));
+    let small = std::thread::Builder::new().stack_size(512 << 10);
+    let rendered = small
+        .spawn(move || render(&parsed))
+        .unwrap()
+        .join()
+        .unwrap();
+    assert!(rendered.is_ok(), "{rendered:?}");
+    let loops = "{% for i in range(40000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}";
+    for (source, why) in [
+        (
+            format!("{{% set ns = namespace(x=[]) %}}{loops}"),
+            "nests deeper",
+        ),
+        (
+            "{% set ns = namespace(x=1) %}{% set ns.x = ns %}{{ ns }}".to_owned(),
+            "a namespace",
+        ),
+        (
+            "{% set ns = namespace(x=1) %}{% set ns.x = {'a': [ns]} -%}{{ ns }}".to_owned(),
+            "a namespace",
+        ),
+        ("{{ '{:>4000000000}'.format(1) }}".to_owned(), "digits"),
+        ("{{ '%4000000000d' % 1 }}".to_owned(), "digits"),
+    ] {
+        let error = render(&source).unwrap_err();
+        assert!(error.contains(why), "{source}: {error}");
+    }
+    // What real templates keep is kept.
+    let kept = "{% set ns = namespace(n=0, t='') %}{% set ns.n = ns.n + 1 %}{%- set ns.t = ns.t ~ 'a' if ns.n else 'b' -%}\
+                {% set ns.m = messages -%}{{ ns.n }}{{ ns.t }}{{ ns.m | length }}{{ 'in 20241022 {:>4}'.format(7) }}";
+    assert_eq!(render(kept).unwrap(), "1a2in 20241022    7");
+}
