@@ -143,6 +143,7 @@ pub(crate) fn summarize_point(
         faults,
         models_asked: Judge::new(header).models(),
         template_tokens: template_tokens(header),
+        built_in: header.metadata.get("built_in_server") == Some(&true.into()),
         exhausted,
         shares_prompts: shares_prompts(header, point.pacing),
         sending: Lateness::of(tally.sending_ms),

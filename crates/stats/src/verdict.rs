@@ -123,6 +123,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) models_asked: &'a [String],
     /// Tokens that the model's chat template adds to every prompt, where a tokenizer tells.
     pub(crate) template_tokens: Option<u64>,
+    /// The server is the built-in one, whose random models have a token for each byte.
+    pub(crate) built_in: bool,
     /// Requests that found no file descriptor or local port left.
     pub(crate) exhausted: u64,
     /// Prompts have beginnings that the server is meant to know.

@@ -137,7 +137,8 @@ impl Evidence<'_> {
     }
 
     fn prompt_characters_counted(&self) -> Finding {
-        let witnesses = self.faults.prompts.in_characters()?;
+        let counted = self.faults.prompts.in_characters();
+        let witnesses = counted.filter(|_| !self.built_in)?;
         suspect(
             "prompt_characters_counted",
             format!(
