@@ -52,7 +52,7 @@ pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         let rest = &text[at..];
-        let ends_www = || text[..at].to_ascii_lowercase().ends_with("www");
+        let before = &text.as_bytes()[at.saturating_sub(3)..at];
         match c {
             '@' => {
                 out.push('@');
@@ -62,7 +62,7 @@ pub fn markdown(text: &str) -> String {
                 out.push_str(APART);
                 out.push(':');
             }
-            '.' if ends_www() => {
+            '.' if before.eq_ignore_ascii_case(b"www") => {
                 out.push_str(APART);
                 out.push('.');
             }

@@ -58,16 +58,46 @@ fn is_at(file: &File, path: &Path) -> bool {
     same().unwrap_or(false)
 }
 
-/// Removes `.NAME.PROCESS.partial` of all of the run's names: whoever wrote them is gone.
+/// Removes `.NAME.PROCESS.partial` of all of the run's names whose process is gone: a run beside ours may have a name that
+/// begins like ours.
 fn clear(paths: &Paths) {
-    let begin = format!(".{}", paths.stem_name());
+    let begin = format!(".{}.", paths.stem_name());
     let entries = fs::read_dir(folder(&paths.results));
     for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let rest = name.strip_prefix(&begin).unwrap_or_default();
-        if rest.starts_with('.') && rest.ends_with(".partial") {
+        let name = name.to_str().and_then(|name| name.strip_prefix(&begin));
+        let Some(rest) = name.and_then(|rest| rest.strip_suffix(".partial")) else {
+            continue;
+        };
+        let writer = rest.rsplit('.').next().unwrap_or_default();
+        let is_gone = || !Path::new("/proc").join(writer).exists();
+        if writer.parse::<u32>().is_ok() && is_gone() {
             let _gone = fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Claim;
+    use crate::output::files::Paths;
+
+    #[test]
+    fn what_a_dead_run_left_half_written_is_cleared_away_and_what_a_living_one_writes_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let living = format!(".x.v2.json.{}.partial", std::process::id());
+        for name in [
+            ".x.json.4294967295.partial",
+            &living,
+            ".y.json.4294967295.partial",
+        ] {
+            std::fs::write(at(name), "half").unwrap();
+        }
+        let claim = Claim::take(&Paths::of_results(&at("x.json"))).unwrap();
+        assert!(!at(".x.json.4294967295.partial").exists());
+        assert!(at(&living).exists() && at(".y.json.4294967295.partial").exists());
+        drop(claim);
+        assert!(!at(".x.lock").exists());
     }
 }
