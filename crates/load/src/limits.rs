@@ -38,13 +38,15 @@ pub fn leave_time_to_receiving() {
 }
 
 /// Lets as many of `connections` be open at once as the hard limit allows: an open loop has no
-/// number of its own, and a server that falls behind gathers them.
-pub fn allow_as_many_as(connections: u64) {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let possible = connections.min(hard.saturating_sub(2 * OTHER_FILES));
-        // Where even that is refused, the records say which requests found no descriptor.
-        let _ = allow_connections(possible, 1);
-    }
+/// number of its own, and a server that falls behind gathers them. Returns the files that may then be open.
+pub fn allow_as_many_as(connections: u64) -> u64 {
+    let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return u64::MAX;
+    };
+    let possible = connections.min(hard.saturating_sub(2 * OTHER_FILES));
+    // Where even that is refused, the records say which requests found no descriptor.
+    let _ = allow_connections(possible, 1);
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
 }
 
 #[cfg(test)]

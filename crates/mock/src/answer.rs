@@ -1,9 +1,9 @@
 //! What a request gets, and what that counts for.
 
 use crate::Fault;
-use crate::http::Request;
-use crate::response::Envelope;
+use crate::request::Request;
 use crate::script::Script;
+use http1::Envelope;
 use openai::error_body;
 
 pub(crate) const JSON: &str = "application/json";
@@ -75,7 +75,11 @@ pub(crate) fn wrong_method(
     request: &Request<'_>,
     allowed: &str,
 ) -> Script {
-    let message = format!("{} takes {allowed}, not {}", request.path, request.method);
+    let message = format!(
+        "{} takes {allowed}, not {}",
+        request.path(),
+        request.head.method().name()
+    );
     let body = error_body(&message, "MethodNotAllowedError", 405);
     Script::whole(
         envelope.whole(405, JSON, &[("allow", allowed)], &body),

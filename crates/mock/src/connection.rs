@@ -1,89 +1,162 @@
 use crate::deadlines::Deadlines;
 use crate::exchange::Exchange;
-use crate::http::{BODY_LIMIT, HEAD_LIMIT};
 use crate::stamps::{Arrival, StampedReader};
+use http1::{Budget, CONTINUE, Head, Limits, Receiver};
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Room for a request to begin with.
-const ROOM: usize = 4 * 1024;
-/// Room for the largest request there can be; chunks may double a body that is sent in single
-/// bytes.
-const ROOM_MAX: usize = HEAD_LIMIT + 2 * BODY_LIMIT;
+/// Bytes that a client may send ahead while its answer is on its way; the rest waits in its socket.
+const AHEAD_MAX: usize = 64 << 10;
+/// It waits for nothing that has a limit.
+const NEVER: u64 = u64::MAX;
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sends {
+    /// Requests.
+    Requests,
+    /// What nobody looks at: its last answer is written.
+    Unread,
+    /// Nothing more; it may still read.
+    NoMore,
+}
 
 /// One client: its socket, what it has sent and was not answered yet, and the request being
 /// answered.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that changes by itself"
+)]
 pub(crate) struct Connection {
     pub(crate) socket: TcpStream,
+    pub(crate) received: Receiver,
+    /// Of the request whose body is still to come.
+    pub(crate) head: Option<Head>,
     pub(crate) exchange: Option<Exchange>,
     /// The socket is full, and `epoll` was asked to say when it is not.
     pub(crate) blocked: bool,
+    pub(crate) sends: Sends,
+    /// The client whose request is answered reads words before the answer: it is of HTTP/1.1.
+    pub(crate) reads_interim: bool,
+    /// It is one too many, and there for one question.
+    pub(crate) guest: bool,
+    /// What `epoll` looks for.
+    pub(crate) interest: EpollFlags,
     /// It has an entry among the deadlines.
     pub(crate) scheduled: bool,
     /// Requests that were taken from it.
     pub(crate) requests: u64,
     /// Of the last bytes read.
     pub(crate) arrival: Arrival,
-    buffer: Vec<u8>,
-    filled: usize,
-    /// Bytes of `buffer` without which there can be no request.
-    at_least: usize,
+    /// The end of its patience: what it waits for must have come by then.
+    due: u64,
+    /// How long that was, from its beginning.
+    patience: Duration,
+    /// When that is looked at next, at the latest.
+    reviewed: u64,
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream) -> Self {
+    pub(crate) fn new(socket: TcpStream, limits: &Limits, budget: &Arc<Budget>) -> Self {
         Self {
             socket,
+            received: Receiver::new(limits, budget),
+            head: None,
             exchange: None,
             blocked: false,
+            sends: Sends::Requests,
+            reads_interim: false,
+            guest: false,
+            interest: EpollFlags::EPOLLIN,
             scheduled: false,
             requests: 0,
             arrival: Arrival::default(),
-            buffer: vec![0; ROOM],
-            filled: 0,
-            at_least: 1,
+            due: NEVER,
+            patience: limits.head,
+            reviewed: NEVER,
         }
     }
 
     /// Reads once. Zero bytes are the end of what the client sends.
-    pub(crate) fn read(&mut self, reader: &mut StampedReader) -> Result<usize, Errno> {
-        if self.filled == self.buffer.len() {
-            let room = self.at_least.max(2 * self.buffer.len()).min(ROOM_MAX);
-            if room == self.filled {
-                return Err(Errno::EMSGSIZE);
-            }
-            self.buffer.resize(room, 0);
-        }
-        let (bytes, arrival) = reader.read(&self.socket, &mut self.buffer[self.filled..])?;
-        self.filled += bytes;
+    pub(crate) fn read<'b>(
+        &mut self,
+        reader: &mut StampedReader,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], Errno> {
+        let (bytes, arrival) = reader.read(&self.socket, buffer)?;
         self.arrival = arrival;
-        Ok(bytes)
+        Ok(&buffer[..bytes])
     }
 
-    /// The bytes that wait to be parsed; none while it would be vain.
-    pub(crate) fn unparsed(&self) -> Option<&[u8]> {
-        (self.filled >= self.at_least).then(|| &self.buffer[..self.filled])
-    }
-
-    /// Parsing is vain before there are so many bytes.
-    pub(crate) fn wait_for(&mut self, at_least: usize) {
-        self.at_least = at_least;
+    /// What `epoll` is to look for from now on.
+    pub(crate) fn wanted(&self) -> EpollFlags {
+        let ahead = self.exchange.is_some() && self.received.held() >= AHEAD_MAX;
+        let mut wanted = EpollFlags::empty();
+        wanted.set(EpollFlags::EPOLLIN, self.sends != Sends::NoMore && !ahead);
+        wanted.set(EpollFlags::EPOLLOUT, self.blocked);
+        wanted
     }
 
     /// Tells a client that asks before it sends a body that it may. A socket that has no room for so little is that of a
     /// client that reads nothing, and it sends after a while unasked.
-    pub(crate) fn encourage(&self) {
-        let _sent = (&self.socket).write(b"HTTP/1.1 100 Continue\r\n\r\n");
+    ///
+    /// False where the client has gone.
+    pub(crate) fn encourage(&self) -> bool {
+        match (&self.socket).write(CONTINUE) {
+            Ok(count) => count == CONTINUE.len(),
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        }
     }
 
-    /// Removes a request that was taken.
-    pub(crate) fn consume(&mut self, bytes: usize) {
-        self.buffer.copy_within(bytes..self.filled, 0);
-        self.filled -= bytes;
-        self.at_least = 1;
+    /// Ends our half; what the client still sends is dropped.
+    pub(crate) fn linger(&mut self) {
+        self.sends = Sends::Unread;
+        self.received.forget();
+        // A socket that cannot be shut down is at its end.
+        let _ended = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// It must be done with what it waits for at `due`.
+    pub(crate) fn expect_by(&mut self, due: u64, key: u64, deadlines: &mut Deadlines) {
+        self.due = due;
+        if due < self.reviewed {
+            self.reviewed = due;
+            deadlines.review(due, key);
+        }
+    }
+
+    /// Notes what it waits for, by the time that this may take. True where that is news.
+    pub(crate) fn awaits(&mut self, patience: Duration) -> bool {
+        let news = self.due == NEVER || self.patience != patience;
+        self.patience = patience;
+        news
+    }
+
+    /// It waits for nothing that has a limit.
+    pub(crate) fn expect_nothing(&mut self) {
+        self.due = NEVER;
+    }
+
+    /// Its review at `at` has come. True where its patience has ended.
+    pub(crate) fn is_overdue(&mut self, at: u64, key: u64, deadlines: &mut Deadlines) -> bool {
+        if at != self.reviewed {
+            // An earlier one took its place.
+            return false;
+        }
+        self.reviewed = NEVER;
+        if self.due <= at {
+            return true;
+        }
+        if self.due != NEVER {
+            self.expect_by(self.due, key, deadlines);
+        }
+        false
     }
 
     /// Enters it among the deadlines, unless it has an earlier entry: whoever finds that finds the

@@ -5,6 +5,7 @@ use crate::connection::Connection;
 pub(crate) struct Connections {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    open: usize,
 }
 
 #[derive(Default)]
@@ -23,7 +24,13 @@ impl Connections {
         });
         let slot = &mut self.slots[position as usize];
         slot.connection = Some(connection);
+        self.open += 1;
         u64::from(slot.generation) << 32 | u64::from(position)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.open
     }
 
     /// None where the connection was removed since.
@@ -36,6 +43,7 @@ impl Connections {
         let connection = slot.connection.take()?;
         slot.generation = (slot.generation + 1) & (u32::MAX >> 1);
         self.free.push(position(key));
+        self.open -= 1;
         Some(connection)
     }
 

@@ -1,5 +1,6 @@
 use crate::MockError;
 use crate::clock;
+use crate::service::FIRST_RESERVED;
 use nix::sys::epoll::EpollTimeout;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -12,6 +13,17 @@ use std::time::Duration;
 const AWAKE_BEFORE: u64 = 60_000;
 /// This close to a deadline not even the sockets are looked at.
 const EYES_SHUT: u64 = 5_000;
+/// The bit of a key that says what its entry is: not a write that is due, but the end of a client's patience.
+const REVIEW: u64 = 1 << 63;
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// What was pushed with this key.
+    Write(u64),
+    /// A connection's patience is to be looked at, as of this time.
+    Review(u64, u64),
+}
 
 /// Who is due when. Points are nanoseconds of `CLOCK_MONOTONIC`.
 ///
@@ -22,6 +34,8 @@ pub(crate) struct Deadlines {
     pub(crate) timer: TimerFd,
     /// What the timer is set to.
     armed: u64,
+    /// Entries that are reviews.
+    reviews: usize,
 }
 
 impl Deadlines {
@@ -33,6 +47,7 @@ impl Deadlines {
             heap: BinaryHeap::new(),
             timer,
             armed: 0,
+            reviews: 0,
         })
     }
 
@@ -40,12 +55,19 @@ impl Deadlines {
         self.heap.push(Reverse((at, key)));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+    /// A connection's patience is to be looked at then; `key` is below `2^63`.
+    pub(crate) fn review(&mut self, at: u64, key: u64) {
+        self.reviews += 1;
+        self.push(at, key | REVIEW);
     }
 
-    /// The next key that is due, or as good as due: then this waits actively for the rest.
-    pub(crate) fn pop_due(&mut self) -> Option<u64> {
+    /// Nothing is to be written at a known time.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heap.len() == self.reviews
+    }
+
+    /// The next that is due, or as good as due: then this waits actively for the rest.
+    pub(crate) fn pop_due(&mut self) -> Option<Due> {
         let &Reverse((at, key)) = self.heap.peek()?;
         let now = clock::monotonic();
         if at.saturating_sub(now) > EYES_SHUT {
@@ -55,7 +77,12 @@ impl Deadlines {
             std::hint::spin_loop();
         }
         self.heap.pop();
-        Some(key)
+        // The keys of what is no connection have all bits set but the last.
+        if key & REVIEW == 0 || key >= FIRST_RESERVED {
+            return Some(Due::Write(key));
+        }
+        self.reviews -= 1;
+        Some(Due::Review(at, key & !REVIEW))
     }
 
     /// How long `epoll_wait` may take, with the timer armed to end it.

@@ -1,7 +1,9 @@
+use crate::deadlines::Due;
 use crate::service::{FREEZE, LISTENER, STOP, Service, TIMER};
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;
 use crate::{MockConfig, MockError, MockStats, Phase, StopSignal, clock};
+use http1::Limits;
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 use std::io;
@@ -29,9 +31,10 @@ impl<'a> EventLoop<'a> {
         listener: &'a TcpListener,
         reader: StampedReader,
         truth: Option<TruthWriter>,
+        limits: Limits,
         stop: &StopSignal,
     ) -> Result<Self, MockError> {
-        let service = Service::new(config, phases, reader, truth)?;
+        let service = Service::new(config, phases, reader, truth, limits)?;
         // Edges only of the timer, so that it needs no reading; the stop signal stays ready for
         // ever.
         let edge = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER);
@@ -67,19 +70,23 @@ impl<'a> EventLoop<'a> {
     fn write_due(&mut self) -> Result<(), MockError> {
         let mut left = WRITES_PER_TURN;
         while left > 0 {
-            let Some(key) = self.service.deadlines.pop_due() else {
+            let Some(due) = self.service.deadlines.pop_due() else {
                 break;
             };
-            let writes = match key {
-                FREEZE => {
+            let writes = match due {
+                Due::Review(at, key) => {
+                    self.service.review(at, key)?;
+                    1
+                }
+                Due::Write(FREEZE) => {
                     self.service.freeze();
                     1
                 }
-                LISTENER => {
+                Due::Write(LISTENER) => {
                     self.listen(EpollFlags::EPOLLIN)?;
                     1
                 }
-                key => self.service.advance(key)?,
+                Due::Write(key) => self.service.advance(key)?,
             };
             // What writes nothing took time too.
             left = left.saturating_sub(writes.max(1));

@@ -5,6 +5,7 @@ use crate::script::{End, Script};
 use crate::stamps::Arrival;
 use crate::stats::{Lateness, MockStats};
 use crate::truth::TruthRecord;
+use http1::Share;
 use std::io::{ErrorKind, Write as _};
 use std::net::TcpStream;
 
@@ -26,6 +27,8 @@ pub(crate) struct Exchange {
     played: bool,
     /// What the truth log will say, where there is one.
     truth: Option<TruthRecord>,
+    /// Of what all connections may hold: the script's.
+    _share: Share,
 }
 
 /// What an exchange waits for.
@@ -50,8 +53,13 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Exchange {
-    /// `request_id` is given where there is a truth log for it.
-    pub(crate) fn new(answer: Answer, arrival: Arrival, request_id: Option<String>) -> Self {
+    /// `request_id` is given where there is a truth log for it; `share` is that of the script.
+    pub(crate) fn new(
+        answer: Answer,
+        arrival: Arrival,
+        request_id: Option<String>,
+        share: Share,
+    ) -> Self {
         let truth = request_id.map(|request_id| TruthRecord {
             request_id,
             received: arrival.kernel,
@@ -71,6 +79,7 @@ impl Exchange {
             account: answer.account,
             played: false,
             truth,
+            _share: share,
         }
     }
 
@@ -86,6 +95,16 @@ impl Exchange {
     /// Whether it is one of a model's work.
     pub(crate) fn is_served(&self) -> bool {
         self.served
+    }
+
+    /// The client was sent nothing, and will be sent something.
+    pub(crate) fn is_before_first_write(&self) -> bool {
+        (self.index, self.offset) == (0, 0) && self.script.step(0).is_some()
+    }
+
+    /// Nothing more will be written, whatever the client waits for.
+    pub(crate) fn hangs(&self) -> bool {
+        self.script.end == End::Hang && self.script.step(self.index).is_none()
     }
 
     pub(crate) fn account(&self) -> Account {

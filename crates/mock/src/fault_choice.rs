@@ -2,9 +2,9 @@
 
 use crate::circumstances::Circumstances;
 use crate::dice::Dice;
-use crate::http::Request;
-use crate::response::Envelope;
+use crate::request::Request;
 use crate::{Fault, MockConfig, MockError};
+use http1::Envelope;
 use openai::error_body;
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub(crate) fn of<'a>(
     request: &Request<'_>,
     circumstances: Circumstances,
 ) -> Result<Option<Cow<'a, Fault>>, String> {
-    if let Some(text) = request.fault {
+    if let Some(text) = request.fault() {
         let text = String::from_utf8_lossy(text);
         let fault: Fault = text.parse().map_err(|error: MockError| error.to_string())?;
         return Ok(Some(Cow::Owned(fault)));
@@ -39,7 +39,7 @@ pub(crate) fn of_key<'a>(config: &'a MockConfig, request: &Request<'_>) -> Optio
     if config.fault_keys.is_empty() {
         return None;
     }
-    let key = std::str::from_utf8(request.key()?).ok()?;
+    let key = std::str::from_utf8(request.head.bearer()?).ok()?;
     config.fault_keys.get(key)
 }
 
@@ -87,7 +87,8 @@ pub(crate) fn instead(fault: &Fault, envelope: &Envelope<'_>) -> Option<Vec<u8>>
 mod tests {
     use super::{happens, of};
     use crate::circumstances::Circumstances;
-    use crate::http::{Parsed, parse};
+    use crate::request::Request;
+    use crate::request::tests::received;
     use crate::{Fault, MockConfig};
     use std::time::Duration;
 
@@ -136,8 +137,10 @@ mod tests {
         };
         let fault = |fields: &str| {
             let text = format!("POST / HTTP/1.1\r\n{fields}\r\n");
-            let Ok(Parsed::Whole { request, .. }) = parse(text.as_bytes()) else {
-                panic!("{text}")
+            let (head, body) = received(&text);
+            let request = Request {
+                head: &head,
+                body: &body.bytes,
             };
             of(&config, &request, at(1, 0))
                 .unwrap()

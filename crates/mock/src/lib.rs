@@ -8,7 +8,7 @@
 //! a small machine, and what an instrument is calibrated against must not be. It needs Linux
 //! (`epoll`, `timerfd`, `SO_TIMESTAMPING`).
 //!
-//! The way of a request: `http` finds it in the bytes, `route` and `work` say what to answer, `script`
+//! The way of a request: the `http1` crate finds it in the bytes, `route` and `work` say what to answer, `script`
 //! says which bytes leave when, `exchange` writes them, `service` keeps connections and deadlines, and
 //! `event_loop` turns. The first three are pure; vectors that were rendered once are kept, which
 //! changes no answer.
@@ -30,13 +30,12 @@ mod fault;
 mod fault_choice;
 mod frames;
 mod gaps;
-mod http;
 mod metrics;
 mod paced;
 mod pooling;
 mod provider;
 mod replay;
-mod response;
+mod request;
 mod route;
 mod script;
 mod server;
@@ -47,6 +46,8 @@ mod timing;
 mod truth;
 mod vectors;
 mod work;
+
+pub use http1::Limits as HttpLimits;
 
 pub use config::{MockConfig, Phase, RoleChunk};
 pub use error::MockError;

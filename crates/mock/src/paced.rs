@@ -1,6 +1,6 @@
 use crate::completion::{Completion, EventPlace};
-use crate::response::{Envelope, LAST_CHUNK, push_chunk};
 use crate::script::{Marks, StepView};
+use http1::Envelope;
 use std::borrow::Cow;
 
 /// Bytes of an endless line in one write.
@@ -66,13 +66,16 @@ impl Paced {
         let writes = events.div_ceil(per_write).max(1);
         let events_in_last = events - (writes - 1) * per_write;
 
-        let event = chunks(completion.event_frames(tokens_per_event, EventPlace::MIDDLE));
+        let event = pieces(
+            envelope,
+            completion.event_frames(tokens_per_event, EventPlace::MIDDLE),
+        );
         let mut last = Vec::new();
         if let Some(whole_events) = events.checked_sub(1) {
             let is_first = whole_events == 0;
             let before = events_in_last - 1;
             if writes == 1 && !is_first {
-                last.extend_from_slice(&first_event(completion, &event));
+                last.extend_from_slice(&first_event(completion, envelope, &event));
                 last.extend(event.repeat(before as usize - 1));
             } else {
                 last.extend(event.repeat(before as usize));
@@ -82,16 +85,16 @@ impl Paced {
                 is_first,
                 is_last: true,
             };
-            last.extend(chunks(completion.event_frames(rest, place)));
+            last.extend(pieces(envelope, completion.event_frames(rest, place)));
         }
-        last.extend(chunks(completion.closing_frames()));
-        last.extend_from_slice(LAST_CHUNK);
+        last.extend(pieces(envelope, completion.closing_frames()));
+        last.extend_from_slice(envelope.stream_end());
 
         let (opening, mut first, role) = start(completion, envelope);
         let mut middle = Vec::new();
         if writes > 1 {
             middle = event.repeat(per_write as usize);
-            first.extend_from_slice(&first_event(completion, &event));
+            first.extend_from_slice(&first_event(completion, envelope, &event));
             first.extend_from_slice(&middle[event.len()..]);
         } else {
             first.extend_from_slice(&last);
@@ -141,22 +144,29 @@ impl Paced {
         let tokens_per_event = completion.config.tokens_per_event;
         let (middle, every, events) = match what {
             Endless::Tokens => (
-                chunks(completion.event_frames(tokens_per_event, EventPlace::MIDDLE)),
+                pieces(
+                    envelope,
+                    completion.event_frames(tokens_per_event, EventPlace::MIDDLE),
+                ),
                 itl.saturating_mul(u64::from(tokens_per_event)),
                 completion.choices,
             ),
             Endless::Pings => (
-                chunks([b": ping\n\n".to_vec()].into_iter()),
+                pieces(envelope, [b": ping\n\n".to_vec()].into_iter()),
                 itl.max(PING_EVERY),
                 0,
             ),
             Endless::Line => {
-                push_chunk(&mut first, b"data: ");
-                (chunks([vec![b'a'; LINE_BYTES]].into_iter()), itl, 0)
+                envelope.push(&mut first, b"data: ");
+                (
+                    pieces(envelope, [vec![b'a'; LINE_BYTES]].into_iter()),
+                    itl,
+                    0,
+                )
             }
         };
         match what {
-            Endless::Tokens => first.extend_from_slice(&first_event(completion, &middle)),
+            Endless::Tokens => first.extend_from_slice(&first_event(completion, envelope, &middle)),
             Endless::Pings | Endless::Line => first.extend_from_slice(&middle),
         }
         Self {
@@ -173,6 +183,17 @@ impl Paced {
             tokens_in_last: 0,
             role,
         }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn held(&self) -> usize {
+        let opening = self.opening.as_ref().map_or(0, Vec::capacity);
+        let writes = self.first.capacity() + self.middle.capacity() + self.last.capacity();
+        let times = match &self.every {
+            Every::Span(_) => 0,
+            Every::Times(times) => times.capacity() * size_of::<u64>(),
+        };
+        opening + writes + times
     }
 
     /// Write number `index`; none after the last.
@@ -230,8 +251,8 @@ fn start(
     completion: &Completion<'_>,
     envelope: &Envelope<'_>,
 ) -> (Option<Vec<u8>>, Vec<u8>, RolePlace) {
-    let mut opening = envelope.stream_head();
-    let roles = || chunks(completion.role_frames());
+    let mut opening = envelope.stream_head(&[]);
+    let roles = || pieces(envelope, completion.role_frames());
     let first_at = completion.token_at(0);
     match completion.role_at() {
         // Everything is due at once: one write.
@@ -252,7 +273,11 @@ fn start(
 }
 
 /// The first of several events: as the others, unless it names what is called.
-fn first_event<'e>(completion: &Completion<'_>, other: &'e [u8]) -> Cow<'e, [u8]> {
+fn first_event<'e>(
+    completion: &Completion<'_>,
+    envelope: &Envelope<'_>,
+    other: &'e [u8],
+) -> Cow<'e, [u8]> {
     if !completion.is_call() {
         return Cow::Borrowed(other);
     }
@@ -260,15 +285,16 @@ fn first_event<'e>(completion: &Completion<'_>, other: &'e [u8]) -> Cow<'e, [u8]
         is_first: true,
         is_last: false,
     };
-    Cow::Owned(chunks(
+    Cow::Owned(pieces(
+        envelope,
         completion.event_frames(completion.config.tokens_per_event, place),
     ))
 }
 
-fn chunks(frames: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+fn pieces(envelope: &Envelope<'_>, frames: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut out = Vec::new();
     for frame in frames {
-        push_chunk(&mut out, &frame);
+        envelope.push(&mut out, &frame);
     }
     out
 }

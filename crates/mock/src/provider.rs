@@ -1,8 +1,8 @@
 use crate::answer::{Answer, Outcome};
 use crate::circumstances::Circumstances;
 use crate::exchange::Exchange;
-use crate::http::Request;
 use crate::metrics::{self, Gauges};
+use crate::request::Request;
 use crate::stats::Lateness;
 use crate::vectors::Vectors;
 use crate::{MockConfig, MockStats, Phase, route};
@@ -46,7 +46,7 @@ impl<'a> Provider<'a> {
     }
 
     pub(crate) fn answer(&mut self, request: &Request<'_>, circumstances: Circumstances) -> Answer {
-        if request.path == route::METRICS {
+        if request.path() == route::METRICS {
             return route::metrics(request, || {
                 let model = &self.config.model;
                 metrics::text(model, self.gauges, &self.stats, &self.lateness)

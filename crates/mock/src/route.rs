@@ -2,13 +2,13 @@
 
 use crate::answer::{Answer, JSON, error, wrong_method};
 use crate::circumstances::Circumstances;
-use crate::http::{Refused, Request};
 use crate::pooling::Pooling;
-use crate::response::Envelope;
-use crate::script::Script;
+use crate::request::Request;
+use crate::script::{End, Script};
 use crate::vectors::Vectors;
 use crate::work::{Work, serve};
 use crate::{MockConfig, fault_choice};
+use http1::{Envelope, Refusal};
 use openai::{Endpoint, model_body, models_body};
 
 /// Where the counters are.
@@ -32,12 +32,12 @@ pub(crate) fn answer(
     request: &Request<'_>,
     circumstances: Circumstances,
 ) -> Answer {
-    let envelope = Envelope::of(request);
-    let Some(route) = Route::of(request.path) else {
-        let message = format!("there is no route {}", request.path);
+    let envelope = Envelope::of(request.head);
+    let Some(route) = Route::of(request.path()) else {
+        let message = format!("there is no route {}", request.path());
         return Answer::unserved(error(&envelope, 404, "NotFoundError", &message));
     };
-    if !takes(request, route.method()) {
+    if !request.takes(route.method()) {
         return Answer::unserved(wrong_method(&envelope, request, route.method()));
     }
     let authorized = authorized(config, request);
@@ -81,8 +81,8 @@ pub(crate) fn answer(
 
 /// Answers a request for [`METRICS`].
 pub(crate) fn metrics(request: &Request<'_>, text: impl FnOnce() -> String) -> Answer {
-    let envelope = Envelope::of(request);
-    if !takes(request, "GET") {
+    let envelope = Envelope::of(request.head);
+    if !request.takes("GET") {
         return Answer::unserved(wrong_method(&envelope, request, "GET"));
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
@@ -90,24 +90,18 @@ pub(crate) fn metrics(request: &Request<'_>, text: impl FnOnce() -> String) -> A
     Answer::unserved(Script::whole(bytes, &envelope))
 }
 
-/// Answers bytes that are no request; the connection ends with it.
-pub(crate) fn refuse(refused: &Refused) -> Answer {
-    let envelope = Envelope {
-        request_id: None,
-        close: true,
-        head_only: false,
+/// Answers what is no request; the connection ends with it.
+pub(crate) fn refuse(refusal: &Refusal) -> Answer {
+    let kind = match refusal.status {
+        503 => "ServiceUnavailableError",
+        _ => "BadRequestError",
     };
-    Answer::unserved(error(
-        &envelope,
-        refused.status,
-        "BadRequestError",
-        &refused.reason,
-    ))
-}
-
-/// Whether the request has that method. A `HEAD` is a `GET` whose answer has no body.
-fn takes(request: &Request<'_>, method: &str) -> bool {
-    request.method == method || (request.method == "HEAD" && method == "GET")
+    let envelope = Envelope::last(None);
+    let script = error(&envelope, refusal.status, kind, &refusal.message);
+    Answer::unserved(Script {
+        end: End::Linger,
+        ..script
+    })
 }
 
 impl<'a> Route<'a> {
@@ -141,7 +135,7 @@ fn authorized(config: &MockConfig, request: &Request<'_>) -> bool {
     let Some(key) = &config.api_key else {
         return true;
     };
-    request.key() == Some(key.as_bytes()) || fault_choice::of_key(config, request).is_some()
+    request.head.bearer() == Some(key.as_bytes()) || fault_choice::of_key(config, request).is_some()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::config::nanos;
 use crate::distort;
 use crate::frames::{self, FrameKind};
 use crate::paced::{Endless, Paced};
-use crate::response::{Envelope, LAST_CHUNK, push_chunk};
+use http1::Envelope;
 
 /// The whole of an answer: its writes in order, and how the connection goes on after the last.
 pub(crate) struct Script {
@@ -28,6 +28,8 @@ pub(crate) enum End {
     KeepAlive,
     /// Closed (FIN).
     Close,
+    /// Closed, once the client has had the time to read the answer: what it still sends is dropped.
+    Linger,
     /// Reset (RST).
     Reset,
     /// Nothing happens, until the client goes.
@@ -66,7 +68,7 @@ impl Script {
     pub(crate) fn whole(bytes: Vec<u8>, envelope: &Envelope<'_>) -> Self {
         Self {
             body: Body::Steps(vec![step(0, bytes)]),
-            end: envelope.end(),
+            end: after(envelope.close),
         }
     }
 
@@ -93,6 +95,17 @@ impl Script {
         }
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn held(&self) -> usize {
+        match &self.body {
+            Body::Paced(paced) => paced.held(),
+            Body::Steps(steps) => {
+                let bytes = steps.iter().map(|step| step.bytes.capacity());
+                bytes.sum::<usize>() + steps.capacity() * size_of::<Step>()
+            }
+        }
+    }
+
     /// The answer to a completion request, faults of the stream included.
     pub(crate) fn of(completion: &Completion<'_>, envelope: &Envelope<'_>) -> Self {
         match (completion.fault, completion.stream) {
@@ -101,11 +114,12 @@ impl Script {
                 let per_write = completion.config.events_per_write;
                 Self::paced(
                     Paced::plain(completion, envelope, per_write),
-                    envelope.end(),
+                    after(envelope.stream_ends_connection()),
                 )
             }
             (Some(Fault::Coalesce(events)), true) => {
-                Self::paced(Paced::plain(completion, envelope, *events), envelope.end())
+                let end = after(envelope.stream_ends_connection());
+                Self::paced(Paced::plain(completion, envelope, *events), end)
             }
             (Some(Fault::EndlessTokens), true) => {
                 Self::endless(completion, envelope, Endless::Tokens)
@@ -141,17 +155,17 @@ impl Script {
             Fault::Reset(_) => End::Reset,
             Fault::Fin(_) => End::Close,
             Fault::Stall { span: None, .. } => End::Hang,
-            _ => envelope.end(),
+            _ => after(envelope.stream_ends_connection()),
         };
         let head_at = if completion.config.late_head {
             completion.token_at(0)
         } else {
             0
         };
-        let mut steps = vec![step(head_at, envelope.stream_head())];
+        let mut steps = vec![step(head_at, envelope.stream_head(&[]))];
         steps.extend(frames.into_iter().map(|frame| {
             let mut bytes = Vec::with_capacity(frame.bytes.len() + 8);
-            push_chunk(&mut bytes, &frame.bytes);
+            envelope.push(&mut bytes, &frame.bytes);
             let events = u32::from(frame.kind == FrameKind::Content);
             Step {
                 at: frame.at,
@@ -165,7 +179,7 @@ impl Script {
         }));
         let unfinished = matches!(fault, Fault::Reset(_) | Fault::Fin(_)) || end == End::Hang;
         if !unfinished && let Some(last) = steps.last_mut() {
-            last.bytes.extend_from_slice(LAST_CHUNK);
+            last.bytes.extend_from_slice(envelope.stream_end());
         }
         Self {
             body: Body::Steps(distort::writes(fault, steps)),
@@ -214,20 +228,14 @@ impl Script {
         };
         Self {
             body: Body::Steps(steps),
-            end: end.unwrap_or_else(|| envelope.end()),
+            end: end.unwrap_or_else(|| after(envelope.close)),
         }
     }
 }
 
-impl Envelope<'_> {
-    /// How the connection goes on after a regular response.
-    pub(crate) fn end(&self) -> End {
-        if self.close {
-            End::Close
-        } else {
-            End::KeepAlive
-        }
-    }
+/// How the connection goes on after a regular answer.
+fn after(closes: bool) -> End {
+    if closes { End::Close } else { End::KeepAlive }
 }
 
 fn step(at: u64, bytes: Vec<u8>) -> Step {

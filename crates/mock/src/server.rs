@@ -2,6 +2,7 @@ use crate::event_loop::EventLoop;
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;
 use crate::{MockConfig, MockError, MockStats, Phase};
+use http1::Limits;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{Backlog, listen, setsockopt, sockopt};
 use std::ffi::OsString;
@@ -42,7 +43,11 @@ pub struct MockServer {
     config: MockConfig,
     phases: Vec<Phase>,
     truth: Option<Box<dyn Write + Send>>,
+    limits: Limits,
 }
+
+/// Bytes of a body, at most: a request may have pictures.
+const BODY_BYTES_MAX: usize = 16 << 20;
 
 impl MockServer {
     /// Listens on `addr` (port 0 for any free one). `truth` takes the log that
@@ -73,7 +78,22 @@ impl MockServer {
             config,
             phases: Vec::new(),
             truth,
+            limits: Self::limits(),
         })
+    }
+
+    /// What clients may use, unless [`with_limits`](Self::with_limits) says otherwise.
+    pub fn limits() -> Limits {
+        Limits {
+            body_bytes_max: BODY_BYTES_MAX,
+            ..Limits::default()
+        }
+    }
+
+    /// Clients may use so much.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Other configurations take the place of the first, each from its time on and for the requests
@@ -94,7 +114,15 @@ impl MockServer {
     pub fn serve(self, stop: &StopSignal) -> Result<MockStats, MockError> {
         let truth = self.truth.map(TruthWriter::new).transpose()?;
         let configs = (&self.config, &self.phases[..]);
-        EventLoop::new(configs, &self.listener, self.reader, truth, stop)?.run()
+        EventLoop::new(
+            configs,
+            &self.listener,
+            self.reader,
+            truth,
+            self.limits,
+            stop,
+        )?
+        .run()
     }
 }
 

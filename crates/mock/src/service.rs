@@ -1,28 +1,32 @@
-use crate::circumstances::Circumstances;
 use crate::config::nanos;
-use crate::connection::Connection;
+use crate::connection::Sends;
 use crate::connections::Connections;
 use crate::deadlines::Deadlines;
 use crate::exchange::{Exchange, Progress, Turn};
-use crate::http::{self, Parsed};
 use crate::provider::Provider;
-use crate::route;
 use crate::script::End;
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;
-use crate::{Fault, MockConfig, MockError, MockStats, Phase, clock};
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use crate::{MockConfig, MockError, MockStats, Phase, clock};
+use http1::{Budget, Limits};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent};
 use std::collections::VecDeque;
-use std::net::TcpStream;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+mod intake;
 
 // Keys of what is no connection; those of connections are below 2^63.
 pub(crate) const LISTENER: u64 = u64::MAX;
 pub(crate) const STOP: u64 = u64::MAX - 1;
 pub(crate) const TIMER: u64 = u64::MAX - 2;
 pub(crate) const FREEZE: u64 = u64::MAX - 3;
+/// The smallest of them.
+pub(crate) const FIRST_RESERVED: u64 = FREEZE;
+
+/// Bytes of one read.
+const READ_BYTES: usize = 64 << 10;
 
 /// Writes of one connection before others have theirs.
 const WRITES_PER_CONNECTION: u32 = 16;
@@ -37,7 +41,14 @@ pub(crate) struct Service<'a> {
     pub(crate) deadlines: Deadlines,
     pub(crate) truth: Option<TruthWriter>,
     reader: StampedReader,
+    /// What was read, until its connection has it.
+    buffer: Vec<u8>,
+    limits: Limits,
+    /// Of all connections.
+    budget: Arc<Budget>,
     connections: Connections,
+    /// Those beyond as many as may be, the oldest first; some of them are gone.
+    guests: VecDeque<u64>,
     started: Instant,
     /// Connections whose exchange waits for its turn. Those that are gone are passed over.
     waiting: VecDeque<u64>,
@@ -51,6 +62,7 @@ impl<'a> Service<'a> {
         phases: &'a [Phase],
         reader: StampedReader,
         truth: Option<TruthWriter>,
+        limits: Limits,
     ) -> Result<Self, MockError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(MockError::system("epoll_create1"))?;
@@ -60,52 +72,30 @@ impl<'a> Service<'a> {
             deadlines: Deadlines::new()?,
             truth,
             reader,
+            buffer: vec![0; READ_BYTES],
+            limits,
+            budget: Budget::new(limits.held_bytes_max),
             connections: Connections::default(),
+            guests: VecDeque::new(),
             started: Instant::now(),
             waiting: VecDeque::new(),
             freeze: None,
         })
     }
 
-    /// Takes a new client in.
-    pub(crate) fn adopt(&mut self, socket: TcpStream) -> Result<(), MockError> {
-        socket
-            .set_nonblocking(true)
-            .map_err(MockError::system("making a socket non-blocking"))?;
-        let key = self.connections.insert(Connection::new(socket));
-        let connection = self.connections.get(key).expect("it was just inserted");
-        self.epoll
-            .add(
-                &connection.socket,
-                EpollEvent::new(EpollFlags::EPOLLIN, key),
-            )
-            .map_err(MockError::system("epoll_ctl"))
-    }
-
-    /// Reads and resumes writing, as far as the socket is ready for it.
-    pub(crate) fn socket_ready(&mut self, key: u64, ready: EpollFlags) -> Result<(), MockError> {
+    /// Makes `epoll` look for what the connection waits for.
+    pub(super) fn watch(&mut self, key: u64) -> Result<(), MockError> {
         let Some(connection) = self.connections.get(key) else {
             return Ok(());
         };
-        if ready.contains(EpollFlags::EPOLLOUT) && connection.blocked {
-            connection.blocked = false;
-            let mut event = EpollEvent::new(EpollFlags::EPOLLIN, key);
-            self.epoll
-                .modify(&connection.socket, &mut event)
-                .map_err(MockError::system("epoll_ctl"))?;
-            connection.schedule(clock::monotonic(), key, &mut self.deadlines);
+        let wanted = connection.wanted();
+        if wanted == connection.interest {
+            return Ok(());
         }
-        if ready.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
-            match connection.read(&mut self.reader) {
-                Ok(bytes @ 1..) => {
-                    self.provider.stats.received_bytes += bytes as u64;
-                    self.take_request(key);
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                Ok(0) | Err(_) => self.close(key),
-            }
-        }
-        Ok(())
+        connection.interest = wanted;
+        self.epoll
+            .modify(&connection.socket, &mut EpollEvent::new(wanted, key))
+            .map_err(MockError::system("epoll_ctl"))
     }
 
     /// Does what is due on a connection; returns how many writes that took.
@@ -132,10 +122,8 @@ impl<'a> Service<'a> {
             Progress::Until(at) => connection.schedule(at, key, &mut self.deadlines),
             Progress::Blocked => {
                 connection.blocked = true;
-                let mut event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, key);
-                self.epoll
-                    .modify(&connection.socket, &mut event)
-                    .map_err(MockError::system("epoll_ctl"))?;
+                let due = clock::monotonic().saturating_add(nanos(self.limits.write_stall));
+                connection.expect_by(due, key, &mut self.deadlines);
             }
             Progress::Played(End::Hang) => {}
             Progress::Played(End::KeepAlive) => self.next_request(key),
@@ -143,8 +131,10 @@ impl<'a> Service<'a> {
                 connection.reset_on_close();
                 self.close(key);
             }
-            Progress::Played(End::Close) | Progress::Gone => self.close(key),
+            Progress::Played(End::Linger) if connection.sends != Sends::NoMore => self.linger(key),
+            Progress::Played(End::Close | End::Linger) | Progress::Gone => self.close(key),
         }
+        self.watch(key)?;
         Ok(writes)
     }
 
@@ -168,69 +158,6 @@ impl<'a> Service<'a> {
             truth.finish()?;
         }
         Ok(self.provider.into_stats())
-    }
-
-    /// Begins to answer what the connection has sent, if that is a whole request and none is being
-    /// answered.
-    fn take_request(&mut self, key: u64) {
-        let since_start = self.started.elapsed();
-        self.provider.keep_phase(since_start);
-        let Some(connection) = self
-            .connections
-            .get(key)
-            .filter(|connection| connection.exchange.is_none())
-        else {
-            return;
-        };
-        let sequence = self.provider.stats.requests;
-        let circumstances = Circumstances {
-            sequence,
-            earlier_on_connection: connection.requests,
-            created: clock::realtime() / 1_000_000_000,
-            serving: self.provider.gauges.running,
-            since_start,
-        };
-        let Some(bytes) = connection.unparsed() else {
-            return;
-        };
-        let (answer, consumed, id) = match http::parse(bytes) {
-            Ok(Parsed::Partial {
-                at_least,
-                awaits_word,
-            }) => {
-                if awaits_word {
-                    connection.encourage();
-                }
-                return connection.wait_for(at_least);
-            }
-            Ok(Parsed::Whole { request, consumed }) => {
-                let id = request
-                    .id
-                    .map(|id| String::from_utf8_lossy(id).into_owned());
-                let answer = self.provider.answer(&request, circumstances);
-                (answer, consumed, id)
-            }
-            Err(refused) => (route::refuse(&refused), bytes.len(), None),
-        };
-        let served = answer.served;
-        let log = served && self.truth.is_some();
-        let id = log.then(|| id.unwrap_or_else(|| format!("mock-{sequence}")));
-        let arrival = connection.arrival;
-        if let (Some(Fault::Freeze { span, after }), None) = (&answer.freeze, self.freeze) {
-            self.freeze = Some(*span);
-            self.deadlines
-                .push(arrival.kernel.saturating_add(nanos(*after)), FREEZE);
-        }
-        connection.exchange = Some(Exchange::new(answer, arrival, id));
-        connection.requests += 1;
-        connection.consume(consumed);
-        self.provider.stats.requests += u64::from(served);
-        if served && self.is_full() {
-            self.waiting.push_back(key);
-            self.provider.gauges.waiting += 1;
-        } else {
-            self.start(key, arrival.kernel);
-        }
     }
 
     fn is_full(&self) -> bool {
@@ -261,12 +188,16 @@ impl<'a> Service<'a> {
         let Some(connection) = self.connections.get(key) else {
             return;
         };
-        if connection.unparsed().is_some() {
+        let exchange = connection.exchange.take();
+        if connection.received.held() > 0 {
             // Not at once: a client that sends a thousand requests ahead has no more turns than
             // others.
             connection.schedule(clock::monotonic(), key, &mut self.deadlines);
+        } else if connection.sends == Sends::NoMore {
+            self.close(key);
+        } else {
+            self.await_rest(key);
         }
-        let exchange = connection.exchange.take();
         self.ended(exchange);
     }
 

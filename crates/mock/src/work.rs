@@ -3,12 +3,12 @@
 use crate::answer::{Account, Answer, Outcome};
 use crate::circumstances::Circumstances;
 use crate::completion::Completion;
-use crate::http::Request;
 use crate::pooling::{self, Pooling};
-use crate::response::Envelope;
+use crate::request::Request;
 use crate::script::{End, Script};
 use crate::vectors::Vectors;
 use crate::{Fault, MockConfig, fault_choice};
+use http1::Envelope;
 use openai::{Endpoint, FrameStyle, RequestView};
 
 /// Most choices of one prompt, as the API has it.
@@ -38,7 +38,7 @@ pub(crate) fn serve(
     work: Work,
     circumstances: Circumstances,
 ) -> Result<Answer, String> {
-    let envelope = Envelope::of(request);
+    let envelope = Envelope::of(request.head);
     let fault = fault_choice::of(config, request, circumstances)?;
     let fault = fault.as_deref();
     let outcome = match fault {
@@ -57,8 +57,8 @@ pub(crate) fn serve(
         return Ok(failed(Script::silent(End::Close)));
     }
     let asked = match work {
-        Work::Completion(endpoint) => Asked::Completion(endpoint, view(&request.body, endpoint)?),
-        Work::Pooling(pooling) => Asked::Pooling(pooling, &request.body),
+        Work::Completion(endpoint) => Asked::Completion(endpoint, view(request.body, endpoint)?),
+        Work::Pooling(pooling) => Asked::Pooling(pooling, request.body),
     };
     let instead = fault.and_then(|fault| fault_choice::instead(fault, &envelope));
     if let Some(bytes) = instead {

@@ -174,7 +174,7 @@ fn a_stream_arrives_whole_and_the_truth_log_says_when_it_left() {
     let mut socket = connect(&mock);
     socket.write_all(&request("s", true, 12)).unwrap();
     let (head, body) = response(&mut socket);
-    assert!(head.contains("content-type: text/event-stream\r\n"));
+    assert!(head.contains("content-type: text/event-stream; charset=utf-8\r\n"));
     assert_eq!(body.matches(r#""content":" the""#).count(), 12);
     assert!(body.ends_with("data: [DONE]\n\n"));
     let stats = mock.stop().unwrap();
@@ -514,4 +514,44 @@ fn fault_28_a_freeze_by_header_comes_once() {
     response(&mut socket);
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(1_350), "{took:?}");
+}
+
+/// Paced, so that whoever half-closes waits for something.
+fn host(addr: std::net::SocketAddr) -> testkit::manners::Host<'static> {
+    testkit::manners::Host {
+        addr,
+        path: "/v1/completions",
+        fields: r#""prompt":"a b","max_tokens":4"#,
+    }
+}
+
+#[test]
+fn every_client_is_answered_as_http_has_it() {
+    let ms = Duration::from_millis(5);
+    let config = MockConfig {
+        ttft: ms.into(),
+        itl: ms.into(),
+        ..MockConfig::default()
+    };
+    let (mock, _log) = start(config);
+    testkit::manners::every_client_is_answered(&host(mock.addr()));
+    testkit::manners::what_is_ambiguous_is_refused(&host(mock.addr()));
+}
+
+#[test]
+fn fault_64_a_flood_leaves_room_for_small_requests() {
+    let addr = "127.0.0.1:0".parse().unwrap();
+    let server = MockServer::bind(addr, MockConfig::default(), None).unwrap();
+    let limits = mock::HttpLimits {
+        connections_max: 8,
+        held_bytes_max: 1 << 20,
+        ..MockServer::limits()
+    };
+    let server = server.with_limits(limits);
+    let (addr, stop) = (server.local_addr(), StopSignal::new().unwrap());
+    let signal = stop.clone();
+    let thread = std::thread::spawn(move || server.serve(&signal));
+    testkit::manners::floods_leave_room_for_small_requests(&host(addr));
+    stop.stop();
+    thread.join().unwrap().unwrap();
 }

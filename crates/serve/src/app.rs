@@ -1,8 +1,9 @@
 use crate::admission::{Admission, Closed};
 use crate::codec::TextCodec;
-use crate::http::{Head, Method, Reply, Whole};
+use crate::http::{Reply, Whole};
 use crate::metrics::Metrics;
 use crate::task::{Compare, Task};
+use http1::{Head, Method};
 use openai::{ApiError, Endpoint, RequestLimits};
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
@@ -69,7 +70,7 @@ pub(crate) enum Route {
 impl App {
     /// Where a request goes, by its head alone; else its refusal.
     pub(crate) fn route(&self, head: &Head) -> Result<Route, Whole> {
-        let (route, method) = match head.path.as_str() {
+        let (route, method) = match head.path() {
             "/health" => (Route::Health, Method::Get),
             "/health/ready" => (Route::Ready, Method::Get),
             "/metrics" => (Route::Metrics, Method::Get),
@@ -103,7 +104,7 @@ impl App {
                 }
             }
         };
-        match (method, head.method) {
+        match (method, head.method()) {
             (Method::Post, Method::Post) | (Method::Get, Method::Get | Method::Head) => Ok(route),
             (Method::Post, _) => Err(Whole::wrong_method("POST")),
             _ => Err(Whole::wrong_method("GET, HEAD")),
@@ -121,7 +122,7 @@ impl App {
             ),
             Route::Model => Whole::json(self.model().into_bytes()),
             Route::Tokenize => self.tokenize(body).await,
-            Route::Detokenize => self.detokenize(&body),
+            Route::Detokenize => self.detokenize(body).await,
             Route::Health => match self.admission.failed() {
                 Some(reason) => Whole::error(&Closed::Failed(reason).error()),
                 None => Whole::json(br#"{"status":"ok"}"#.to_vec()),
@@ -156,7 +157,8 @@ impl App {
 
     /// The client's id of the request where it may be echoed, else one of ours.
     pub(crate) fn request_id(&self, head: &Head) -> String {
-        head.request_id.clone().unwrap_or_else(|| self.new_id())
+        head.request_id()
+            .map_or_else(|| self.new_id(), str::to_owned)
     }
 
     /// 32 hexadecimal digits.
@@ -183,7 +185,7 @@ impl App {
         let Some(key) = &self.api_key else {
             return Ok(());
         };
-        let given = head.authorization.as_deref().and_then(bearer);
+        let given = head.bearer();
         if given.is_some_and(|given| same(given, key.as_bytes())) {
             Ok(())
         } else {
@@ -218,13 +220,6 @@ impl App {
             )
         }
     }
-}
-
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = value.split_at_checked(7)?;
-    scheme
-        .eq_ignore_ascii_case(b"Bearer ")
-        .then(|| rest.trim_ascii())
 }
 
 /// Takes the same time wherever the two differ, so that a key cannot be guessed byte by byte.
@@ -264,7 +259,7 @@ fn decoded(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{bearer, decoded, same};
+    use super::{decoded, same};
 
     #[test]
     fn only_the_whole_key_is_the_key() {
@@ -272,9 +267,6 @@ mod tests {
         for wrong in ["", "s", "secreT", "secret1", "Secret"] {
             assert!(!same(wrong.as_bytes(), b"secret"), "{wrong}");
         }
-        assert_eq!(bearer(b"bearer  k"), Some(&b"k"[..]));
-        assert_eq!(bearer(b"Basic k"), None);
-        assert_eq!(bearer(b"k"), None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct ServeConfig {
     /// Choices of a request, at most; never more than run at once.
     pub n_max: usize,
     /// Limits of HTTP.
-    pub http: HttpLimits,
+    pub http: http1::Limits,
 }
 
 impl Default for ServeConfig {
@@ -44,7 +44,7 @@ impl Default for ServeConfig {
             http_threads: 2,
             pieces_waiting_max: 1024,
             n_max: 128,
-            http: HttpLimits::default(),
+            http: http1::Limits::default(),
         }
     }
 }
@@ -59,39 +59,5 @@ impl fmt::Debug for ServeConfig {
             .field("scheduler", &self.scheduler)
             .field("drain", &self.drain)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a connection may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HttpLimits {
-    /// Time for a request's head, from its first byte (of the first request: from the connection).
-    pub head: Duration,
-    /// Time for a request's body.
-    pub body: Duration,
-    /// Time that a kept connection may wait for the next request.
-    pub idle: Duration,
-    /// Time that a client may take nothing of what is sent to it.
-    pub write_stall: Duration,
-    /// Bytes of a head, at most; more is answered with 431.
-    pub head_bytes_max: usize,
-    /// Bytes of a body, at most; more is answered with 413.
-    pub body_bytes_max: usize,
-    /// Bytes that the kernel buffers for a client that reads slowly; the system's choice where
-    /// absent.
-    pub send_buffer_bytes: Option<usize>,
-}
-
-impl Default for HttpLimits {
-    fn default() -> Self {
-        HttpLimits {
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(30),
-            idle: Duration::from_secs(75),
-            write_stall: Duration::from_secs(30),
-            head_bytes_max: 64 << 10,
-            body_bytes_max: 2_000_000,
-            send_buffer_bytes: None,
-        }
     }
 }

@@ -39,7 +39,8 @@ mod tokenize;
 mod vector_answer;
 
 pub use codec::TextCodec;
-pub use config::{HttpLimits, ServeConfig};
+pub use config::ServeConfig;
 pub use error::ServeError;
 pub use handle::ServeHandle;
+pub use http1::Limits as HttpLimits;
 pub use start::{spawn, spawn_encoder, spawn_loaded, spawn_model};

@@ -7,25 +7,42 @@ use std::sync::Arc;
 impl App {
     /// `/tokenize`: `prompt`, or `messages` as the chat template renders them.
     pub(crate) async fn tokenize(self: &Arc<Self>, body: Vec<u8>) -> Whole {
+        self.beside(move |app| {
+            let tokens = app.tokens(&body)?;
+            let listed = serde_json::to_string(&tokens).map_err(|_| unreadable())?;
+            Ok(format!(
+                "{{\"count\":{},\"max_model_len\":{},\"tokens\":{listed}}}",
+                tokens.len(),
+                app.limits.context_tokens,
+            ))
+        })
+        .await
+    }
+
+    /// `/detokenize`: the text of `tokens`.
+    pub(crate) async fn detokenize(self: &Arc<Self>, body: Vec<u8>) -> Whole {
+        self.beside(move |app| {
+            let json = parse_body(&body)?;
+            let fields = app.fields(&json)?;
+            let value = fields.get("tokens").unwrap_or(&Json::Null);
+            let tokens = token_ids("tokens", value, &app.limits, usize::MAX)?;
+            let text = app.codec.tokenizer.decode(&tokens);
+            Ok(serde_json::json!({ "prompt": text }).to_string())
+        })
+        .await
+    }
+
+    /// Makes an answer beside the threads that speak HTTP: texts may have megabytes, and others' tokens would wait
+    /// meanwhile.
+    async fn beside(
+        self: &Arc<Self>,
+        answer: impl FnOnce(&App) -> Result<String, ApiError> + Send + 'static,
+    ) -> Whole {
         let app = Arc::clone(self);
-        // Whoever tokenises may do so with megabytes.
-        let tokens = tokio::task::spawn_blocking(move || app.tokens(&body)).await;
-        match tokens {
-            Ok(Ok(tokens)) => Whole::json(
-                serde_json::json!({
-                    "count": tokens.len(),
-                    "max_model_len": self.limits.context_tokens,
-                    "tokens": tokens,
-                })
-                .to_string()
-                .into_bytes(),
-            ),
-            Ok(Err(error)) => Whole::error(&error),
-            Err(_) => Whole::error(&ApiError::refused(
-                500,
-                "the text could not be read",
-                "internal",
-            )),
+        let answer = tokio::task::spawn_blocking(move || answer(&app)).await;
+        match answer.unwrap_or_else(|_| Err(unreadable())) {
+            Ok(json) => Whole::json(json.into_bytes()),
+            Err(error) => Whole::error(&error),
         }
     }
 
@@ -56,29 +73,14 @@ impl App {
         }
     }
 
-    /// `/detokenize`: the text of `tokens`.
-    pub(crate) fn detokenize(&self, body: &[u8]) -> Whole {
-        let text = || -> Result<String, ApiError> {
-            let json = parse_body(body)?;
-            let fields = self.fields(&json)?;
-            let value = fields.get("tokens").unwrap_or(&Json::Null);
-            let tokens = token_ids("tokens", value, &self.limits, usize::MAX)?;
-            Ok(self.codec.tokenizer.decode(&tokens))
-        };
-        match text() {
-            Ok(text) => Whole::json(
-                serde_json::json!({ "prompt": text })
-                    .to_string()
-                    .into_bytes(),
-            ),
-            Err(error) => Whole::error(&error),
-        }
-    }
-
     /// The request's fields, for this model.
     fn fields<'j, 'a>(&self, json: &'j Json<'a>) -> Result<Fields<'j, 'a>, ApiError> {
         let fields = Fields::of(json)?;
         self.check_model(fields.string("model")?)?;
         Ok(fields)
     }
+}
+
+fn unreadable() -> ApiError {
+    ApiError::refused(500, "the text could not be read", "internal")
 }

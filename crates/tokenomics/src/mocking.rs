@@ -30,11 +30,11 @@ pub(crate) fn mock(args: &MockArgs, phases: Vec<ScenarioPhase>) -> Result<Exit, 
             Some(Box::new(file) as Box<dyn std::io::Write + Send>)
         }
     };
-    load::allow_connections(1024, 1).map_err(Failure::failed)?;
     let address = SocketAddr::new(args.host, args.port);
     let server = MockServer::bind(address, config, truth)
         .and_then(|server| server.with_phases(phases))
-        .map_err(Failure::failed)?;
+        .map_err(Failure::failed)?
+        .with_limits(crate::serving::within_files(MockServer::limits()));
     say(&format!(
         "Mock provider at http://{}/v1; ctrl-C stops it.",
         server.local_addr()

@@ -8,7 +8,7 @@ use crate::model;
 use crate::output::say;
 use engine::{Encoder, SchedulerConfig};
 use models::Loaded;
-use serve::ServeConfig;
+use serve::{HttpLimits, ServeConfig};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,14 +36,18 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     };
     let facts = model::words(own_name, facts);
     let name = args.served_model_name.as_ref().unwrap_or(own_name).clone();
-    load::allow_connections(args.max_num_seqs as u64 + args.max_queue as u64, 1)
-        .map_err(Failure::failed)?;
+    let most = args.max_num_seqs + args.max_queue;
+    load::allow_connections(most as u64, 1).map_err(Failure::failed)?;
     let config = ServeConfig {
         address: SocketAddr::new(args.host, args.port),
         model_name: name.clone(),
         api_key: key.as_ref().map(|key| Secret::expose(key).to_owned()),
         scheduler,
         drain,
+        http: within_files(HttpLimits {
+            connections_max: HttpLimits::CONNECTIONS_MAX.max(most),
+            ..HttpLimits::default()
+        }),
         ..ServeConfig::default()
     };
     let signals = StopSignals::listen()?;
@@ -100,4 +104,11 @@ fn drain(seconds: f64) -> Result<Duration, Failure> {
             "--drain-seconds must be between 0 and {LIMIT}, got `{seconds}`"
         )))
     }
+}
+
+/// With as many connections as this process may have files, after raising that number where it can be.
+pub(crate) fn within_files(limits: HttpLimits) -> HttpLimits {
+    let wanted = limits.connections_max + HttpLimits::GUESTS_MAX;
+    let files = load::allow_as_many_as(wanted as u64);
+    limits.within_files(usize::try_from(files).unwrap_or(usize::MAX))
 }

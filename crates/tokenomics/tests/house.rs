@@ -9,29 +9,30 @@ use toml::Table;
 
 /// Which of our crates each of them may depend on. `report → trace`: a point's name and pacing are
 /// part of a summary, and `stats` hands them on as `trace` has them.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("trace", &[]),
     ("openai", &[]),
+    ("http1", &[]),
     ("workload", &["trace"]),
     ("stats", &["trace"]),
     ("report", &["stats", "trace"]),
     ("store", &["trace"]),
     ("hub", &[]),
     ("load", &["openai", "trace"]),
-    ("mock", &["openai"]),
+    ("mock", &["http1", "openai"]),
     ("engine", &["trace"]),
     ("kernels", &[]),
     ("process", &[]),
     ("models", &["engine", "kernels"]),
-    ("serve", &["engine", "models", "openai"]),
+    ("serve", &["engine", "http1", "models", "openai"]),
 ];
 
 /// The program, and the developers' commands, may depend on every one of them.
 const ON_TOP: [&str; 2] = ["tokenomics", "xtask"];
 
 /// Values in, values out: no clock, socket, file, environment or thread.
-const PURE: [&str; 7] = [
-    "trace", "openai", "workload", "stats", "report", "store", "engine",
+const PURE: [&str; 8] = [
+    "trace", "openai", "http1", "workload", "stats", "report", "store", "engine",
 ];
 
 /// The one crate that may use `unsafe`: vector instructions, and memory that threads share.

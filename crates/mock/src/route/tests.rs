@@ -3,7 +3,8 @@ use crate::MockConfig;
 use crate::answer::Outcome;
 use crate::circumstances::Circumstances;
 use crate::fault_choice::EMPTY_GZIP;
-use crate::http::{Parsed, parse};
+use crate::request::Request;
+use crate::request::tests::received;
 use crate::script::End;
 use crate::vectors::Vectors;
 use std::time::Duration;
@@ -13,8 +14,10 @@ const CHAT: &str = "POST /v1/chat/completions";
 fn ask(config: &MockConfig, line: &str, fields: &str, body: &str, earlier: u64) -> Answer {
     let length = body.len();
     let text = format!("{line} HTTP/1.1\r\ncontent-length: {length}\r\n{fields}\r\n{body}");
-    let Ok(Parsed::Whole { request, .. }) = parse(text.as_bytes()) else {
-        panic!("{text}")
+    let (head, body) = received(&text);
+    let request = Request {
+        head: &head,
+        body: &body.bytes,
     };
     let circumstances = Circumstances {
         sequence: 4,

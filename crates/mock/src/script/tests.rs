@@ -1,8 +1,8 @@
 use super::{Body, End, Marks, Script, StepView};
 use crate::circumstances::Circumstances;
 use crate::completion::Completion;
-use crate::response::Envelope;
 use crate::{Dialect, Fault, MockConfig, RoleChunk};
+use http1::Envelope;
 use openai::{Endpoint, EventKind, FrameStyle, RequestView};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -67,6 +67,7 @@ fn script_beside(
         request_id: None,
         close: false,
         head_only: false,
+        chunks: true,
     };
     let circumstances = Circumstances {
         sequence,

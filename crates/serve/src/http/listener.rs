@@ -1,14 +1,15 @@
 use super::connection::Connection;
 use crate::app::App;
-use crate::config::HttpLimits;
+use http1::{Budget, Limits};
 use socket2::{Domain, SockRef, Socket, Type};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// Connections that the kernel keeps for us until they are accepted: a burst of thousands of clients
 /// shall not be turned away.
@@ -30,11 +31,13 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// Accepts connections until `closing`, then waits for those there are.
 pub(crate) async fn listen(
     listener: TcpListener,
-    limits: HttpLimits,
+    limits: Limits,
     app: Arc<App>,
     mut closing: watch::Receiver<bool>,
 ) {
+    let budget = Budget::new(limits.held_bytes_max);
     let mut connections = JoinSet::new();
+    let mut guests = Guests::default();
     let for_each = closing.clone();
     loop {
         tokio::select! {
@@ -45,8 +48,13 @@ pub(crate) async fn listen(
                     if let Some(bytes) = limits.send_buffer_bytes {
                         let _ = SockRef::from(&stream).set_send_buffer_size(bytes);
                     }
-                    let connection = Connection::new(stream, limits, Arc::clone(&app), for_each.clone());
-                    connections.spawn(connection.serve());
+                    let connection =
+                        Connection::new(stream, limits, &budget, Arc::clone(&app), for_each.clone());
+                    if connections.len() < limits.connections_max {
+                        connections.spawn(connection.serve());
+                    } else {
+                        guests.admit(connection);
+                    }
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -56,6 +64,29 @@ pub(crate) async fn listen(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+    while guests.tasks.join_next().await.is_some() {}
+}
+
+/// Connections beyond the limit. A new one takes the place of the oldest, so that nobody who only holds connections open
+/// keeps others from asking whether the server is well.
+#[derive(Default)]
+struct Guests {
+    tasks: JoinSet<()>,
+    oldest_first: VecDeque<AbortHandle>,
+}
+
+impl Guests {
+    fn admit(&mut self, connection: Connection) {
+        while self.tasks.try_join_next().is_some() {}
+        self.oldest_first.retain(|guest| !guest.is_finished());
+        if self.oldest_first.len() >= Limits::GUESTS_MAX
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            oldest.abort();
+        }
+        let guest = self.tasks.spawn(connection.into_guest().serve());
+        self.oldest_first.push_back(guest);
+    }
 }
 
 /// Waits until the server ends.

@@ -499,3 +499,35 @@ fn a_client_that_reads_nothing_at_all_is_given_up() {
     };
     assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock);
 }
+
+fn host(server: &ServeHandle) -> testkit::manners::Host<'static> {
+    testkit::manners::Host {
+        addr: server.addr(),
+        path: "/v1/completions",
+        fields: r#""prompt":"a","max_tokens":4"#,
+    }
+}
+
+#[test]
+fn every_client_is_answered_as_http_has_it() {
+    let server = server(config(), Fake::default());
+    testkit::manners::every_client_is_answered(&host(&server));
+    testkit::manners::what_is_ambiguous_is_refused(&host(&server));
+}
+
+#[test]
+fn fault_65_a_flood_leaves_room_for_small_requests() {
+    let limits = HttpLimits {
+        connections_max: 8,
+        held_bytes_max: 1 << 20,
+        ..HttpLimits::default()
+    };
+    let server = server(
+        ServeConfig {
+            http: limits,
+            ..config()
+        },
+        Fake::default(),
+    );
+    testkit::manners::floods_leave_room_for_small_requests(&host(&server));
+}

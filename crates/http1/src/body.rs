@@ -1,4 +1,4 @@
-use super::head::BadRequest;
+use crate::refusal::Refusal;
 
 /// Bytes of a line with a chunk's size, at most, and of all trailers together.
 const LINE_MAX: usize = 1024;
@@ -27,11 +27,7 @@ enum State {
 
 impl Chunked {
     /// Takes what it can from the front of `input`. True where the body is complete.
-    pub(crate) fn take(
-        &mut self,
-        input: &mut Vec<u8>,
-        bytes_max: usize,
-    ) -> Result<bool, BadRequest> {
+    pub(crate) fn take(&mut self, input: &mut Vec<u8>, bytes_max: usize) -> Result<bool, Refusal> {
         let mut at = 0;
         let done = loop {
             let rest = &input[at..];
@@ -58,12 +54,12 @@ impl Chunked {
         Ok(done)
     }
 
-    fn line(&mut self, line: &[u8], bytes: usize, bytes_max: usize) -> Result<(), BadRequest> {
+    fn line(&mut self, line: &[u8], bytes: usize, bytes_max: usize) -> Result<(), Refusal> {
         self.state = match self.state {
             State::Size => match size(line)? {
                 0 => State::Trailers(0),
                 size if size > bytes_max.saturating_sub(self.body.len()) => {
-                    return Err(too_large(bytes_max));
+                    return Err(Refusal::body_too_large(bytes_max));
                 }
                 size => State::Data(size),
             },
@@ -72,7 +68,7 @@ impl Chunked {
                 State::Trailers(before + bytes)
             }
             State::Trailers(_) => {
-                return Err(BadRequest::new(431, "the request's trailers are too long"));
+                return Err(Refusal::new(431, "the request's trailers are too long"));
             }
             _ if line.is_empty() => State::Size,
             _ => return Err(malformed()),
@@ -81,20 +77,12 @@ impl Chunked {
     }
 }
 
-/// The refusal of a body that is larger than the limit.
-pub(crate) fn too_large(bytes_max: usize) -> BadRequest {
-    BadRequest::new(
-        413,
-        format!("the request body is larger than {bytes_max} bytes, which is the limit; send less"),
-    )
-}
-
-fn malformed() -> BadRequest {
-    BadRequest::new(400, "the request body's chunks are malformed")
+fn malformed() -> Refusal {
+    Refusal::new(400, "the request body's chunks are malformed")
 }
 
 /// A line without its end, and the bytes that it takes.
-fn line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, BadRequest> {
+fn line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Refusal> {
     match bytes.iter().take(LINE_MAX).position(|&byte| byte == b'\n') {
         Some(end) => {
             let line = bytes[..end].strip_suffix(b"\r").ok_or_else(malformed)?;
@@ -106,7 +94,7 @@ fn line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, BadRequest> {
 }
 
 /// A chunk's size; extensions after `;` mean nothing here.
-fn size(line: &[u8]) -> Result<usize, BadRequest> {
+fn size(line: &[u8]) -> Result<usize, Refusal> {
     let digits = line.split(|&byte| byte == b';').next().unwrap_or(line);
     let digits = digits.trim_ascii_end();
     let hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
