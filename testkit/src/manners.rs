@@ -267,6 +267,52 @@ pub fn floods_leave_room_for_small_requests(host: &Host<'_>) {
     wait_for(host, "HTTP/1.1 200 ", || ());
 }
 
+/// With a tenth of a second each for heads, bodies and reading, and `PATIENCE` between requests: neither silence nor a byte
+/// now and then keeps a connection, and whoever reads nothing is given up.
+pub fn the_slow_are_given_up(host: &Host<'_>) {
+    assert!(ended(&mut host.connect()), "it says nothing");
+    let mut client = host.connect();
+    let mut dripping = client.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while dripping.write_all(b"G").is_ok() {
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+        });
+        assert!(ended(&mut client), "its head does not end");
+    });
+    // A kept connection may wait longer for its next request, and no longer for the rest of it.
+    let mut client = host.connect();
+    client.write_all(b"HEAD /health HTTP/1.1\r\n\r\n").unwrap();
+    until(&mut client, "\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(300));
+    client.write_all(b"HEAD /health HTTP/1.1\r\n\r\n").unwrap();
+    until(&mut client, "\r\n\r\n");
+    client.write_all(b"GET / HT").unwrap();
+    assert!(ended(&mut client), "its second head does not end");
+    // A body that does not come.
+    let text = format!(
+        "POST {} HTTP/1.1\r\nContent-Length: 100\r\n\r\n{{",
+        host.path
+    );
+    let answer = host.whole(&text);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    // Answers that nobody reads, until the server has enough of it.
+    let mut client = host.connect();
+    let error = loop {
+        if let Err(error) = client.write_all(b"GET /metrics HTTP/1.1\r\n\r\n") {
+            break error;
+        }
+    };
+    assert_ne!(error.kind(), ErrorKind::WouldBlock);
+}
+
+/// The server has ended the connection; waits for it.
+fn ended(stream: &mut TcpStream) -> bool {
+    rest(stream).is_empty()
+}
+
 /// Asks until the answer begins so: the server notices what connections do when it looks at them.
 fn wait_for(host: &Host<'_>, start: &str, mut before: impl FnMut()) -> String {
     for _ in 0..1000 {

@@ -538,20 +538,56 @@ fn every_client_is_answered_as_http_has_it() {
     testkit::manners::what_is_ambiguous_is_refused(&host(mock.addr()));
 }
 
-#[test]
-fn fault_64_a_flood_leaves_room_for_small_requests() {
+/// Serves with `limits` while `ask` asks.
+fn with_limits(limits: mock::HttpLimits, ask: impl FnOnce(&testkit::manners::Host<'_>)) {
     let addr = "127.0.0.1:0".parse().unwrap();
     let server = MockServer::bind(addr, MockConfig::default(), None).unwrap();
+    let server = server.with_limits(limits);
+    let (addr, stop) = (server.local_addr(), StopSignal::new().unwrap());
+    let signal = stop.clone();
+    let thread = std::thread::spawn(move || server.serve(&signal));
+    ask(&host(addr));
+    stop.stop();
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn fault_64_a_flood_leaves_room_for_small_requests() {
     let limits = mock::HttpLimits {
         connections_max: 8,
         held_bytes_max: 1 << 20,
         ..MockServer::limits()
     };
-    let server = server.with_limits(limits);
-    let (addr, stop) = (server.local_addr(), StopSignal::new().unwrap());
-    let signal = stop.clone();
-    let thread = std::thread::spawn(move || server.serve(&signal));
-    testkit::manners::floods_leave_room_for_small_requests(&host(addr));
-    stop.stop();
-    thread.join().unwrap().unwrap();
+    with_limits(
+        limits,
+        testkit::manners::floods_leave_room_for_small_requests,
+    );
+}
+
+#[test]
+fn fault_66_the_slow_and_the_silent_are_given_up() {
+    let limits = mock::HttpLimits {
+        head: Duration::from_millis(100),
+        body: Duration::from_millis(100),
+        write_stall: Duration::from_millis(100),
+        idle: Duration::from_secs(20),
+        send_buffer_bytes: Some(4096),
+        ..MockServer::limits()
+    };
+    with_limits(limits, testkit::manners::the_slow_are_given_up);
+}
+
+#[test]
+fn a_connection_that_is_kept_for_nothing_is_closed() {
+    let limits = mock::HttpLimits {
+        idle: Duration::from_millis(100),
+        ..MockServer::limits()
+    };
+    with_limits(limits, |host| {
+        let mut client = host.connect();
+        client.write_all(b"HEAD /health HTTP/1.1\r\n\r\n").unwrap();
+        let mut all = String::new();
+        client.read_to_string(&mut all).unwrap();
+        assert!(all.starts_with("HTTP/1.1 200 OK"), "{all}");
+    });
 }

@@ -82,32 +82,27 @@ fn disconnect(server: &ServeHandle, random: &mut Random) -> Option<Client> {
     None
 }
 
-/// Clients that are in nobody's way, if the server looks after itself.
-struct Crowd(Vec<Client>);
-
-impl Crowd {
-    /// `count` that read nothing of long answers, and as many whose bodies never come to their end.
-    fn of(server: &ServeHandle, count: usize) -> Crowd {
-        let long = format!(r#"{{"prompt":"{}"}}"#, "ab ".repeat(100_000));
-        let many = format!(
-            r#"{{"prompt":"{}","max_tokens":400,"stream":true}}"#,
-            "p".repeat(40)
-        );
-        let head = "POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Length: 1900000\r\n\r\n";
-        let partial = [head.as_bytes(), &vec![b' '; 1_000_000]].concat();
-        let mut clients = Vec::new();
-        for index in 0..count {
-            let mut slow = Client::connect(server.addr());
-            match index % 2 {
-                0 => slow.post("/tokenize", &long),
-                _ => slow.post("/v1/completions", &many),
-            };
-            let mut unfinished = Client::connect(server.addr());
-            unfinished.send(&partial);
-            clients.extend([slow, unfinished]);
-        }
-        Crowd(clients)
+/// `count` clients that read nothing of long answers, and as many whose bodies never come to their end.
+fn crowd(server: &ServeHandle, count: usize) -> Vec<Client> {
+    let long = format!(r#"{{"prompt":"{}"}}"#, "ab ".repeat(100_000));
+    let many = format!(
+        r#"{{"prompt":"{}","max_tokens":400,"stream":true}}"#,
+        "p".repeat(40)
+    );
+    let head = "POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Length: 1900000\r\n\r\n";
+    let partial = [head.as_bytes(), &vec![b' '; 1_000_000]].concat();
+    let mut clients = Vec::new();
+    for index in 0..count {
+        let mut slow = Client::connect(server.addr());
+        match index % 2 {
+            0 => slow.post("/tokenize", &long),
+            _ => slow.post("/v1/completions", &many),
+        };
+        let mut unfinished = Client::connect(server.addr());
+        unfinished.send(&partial);
+        clients.extend([slow, unfinished]);
     }
+    clients
 }
 
 /// The most that was ever resident.
@@ -124,7 +119,7 @@ const HELD_BYTES_MAX: usize = 64 << 20;
 #[test]
 fn nothing_leaks_over_seeded_disconnects() {
     let nightly = std::env::var_os("RUN_NIGHTLY_TESTS").is_some();
-    let (count, crowd) = if nightly { (10_000, 200) } else { (500, 40) };
+    let (count, beside) = if nightly { (10_000, 200) } else { (500, 40) };
     let files = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: files
@@ -168,7 +163,7 @@ fn nothing_leaks_over_seeded_disconnects() {
     let grown = resident_bytes().saturating_sub(bytes);
     assert!(grown <= 5 << 20, "{grown} bytes more are resident");
 
-    let held = Crowd::of(&server, crowd);
+    let held = crowd(&server, beside);
     let asked = Instant::now();
     assert_eq!(get(server.addr(), "/health").status, 200);
     let health = asked.elapsed();
@@ -182,7 +177,7 @@ fn nothing_leaks_over_seeded_disconnects() {
     // One more tokenises what is long, and ends when nothing was for a while.
     assert!((threads..=threads + 1).contains(&entries("/proc/self/task")));
     eprintln!(
-        "{count} disconnects, two fifths of them beside {crowd} slow readers and {crowd} partial bodies: {fds} \
+        "{count} disconnects, two fifths of them beside {beside} slow readers and {beside} partial bodies: {fds} \
          descriptors, {threads} threads, {grown} bytes more without the crowd, {peak} at most with it; /health \
          answered in {health:?}"
     );

@@ -8,6 +8,7 @@ use crate::{Fault, MockError, clock, route};
 use http1::{Body, Head, Limits, Method, Refusal, Share};
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
+use nix::sys::socket::{setsockopt, sockopt};
 use std::net::TcpStream;
 
 /// What comes in: clients, their bytes, their requests, and the end of their patience or ours.
@@ -17,6 +18,10 @@ impl Service<'_> {
         socket
             .set_nonblocking(true)
             .map_err(MockError::system("making a socket non-blocking"))?;
+        if let Some(bytes) = self.limits.send_buffer_bytes {
+            // Where it is refused, the kernel buffers more.
+            let _ = setsockopt(&socket, sockopt::SndBuf, &bytes);
+        }
         let mut connection = Connection::new(socket, &self.limits, &self.budget);
         connection.guest = self.connections.len() >= self.limits.connections_max;
         let guest = connection.guest;

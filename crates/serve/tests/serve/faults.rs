@@ -4,7 +4,6 @@ use crate::support::{
 };
 use engine::SchedulerConfig;
 use serve::{HttpLimits, ServeConfig, ServeHandle};
-use std::io::Write;
 use std::time::Duration;
 
 /// One sequence at a time.
@@ -441,45 +440,9 @@ fn fault_49_slowloris() {
     let limits = HttpLimits {
         head: Duration::from_millis(100),
         body: Duration::from_millis(100),
+        write_stall: Duration::from_millis(100),
         idle: PATIENCE,
-        ..HttpLimits::default()
-    };
-    let server = server(
-        ServeConfig {
-            http: limits,
-            ..config()
-        },
-        Fake::default(),
-    );
-    // Neither silence nor a byte now and then keeps it open.
-    assert!(Client::connect(server.addr()).closed());
-    let mut client = Client::connect(server.addr());
-    let dripping = client.clone_stream();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut dripping = dripping;
-            while dripping.write_all(b"G").is_ok() {
-                std::thread::park_timeout(Duration::from_millis(5));
-            }
-        });
-        assert!(client.closed());
-    });
-    // A kept connection may wait longer for its next request, and no longer for the rest of it.
-    let mut client = Client::connect(server.addr());
-    assert_eq!(client.get("/health").answer().status, 200);
-    assert!(client.send(b"GET / HT").closed());
-    // A body that does not come.
-    let mut client = Client::connect(server.addr());
-    client.send(b"POST /v1/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
-    assert_eq!(client.answer().status, 408);
-    assert!(client.closed());
-}
-
-#[test]
-fn a_client_that_reads_nothing_at_all_is_given_up() {
-    let limits = HttpLimits {
         send_buffer_bytes: Some(4096),
-        write_stall: Duration::from_millis(50),
         ..HttpLimits::default()
     };
     let server = server(
@@ -489,15 +452,7 @@ fn a_client_that_reads_nothing_at_all_is_given_up() {
         },
         Fake::default(),
     );
-    let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    // Answers that nobody reads, until the server has enough of it.
-    let error = loop {
-        if let Err(error) = stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n") {
-            break error;
-        }
-    };
-    assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock);
+    testkit::manners::the_slow_are_given_up(&host(&server));
 }
 
 fn host(server: &ServeHandle) -> testkit::manners::Host<'static> {
