@@ -21,6 +21,8 @@ pub struct Host<'a> {
     pub path: &'a str,
     /// Its JSON but for `stream`, without the braces.
     pub fields: &'a str,
+    /// The path and the body of a small request with an answer of a quarter of a megabyte or more.
+    pub long: (&'a str, &'a str),
 }
 
 impl Host<'_> {
@@ -263,6 +265,8 @@ pub fn floods_leave_room_for_small_requests(host: &Host<'_>) {
     // And silent ones beyond, which make room for one another.
     let beyond: Vec<TcpStream> = (0..200).map(|_| host.connect()).collect();
     assert!(host.health().starts_with("HTTP/1.1 200 "));
+    let made_room = beyond.iter().filter(|stream| has_ended(stream)).count();
+    assert!(made_room >= 100, "{made_room} of 200 made room");
     drop((silent, beyond));
     wait_for(host, "HTTP/1.1 200 ", || ());
 }
@@ -311,6 +315,43 @@ pub fn the_slow_are_given_up(host: &Host<'_>) {
 /// The server has ended the connection; waits for it.
 fn ended(stream: &mut TcpStream) -> bool {
     rest(stream).is_empty()
+}
+
+/// With `held_bytes_max` of 1 MiB: of long answers that nobody reads, no more are kept than fit.
+pub fn answers_that_nobody_reads_share_what_there_is(host: &Host<'_>) {
+    let (path, body) = host.long;
+    let text = format!(
+        "POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut unread: Vec<TcpStream> = (0..20).map(|_| host.connect()).collect();
+    for stream in &mut unread {
+        stream.write_all(text.as_bytes()).unwrap();
+    }
+    assert!(host.small().starts_with("HTTP/1.1 200 "));
+    // Answers are made one after the other; each begins before anything more of it is read.
+    let mut starts = Vec::new();
+    for stream in &mut unread {
+        starts.push(until(stream, "\r\n"));
+    }
+    let refused = starts.iter().filter(|start| start.contains(" 503 "));
+    let refused = refused.count();
+    assert!((10..20).contains(&refused), "{starts:?}");
+    for (mut stream, start) in unread.into_iter().zip(starts) {
+        let whole = rest(&mut stream);
+        assert!(start.contains(" 503 ") || whole.len() > 250_000, "{start}");
+    }
+    assert!(
+        host.whole(&text).len() > 250_000,
+        "what was held is given back"
+    );
+}
+
+/// Whether the server has ended the connection by now.
+fn has_ended(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let ended = stream.peek(&mut [0]);
+    !matches!(ended, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
 /// Asks until the answer begins so: the server notices what connections do when it looks at them.

@@ -522,6 +522,10 @@ fn host(addr: std::net::SocketAddr) -> testkit::manners::Host<'static> {
         addr,
         path: "/v1/completions",
         fields: r#""prompt":"a b","max_tokens":4"#,
+        long: (
+            "/v1/embeddings",
+            r#"{"dimensions":8192,"input":["a","b","c","d"]}"#,
+        ),
     }
 }
 

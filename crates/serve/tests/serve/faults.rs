@@ -4,6 +4,7 @@ use crate::support::{
 };
 use engine::SchedulerConfig;
 use serve::{HttpLimits, ServeConfig, ServeHandle};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// One sequence at a time.
@@ -455,11 +456,16 @@ fn fault_49_slowloris() {
     testkit::manners::the_slow_are_given_up(&host(&server));
 }
 
+/// More tokens than bytes of memory would be lent for.
+static LONG: LazyLock<String> =
+    LazyLock::new(|| format!(r#"{{"prompt":"{}"}}"#, "a".repeat(100_000)));
+
 fn host(server: &ServeHandle) -> testkit::manners::Host<'static> {
     testkit::manners::Host {
         addr: server.addr(),
         path: "/v1/completions",
         fields: r#""prompt":"a","max_tokens":4"#,
+        long: ("/tokenize", LONG.as_str()),
     }
 }
 
@@ -485,4 +491,17 @@ fn fault_65_a_flood_leaves_room_for_small_requests() {
         Fake::default(),
     );
     testkit::manners::floods_leave_room_for_small_requests(&host(&server));
+    let limits = HttpLimits {
+        connections_max: 100,
+        send_buffer_bytes: Some(4096),
+        ..limits
+    };
+    let server = crate::support::server(
+        ServeConfig {
+            http: limits,
+            ..config()
+        },
+        Fake::default(),
+    );
+    testkit::manners::answers_that_nobody_reads_share_what_there_is(&host(&server));
 }
