@@ -218,6 +218,9 @@ pub fn what_is_ambiguous_is_refused(host: &Host<'_>) {
             1,
             "{headers}: {answer}"
         );
+        // Nor must it for what is still under way when the answer was read.
+        stream.write_all(&vec![b'x'; 100_000]).unwrap();
+        stream.write_all(&vec![b'x'; 100_000]).unwrap();
     }
 }
 

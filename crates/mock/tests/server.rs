@@ -566,6 +566,15 @@ fn fault_64_a_flood_leaves_room_for_small_requests() {
         limits,
         testkit::manners::floods_leave_room_for_small_requests,
     );
+    let limits = mock::HttpLimits {
+        connections_max: 100,
+        send_buffer_bytes: Some(4096),
+        ..limits
+    };
+    with_limits(
+        limits,
+        testkit::manners::answers_that_nobody_reads_share_what_there_is,
+    );
 }
 
 #[test]
