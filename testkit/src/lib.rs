@@ -3,9 +3,12 @@
 //! [`ScriptedServer`] answers over in-memory pipes, at times that a test chose, on the runtime's
 //! own clock. With that clock paused nothing takes time but what the script says takes time, so
 //! that a test can ask for equality where others ask for tolerance.
+//!
+//! [`queues`] simulates whole runs in numbers alone, for the statistics.
 
 pub mod manners;
 mod plan;
+pub mod queues;
 mod relay;
 mod reply;
 mod run;

@@ -1,10 +1,11 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
-//! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
+//! instrument itself, `evidence` its verdicts and comparisons, `coverage` its intervals, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
 //! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help.
 
 mod accuracy;
 mod bare;
 mod client;
+mod coverage;
 mod embedding;
 mod engine;
 mod evidence;
@@ -71,6 +72,8 @@ enum Bench {
     Gateway(gateway::GatewayArgs),
     /// What the tool claims of its gate, its verdict and its capacities, on real processes
     Evidence(evidence::EvidenceArgs),
+    /// How often the intervals that are shown hold, over simulated runs whose truth is known
+    Coverage(coverage::CoverageArgs),
     /// The relay alone: what `gateway` measures
     #[command(hide = true)]
     Relay(gateway::RelayArgs),
@@ -112,6 +115,7 @@ fn run() -> anyhow::Result<()> {
         Bench::Mock(args) => mock::run(&args),
         Bench::Gateway(args) => gateway::run(&args),
         Bench::Evidence(args) => evidence::run(&args),
+        Bench::Coverage(args) => coverage::run(&args),
         Bench::Relay(args) => gateway::relay(&args),
         Bench::Ours(args) => engine::ours(&args),
         Bench::Bare(args) => bare::run(&args),

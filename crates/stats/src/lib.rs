@@ -72,6 +72,7 @@ pub use quantile::{quantile, quantile_interval, sort};
 pub use request::RequestMetrics;
 pub use series::Series;
 pub use server::ServerView;
+pub use share::share_interval;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     Answers, ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput,

@@ -5,7 +5,7 @@ use crate::Interval;
 use crate::special::NORMAL_95;
 
 /// The 95 % interval of a share of `n` independent requests; `None` where there are none.
-pub(crate) fn share_interval(share: f64, n: f64) -> Option<Interval> {
+pub fn share_interval(share: f64, n: f64) -> Option<Interval> {
     wilson(share, n, NORMAL_95)
 }
 
