@@ -46,6 +46,7 @@ mod tokens;
 mod trend;
 mod verdict;
 mod warmup;
+mod waves;
 mod windows;
 
 pub use added::{
@@ -81,3 +82,4 @@ pub use summary::{
 };
 pub use timeline::{ServerLook, Timeline, TimelineBin, TimelineRun};
 pub use verdict::{Bound, Grade, Reason, Verdict};
+pub use waves::{Answered, describe_in_flight};

@@ -3,6 +3,8 @@
 mod batches;
 mod mean;
 
+pub(crate) use mean::{halls_inverse, skewness_of_sum};
+
 use crate::dependence::{Dependence, in_batches, in_order};
 use crate::quantile::{quantile, quantile_interval, quantile_interval_of, sort};
 use crate::{Distribution, Interval, Quantile};

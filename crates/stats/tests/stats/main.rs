@@ -8,6 +8,7 @@ mod compare;
 mod consequence;
 mod conversations;
 mod coverage;
+mod in_flight;
 mod judged;
 mod lumps;
 mod request;

@@ -1,0 +1,1 @@
+/tmp/cov/research.rs
