@@ -1,1 +1,0 @@
-/tmp/cov/research.rs
