@@ -4,6 +4,7 @@
 //! own clock. With that clock paused nothing takes time but what the script says takes time, so
 //! that a test can ask for equality where others ask for tolerance.
 
+mod killed;
 mod plan;
 mod relay;
 mod reply;
@@ -11,6 +12,7 @@ mod run;
 mod server;
 mod slow;
 
+pub use killed::{Format, Kill, Killing, Left, Moment, Whole};
 pub use plan::{burst, closed, open, until};
 pub use relay::{Relay, RelayOptions};
 pub use reply::{End, LAST_CHUNK, Reply, chunk, content, finish, response, stream_head};

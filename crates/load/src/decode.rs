@@ -8,7 +8,7 @@ use crate::stamps::ReadStamp;
 use crate::template::Reading;
 use openai::{
     Answer, AnswerFacts, BodyForm, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder,
-    StreamError, TextCounts,
+    StreamError, StreamEvent, TextCounts,
 };
 use std::collections::HashMap;
 use trace::{
@@ -44,6 +44,9 @@ struct Body {
 
 /// Of an error, or of a body that is no stream though one was asked for, this much tells enough.
 pub(crate) const EXCERPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a header that are shown.
+const HEADER_CHARS_MAX: usize = 500;
 
 /// A body that ends this soon after its last event has not stayed open.
 const STAYED_OPEN_MIN: Nanos = Nanos::from_millis(1);
@@ -264,7 +267,10 @@ impl Decoder {
         };
         if !(200..300).contains(&head.status) {
             let words = match &head.location {
-                Some(location) => Some(format!("redirects to {location}, which is not followed")),
+                Some(location) => Some(format!(
+                    "redirects to {}, which is not followed",
+                    openai::excerpt(location, HEADER_CHARS_MAX)
+                )),
                 None => openai::error_message(body),
             };
             return (Outcome::Http, words);
@@ -273,7 +279,8 @@ impl Decoder {
             return (
                 Outcome::Protocol,
                 Some(format!(
-                    "the body is compressed ({encoding}) though nobody asked for it"
+                    "the body is compressed ({}) though nobody asked for it",
+                    openai::excerpt(encoding, HEADER_CHARS_MAX)
                 )),
             );
         }
@@ -323,6 +330,12 @@ fn settle_cause(cause: &EndCause) -> Option<Settled> {
             Outcome::Protocol,
             Some(format!("the response went on past {limit} bytes")),
         ),
+        EndCause::TooManyReads { limit } => (
+            Outcome::Protocol,
+            Some(format!(
+                "the response took more than {limit} reads, as if it came byte by byte"
+            )),
+        ),
         EndCause::Cancelled => (Outcome::Cancelled, None),
     })
 }
@@ -363,9 +376,17 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Opt
     record.finish_reason = end.finish_reason;
     record.usage = end.usage.map(usage);
     record.response = Some(response(end.facts, head));
-    // Made anew: collecting in place would keep the decoder's spare capacity with every record.
-    let mut events = Vec::with_capacity(end.events.len());
-    events.extend(end.events.iter().map(|event| Event {
+    record.events = events(end.events);
+    let is_done = |event: &&Event| event.kind == EventKind::Done;
+    if let Some(done) = record.events.iter().find(is_done) {
+        (record.done, record.done_read) = (done.arrived, done.read);
+    }
+}
+
+fn events(decoded: Vec<StreamEvent<ReadStamp>>) -> Vec<Event> {
+    /// Beyond so many, two lists of them would be most of the memory.
+    const MANY: usize = 1 << 16;
+    let event = |event: StreamEvent<ReadStamp>| Event {
         kind: kind(event.kind),
         arrived: event.stamp.arrived,
         read: event.stamp.read,
@@ -373,12 +394,17 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Opt
         text_bytes: event.text_bytes,
         tokens: event.tokens,
         choice: event.choice,
-    }));
-    record.events = events;
-    let is_done = |event: &&Event| event.kind == EventKind::Done;
-    if let Some(done) = record.events.iter().find(is_done) {
-        (record.done, record.done_read) = (done.arrived, done.read);
-    }
+    };
+    // Collecting in place keeps the decoder's spare capacity, which is a waste with every record.
+    let mut events = if decoded.len() > MANY {
+        decoded.into_iter().map(event).collect()
+    } else {
+        let mut events = Vec::with_capacity(decoded.len());
+        events.extend(decoded.into_iter().map(event));
+        events
+    };
+    events.shrink_to_fit();
+    events
 }
 
 /// How long a body stays open after its last event is no part of the answer.
@@ -394,7 +420,10 @@ fn settle_completion(record: &mut Record, body: &[u8], head: &Head) -> Settled {
             Outcome::Protocol,
             Some(format!(
                 "a stream was asked for and one whole answer came back, with {} as its content type",
-                head.content_type.as_deref().unwrap_or("nothing")
+                openai::excerpt(
+                    head.content_type.as_deref().unwrap_or("nothing"),
+                    HEADER_CHARS_MAX
+                )
             )),
         ),
         Ok(response) => {

@@ -3,7 +3,7 @@
 
 use crate::args::RecordsFormat;
 use crate::failure::Failure;
-use crate::output::files::{Paths, write_atomically, write_with};
+use crate::output::files::{Paths, replace, write_atomically, write_with};
 use crate::output::place::Place;
 use bytes::Bytes;
 use std::fs::{self, File};
@@ -128,8 +128,10 @@ pub(crate) fn unfinished(records: &Path, format: RecordsFormat) -> PathBuf {
 
 /// Whether records are there, of a folder of parts or of lines.
 pub(crate) fn has_records(unfinished: &Path) -> bool {
-    if let Ok(mut parts) = unfinished.read_dir() {
-        return parts.next().is_some();
+    if let Ok(parts) = unfinished.read_dir() {
+        // A part that is not whole has another name.
+        let is_part = |path: PathBuf| path.extension().is_some_and(|name| name == "parquet");
+        return parts.flatten().any(|entry| is_part(entry.path()));
     }
     let Ok(file) = File::open(unfinished) else {
         return false;
@@ -304,7 +306,16 @@ impl Lines {
         let put = || {
             File::open(&partial)?.sync_all()?;
             match Place::of(&path)? {
-                Place::File(path) => fs::rename(&partial, path),
+                Place::File(path) => match fs::rename(&partial, &path) {
+                    // A link leads to another disk: there it is copied, and put in place there.
+                    Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                        replace(&path, |file| {
+                            io::copy(&mut File::open(&partial)?, file).map(drop)
+                        })?;
+                        fs::remove_file(&partial)
+                    }
+                    renamed => renamed,
+                },
                 Place::Stream(_) => Err(io::Error::other("it is no file")),
             }
         };
