@@ -179,11 +179,7 @@ pub(crate) fn write_with(
     })
 }
 
-/// The same, of what is a file by the name that no link stands for.
-pub(super) fn replace(
-    path: &Path,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
+fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let partial = beside(path);
     let write = || {
         let mut whole = File::create(&partial)?;

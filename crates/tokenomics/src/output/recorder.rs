@@ -3,7 +3,7 @@
 
 use crate::args::RecordsFormat;
 use crate::failure::Failure;
-use crate::output::files::{Paths, replace, write_atomically, write_with};
+use crate::output::files::{Paths, write_atomically, write_with};
 use crate::output::place::Place;
 use bytes::Bytes;
 use std::fs::{self, File};
@@ -306,20 +306,21 @@ impl Lines {
         let put = || {
             File::open(&partial)?.sync_all()?;
             match Place::of(&path)? {
-                Place::File(path) => match fs::rename(&partial, &path) {
-                    // A link leads to another disk: there it is copied, and put in place there.
-                    Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                        replace(&path, |file| {
-                            io::copy(&mut File::open(&partial)?, file).map(drop)
-                        })?;
-                        fs::remove_file(&partial)
-                    }
-                    renamed => renamed,
-                },
-                Place::Stream(_) => Err(io::Error::other("it is no file")),
+                Place::File(path) => fs::rename(&partial, path),
+                Place::Stream(_) => Err(io::ErrorKind::CrossesDevices.into()),
             }
         };
-        put().map_err(|error: io::Error| cannot_write(&path, &error))?;
+        match put() {
+            // A link leads to another disk, or to what takes bytes: there they are copied.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                write_with(&path, |file| {
+                    io::copy(&mut File::open(&partial)?, file).map(drop)
+                })?;
+                fs::remove_file(&partial)
+            }
+            put => put,
+        }
+        .map_err(|error| cannot_write(&path, &error))?;
         Ok(path)
     }
 }
