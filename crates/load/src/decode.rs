@@ -1,14 +1,14 @@
 //! Packets to records, off the receiving path.
 
 use crate::Clock;
+use crate::events::events;
 use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces, Said};
 use crate::progress::Progress;
 use crate::stamps::ReadStamp;
 use crate::template::Reading;
 use openai::{
-    Answer, AnswerFacts, BodyForm, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder,
-    StreamError, StreamEvent, TextCounts,
+    Answer, AnswerFacts, BodyForm, PooledReply, PoolingTask, StreamDecoder, StreamError, TextCounts,
 };
 use std::collections::HashMap;
 use trace::{
@@ -383,30 +383,6 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Opt
     }
 }
 
-fn events(decoded: Vec<StreamEvent<ReadStamp>>) -> Vec<Event> {
-    /// Beyond so many, two lists of them would be most of the memory.
-    const MANY: usize = 1 << 16;
-    let event = |event: StreamEvent<ReadStamp>| Event {
-        kind: kind(event.kind),
-        arrived: event.stamp.arrived,
-        read: event.stamp.read,
-        read_index: event.stamp.index,
-        text_bytes: event.text_bytes,
-        tokens: event.tokens,
-        choice: event.choice,
-    };
-    // Collecting in place keeps the decoder's spare capacity, which is a waste with every record.
-    let mut events = if decoded.len() > MANY {
-        decoded.into_iter().map(event).collect()
-    } else {
-        let mut events = Vec::with_capacity(decoded.len());
-        events.extend(decoded.into_iter().map(event));
-        events
-    };
-    events.shrink_to_fit();
-    events
-}
-
 /// How long a body stays open after its last event is no part of the answer.
 fn end_with_last_event(record: &mut Record) {
     if let Some(last) = record.events.last() {
@@ -451,17 +427,6 @@ fn settle_pooling(record: &mut Record, body: &[u8], task: PoolingTask, inputs: u
         }
         Err(StreamError::Server { message }) => (Outcome::ServerError, Some(message)),
         Err(error) => (Outcome::Protocol, Some(error.to_string())),
-    }
-}
-
-fn kind(kind: WireKind) -> EventKind {
-    match kind {
-        WireKind::Empty => EventKind::Empty,
-        WireKind::Content => EventKind::Content,
-        WireKind::Reasoning => EventKind::Reasoning,
-        WireKind::ToolCall => EventKind::ToolCall,
-        WireKind::Usage => EventKind::Usage,
-        WireKind::Done => EventKind::Done,
     }
 }
 

@@ -281,8 +281,8 @@ fn fault_62_what_every_verb_writes_goes_through_links_and_into_pipes() {
         let reader = std::thread::spawn(move || fs::read(place));
         let ended = start(&pipe);
         assert!(matches!(ended.code, Some(0 | 3 | 4)), "{words}: {ended:?}");
-        let read = reader.join().unwrap().unwrap();
-        assert!(!read.is_empty(), "{words}");
+        let piped = reader.join().unwrap().unwrap();
+        assert!(!piped.is_empty(), "{words}");
         let kind = fs::metadata(at(&pipe)).unwrap().file_type();
         assert!(kind.is_fifo(), "{words}");
     }
