@@ -5,6 +5,7 @@
 //! that a test can ask for equality where others ask for tolerance.
 
 pub mod manners;
+mod killed;
 mod plan;
 mod relay;
 mod reply;
@@ -12,6 +13,7 @@ mod run;
 mod server;
 mod slow;
 
+pub use killed::{Format, Kill, Killing, Left, Moment, Whole};
 pub use plan::{burst, closed, open, until};
 pub use relay::{Relay, RelayOptions};
 pub use reply::{End, LAST_CHUNK, Reply, chunk, content, finish, response, stream_head};

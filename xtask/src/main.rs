@@ -1,6 +1,7 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help.
+//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help,
+//! `cargo xtask kills` ends measurements with `SIGKILL` and reads what they left.
 
 mod accuracy;
 mod bare;
@@ -10,6 +11,7 @@ mod engine;
 mod evidence;
 mod flags;
 mod gateway;
+mod kills;
 mod mock;
 mod peers;
 mod pinned;
@@ -39,6 +41,8 @@ enum Command {
     Guard(peers::GuardArgs),
     /// Whether every flag of other tools' benchmarks is known or answered here
     Flags(flags::FlagsArgs),
+    /// Kills measurements at every moment of their lives, and reads what they left
+    Kills(kills::KillsArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +105,7 @@ fn run() -> anyhow::Result<()> {
         Command::Peers(args) => return peers::run(&args),
         Command::Guard(args) => return peers::guard(&args),
         Command::Flags(args) => return flags::run(&args),
+        Command::Kills(args) => return kills::run(&args),
     };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),

@@ -14,6 +14,7 @@ mod connector;
 mod deadline;
 mod decode;
 mod error;
+mod events;
 mod exchange;
 mod gate;
 mod get;

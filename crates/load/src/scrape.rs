@@ -108,6 +108,9 @@ const PARTS: [&str; 3] = [
     "sglang:token_usage",
 ];
 
+/// More bounds than this no server tells times by; a sample is kept about once a second.
+const BUCKETS_MAX: usize = 256;
+
 /// Where a number of a sample goes.
 type Field = fn(&mut ServerSample) -> &mut Option<f64>;
 
@@ -205,12 +208,11 @@ fn add_bucket(buckets: &mut Vec<Bucket>, labels: &str, count: f64) {
     let Some(up_to) = bound.filter(|bound| bound.is_finite()) else {
         return;
     };
-    match buckets
-        .iter_mut()
-        .find(|bucket| bucket.up_to.total_cmp(&up_to).is_eq())
-    {
-        Some(bucket) => bucket.count += count,
-        None => buckets.push(Bucket { up_to, count }),
+    let is_it = |bucket: &Bucket| bucket.up_to.total_cmp(&up_to).is_eq();
+    if let Some(place) = buckets.iter().position(is_it) {
+        buckets[place].count += count;
+    } else if buckets.len() < BUCKETS_MAX {
+        buckets.push(Bucket { up_to, count });
     }
 }
 
@@ -278,6 +280,15 @@ mod tests {
         assert_eq!(sample.kv_use, Some(0.75));
         let buckets = [(0.25, 5.0), (0.5, 9.0)].map(|(up_to, count)| Bucket { up_to, count });
         assert_eq!(sample.ttft_buckets, buckets);
+    }
+
+    #[test]
+    fn a_page_of_endless_bounds_is_kept_no_longer_than_any_honest_one() {
+        let bound =
+            |bound| format!("vllm:time_to_first_token_seconds_bucket{{le=\"{bound}\"}} 1\n");
+        let page: String = (1..=10_000).map(bound).collect();
+        let sample = parse(&format!("vllm:num_requests_running 1\n{page}")).unwrap();
+        assert_eq!(sample.ttft_buckets.len(), super::BUCKETS_MAX);
     }
 
     #[test]

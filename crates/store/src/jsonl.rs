@@ -32,9 +32,12 @@ struct Version {
     schema_version: u32,
 }
 
+/// Events of a record whose line is made whole before it is written.
+const LINE_EVENTS_MAX: usize = 1 << 16;
+
 /// Writes one JSON object per line: the header first, then records and facts as they come.
 ///
-/// Each line reaches the writer in one call, so that a kill cuts at most the last one.
+/// Each line of usual length reaches the writer in one call, so that a kill cuts at most the last one.
 #[derive(Debug)]
 pub struct JsonlWriter<W: Write> {
     writer: W,
@@ -48,9 +51,17 @@ impl<W: Write> JsonlWriter<W> {
         Ok(this)
     }
 
-    /// Writes a record's line.
+    /// Writes a record's line. One of very many events is written as it is made: its text would be larger than it.
     pub fn record(&mut self, record: &Record) -> Result<(), StoreError> {
-        self.line("record", &LineRef::Record(record))
+        let line = LineRef::Record(record);
+        if record.events.len() <= LINE_EVENTS_MAX {
+            return self.line("record", &line);
+        }
+        serde_json::to_writer(&mut self.writer, &line).map_err(|source| StoreError::Encode {
+            what: "record",
+            source,
+        })?;
+        Ok(self.writer.write_all(b"\n")?)
     }
 
     /// Writes the line of what is known after a run.

@@ -41,8 +41,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Exit, Failure> {
     let typed = args::with_dashes(std::env::args_os());
-    let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
-    let (typed, phases) = args::with_scenario(typed, |path| std::fs::read_to_string(path))?;
+    let typed = args::with_config_file(typed, config::read_text)?;
+    let (typed, phases) = args::with_scenario(typed, config::read_text)?;
     let parsed =
         Args::try_parse_from(&typed).or_else(|error| match args::explained(&error, &typed) {
             Some(failure) => Err(failure),
