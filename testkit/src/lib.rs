@@ -4,8 +4,8 @@
 //! own clock. With that clock paused nothing takes time but what the script says takes time, so
 //! that a test can ask for equality where others ask for tolerance.
 
-pub mod manners;
 mod killed;
+pub mod manners;
 mod plan;
 mod relay;
 mod reply;
