@@ -87,7 +87,7 @@ fn processor_time(place: &PathBuf) -> Option<Duration> {
 
 /// The beginning of a text of others, for an error of ours.
 pub(crate) fn cut(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 300;
+    const CHARACTERS_MAX: usize = 500;
     match text.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -8,14 +8,19 @@ use std::path::Path;
 /// A file of settings. The longest of real models, with a chat template inside, has some 2 MB.
 pub(crate) const SETTINGS_BYTES_MAX: usize = 16 << 20;
 
-/// The bytes of a file that has at most so many; another kind of file, such as a pipe, may have no end and is refused.
-pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ModelsError> {
+/// Opens a file whose bytes lie somewhere: to open a pipe would wait for whoever writes to it.
+pub(crate) fn open(path: &Path) -> Result<File, ModelsError> {
     let wrong = |error| ModelsError::read(path, error);
-    // Asked before it is opened: to open a pipe waits for whoever writes to it.
     if !std::fs::metadata(path).map_err(wrong)?.is_file() {
         return Err(ModelsError::file(path, "is no regular file"));
     }
-    let file = File::open(path).map_err(wrong)?;
+    File::open(path).map_err(wrong)
+}
+
+/// The bytes of a file that has at most so many.
+pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, ModelsError> {
+    let wrong = |error| ModelsError::read(path, error);
+    let file = open(path)?;
     let length = file.metadata().map_err(wrong)?.len();
     let mut bytes = Vec::new();
     // It may grow while it is read.
