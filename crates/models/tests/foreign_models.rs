@@ -116,7 +116,7 @@ fn bad_input_63_gguf_headers_that_lie_are_refused() {
     gguf(
         "heads that do not divide",
         set("llama.attention.head_count", Field::u32(7)),
-        "whole number",
+        "turns only a part of each head",
     );
     gguf(
         "an alignment of 0",
@@ -438,7 +438,7 @@ fn bad_input_64_files_beside_the_weights_are_held_against_them() {
     indexed(
         "the same file again",
         &["model.safetensors", "./model.safetensors"],
-        "has the tensor",
+        "nothing outside the folder is opened",
     );
     indexed("the folder", &["."], "nothing outside the folder is opened");
     folder(
@@ -520,6 +520,6 @@ fn bad_input_64_files_beside_the_weights_are_held_against_them() {
                 &format!("{{\"matryoshka_dimensions\": {:?},", vec![1; 1_000_000]),
             )
         },
-        "at most 1024 whole numbers",
+        "at most 1024 of them",
     );
 }

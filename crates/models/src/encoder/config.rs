@@ -277,7 +277,7 @@ fn matryoshka(
             .map(|sizes| Some(Matryoshka::Listed(sizes)))
             .ok_or_else(|| {
                 source.wrong(format!(
-                    "`matryoshka_dimensions` must be at most {CUTS_MAX} whole numbers between 1 and {hidden}"
+                    "`matryoshka_dimensions` must be whole numbers between 1 and {hidden}, at most {CUTS_MAX} of them"
                 ))
             });
     }
