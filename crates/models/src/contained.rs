@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(contained(is_contained), Some(true));
         assert_eq!(contained(|| panic!("of a library")), None::<()>);
         assert!(!is_contained());
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         assert_eq!(watched(minute, || 7), Ok(7));
         assert_eq!(
             watched(minute, || panic!("of a library")),

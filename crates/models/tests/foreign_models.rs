@@ -1,5 +1,10 @@
 //! Models that somebody made to do harm: each ends in a sentence that names the file, within the memory that its bytes
 //! justify: the allocator ends the process where a case goes beyond the limit.
+#![allow(
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    reason = "tables of cases, and values made on the spot"
+)]
 
 mod common;
 #[path = "common/watch.rs"]
@@ -422,7 +427,7 @@ fn bad_input_64_files_beside_the_weights_are_held_against_them() {
     );
     template("a template that is no text", vec![0xff; 9], "is not text");
     let indexed = |name, names: &[&str], words: &str| {
-        folder("llama-tiny", name, |path| index(path, names), words)
+        folder("llama-tiny", name, |path| index(path, names), words);
     };
     indexed(
         "outside",
@@ -518,7 +523,7 @@ fn bad_input_64_files_beside_the_weights_are_held_against_them() {
                 "config.json",
                 "{",
                 &format!("{{\"matryoshka_dimensions\": {:?},", vec![1; 1_000_000]),
-            )
+            );
         },
         "at most 1024 of them",
     );

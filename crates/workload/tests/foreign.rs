@@ -1,4 +1,9 @@
 //! Data sets and traces that somebody made to do harm: each is refused with a short sentence, or read.
+#![allow(
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    reason = "tables of cases, and values made on the spot"
+)]
 
 use workload::{DatasetReader, Format, TraceReader, parse_dataset, parse_rows};
 

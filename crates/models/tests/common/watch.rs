@@ -19,7 +19,7 @@ pub(crate) fn watched<R: Send + 'static>(
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (sender, receiver) = channel();
     let thread = std::thread::spawn(move || sender.send(work()));
-    match receiver.recv_timeout(Duration::from_secs(60)) {
+    match receiver.recv_timeout(Duration::from_mins(1)) {
         Ok(outcome) => {
             thread.join().unwrap().unwrap();
             outcome

@@ -1,5 +1,10 @@
 //! Records and rows that take more memory than there is: refused in a sentence before the memory is taken, and read where
 //! there is enough.
+#![allow(
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    reason = "tables of cases, and values made on the spot"
+)]
 
 use crate::arbitrary::{facts, header, ordinary};
 use bytes::Bytes;
