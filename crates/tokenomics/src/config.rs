@@ -3,6 +3,7 @@
 mod arrivals;
 mod classes;
 mod embedding;
+pub(crate) mod json_size;
 pub(crate) mod limits;
 mod load;
 mod request;
@@ -383,7 +384,8 @@ fn refuse_responses(args: &ChatArgs, endpoint: Endpoint, has_target: bool) -> Re
     }
 }
 
-/// Reads a file that a flag names; a pipe too, and nothing that has no end.
+/// Reads a file that a flag names; a pipe too, and nothing that has no end. A description in JSON whose values would take
+/// more memory than there is is refused before it is parsed.
 pub(crate) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     read_bounded(path).map_err(|error| {
         Failure::usage(format!(
@@ -393,10 +395,20 @@ pub(crate) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// Memory for what is made of a file: what is left, but for an eighth of it.
+pub(crate) fn memory_left() -> u64 {
+    let left = process::memory_left().unwrap_or(u64::MAX);
+    left - left / 8
+}
+
 /// The same, for who has words of its own for what went wrong.
 pub(crate) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let most = process::memory().map_or(READ_MAX, |all| READ_MAX.min(all / 4));
-    read_at_most(path, most)
+    let most = READ_MAX.min(process::memory().unwrap_or(u64::MAX) / 4);
+    // Bytes that grow are in memory twice for a moment.
+    let most = most.min(memory_left() / 2);
+    let bytes = read_at_most(path, most)?;
+    json_size::check(&bytes, memory_left()).map_err(io::Error::other)?;
+    Ok(bytes)
 }
 
 /// The same, as text.
@@ -430,6 +442,10 @@ fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(too_long());
     }
     let mut bytes = Vec::new();
+    // Of a file whose length is known no byte is copied twice.
+    bytes
+        .try_reserve_exact(usize::try_from(found.len()).unwrap_or(0))
+        .map_err(|_| too_long())?;
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(too_long());

@@ -29,7 +29,12 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| output::say(&verb::apology(panic))));
+    std::panic::set_hook(Box::new(|panic| {
+        // One of a library on a file of others becomes an error that names the file.
+        if !models::is_contained() {
+            output::say(&verb::apology(panic));
+        }
+    }));
     match run() {
         Ok(exit) => exit.into(),
         Err(failure) => {
