@@ -1,6 +1,6 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help.
+//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help, `cargo xtask fuzz` looks for bytes on which a reader of ours stumbles.
 
 mod accuracy;
 mod bare;
@@ -9,6 +9,7 @@ mod embedding;
 mod engine;
 mod evidence;
 mod flags;
+mod fuzz;
 mod gateway;
 mod mock;
 mod peers;
@@ -39,6 +40,8 @@ enum Command {
     Guard(peers::GuardArgs),
     /// Whether every flag of other tools' benchmarks is known or answered here
     Flags(flags::FlagsArgs),
+    /// Whether what reads foreign bytes holds on those that libFuzzer thinks of; needs nightly Rust and cargo-fuzz
+    Fuzz(fuzz::FuzzArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +104,7 @@ fn run() -> anyhow::Result<()> {
         Command::Peers(args) => return peers::run(&args),
         Command::Guard(args) => return peers::guard(&args),
         Command::Flags(args) => return flags::run(&args),
+        Command::Fuzz(args) => return fuzz::run(&args),
     };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),

@@ -15,6 +15,8 @@ mod deadline;
 mod decode;
 mod error;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod get;
 mod head;
