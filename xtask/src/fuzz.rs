@@ -72,12 +72,13 @@ pub(crate) fn run(args: &FuzzArgs) -> Result<()> {
         }
         Ok(())
     };
-    std::thread::scope(|scope| {
+    std::thread::scope(|scope| -> Result<()> {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined
-            .map(|worked| worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect::<Result<()>>()
+        for thread in threads {
+            let worked = thread.join();
+            worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(())
     })?;
     let mut outcomes = outcomes
         .into_inner()

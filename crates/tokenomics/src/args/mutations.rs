@@ -34,7 +34,7 @@ fn any_file_of_flags_is_flags_or_is_refused_by_its_name() {
 
 #[test]
 fn any_scenario_is_flags_and_phases_or_is_refused_by_its_name() {
-    let year = Duration::from_secs(366 * 86_400);
+    let year = Duration::from_hours(366 * 24);
     exercise("scenario", 500, |file| {
         let line = typed(&["tokenomics", "mock", "--scenario=s.toml"]);
         match with_scenario(line.clone(), |_| Ok(file.to_owned())) {
