@@ -5,7 +5,8 @@
 //! Two drivers call the targets. `tests/corpus.rs` runs each over its files in `fuzz/corpus` and a few thousand fixed
 //! mutations of them, on stable Rust, with all other tests; libFuzzer looks for new ones (`cargo xtask fuzz`).
 //!
-//! A new target is a function, a line in [`TARGETS`], a line in `fuzz/Cargo.toml`, and a file or two in its corpus.
+//! A new target is a function, a line in [`TARGETS`], a program in `fuzz/src/bin` (a copy of its neighbour), and a file or
+//! two in its corpus.
 
 mod answers;
 mod exercise;

@@ -1,5 +1,4 @@
-//! One target under libFuzzer: that of the program's name.
-#![no_main]
+// One target under libFuzzer: that of the program's name. Each file in bin/ is this one.
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Mutex, PoisonError};
