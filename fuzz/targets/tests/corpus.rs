@@ -87,7 +87,8 @@ fn every_target_is_a_program_of_libfuzzer_and_has_a_small_corpus() {
             inputs.len()
         );
         for (path, bytes) in inputs {
-            assert!(bytes.len() <= 8 << 10, "{}", path.display());
+            // The columns of records in Parquet take 13 kB without a row.
+            assert!(bytes.len() <= 14 << 10, "{}", path.display());
         }
     }
 }
