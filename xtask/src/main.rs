@@ -1,7 +1,8 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
 //! instrument itself, `evidence` its verdicts and comparisons, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
 //! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help,
-//! `cargo xtask kills` ends measurements with `SIGKILL` and reads what they left.
+//! `cargo xtask kills` ends measurements with `SIGKILL` and reads what they left,
+//! `cargo xtask fuzz` looks for bytes on which a reader of ours stumbles.
 
 mod accuracy;
 mod bare;
@@ -10,6 +11,7 @@ mod embedding;
 mod engine;
 mod evidence;
 mod flags;
+mod fuzz;
 mod gateway;
 mod kills;
 mod mock;
@@ -43,6 +45,8 @@ enum Command {
     Flags(flags::FlagsArgs),
     /// Kills measurements at every moment of their lives, and reads what they left
     Kills(kills::KillsArgs),
+    /// Whether what reads foreign bytes holds on those that libFuzzer thinks of; needs nightly Rust and cargo-fuzz
+    Fuzz(fuzz::FuzzArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,6 +110,7 @@ fn run() -> anyhow::Result<()> {
         Command::Guard(args) => return peers::guard(&args),
         Command::Flags(args) => return flags::run(&args),
         Command::Kills(args) => return kills::run(&args),
+        Command::Fuzz(args) => return fuzz::run(&args),
     };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),

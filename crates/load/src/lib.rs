@@ -16,6 +16,8 @@ mod decode;
 mod error;
 mod events;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod get;
 mod head;
