@@ -29,12 +29,16 @@ pub fn read_response<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> ReadResp
         .map(|piece| reader.push(piece, &mut |bytes: &[u8]| body.extend_from_slice(bytes)));
     let error = pushed.find_map(Result::err);
     let keeps_alive = reader.keeps_alive();
+    let ended = match error {
+        Some(error) => Err(error),
+        None => reader.end(),
+    };
     ReadResponse {
         head: reader.head().map(|head| format!("{head:?}")),
-        is_whole: reader.end(),
+        is_whole: ended == Ok(true),
         keeps_alive,
         body,
-        error,
+        error: ended.err(),
     }
 }
 

@@ -9,6 +9,9 @@ use crate::head::Head;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 128;
 
+/// A head that is no longer than this is looked at whenever more of it comes, so that what is none is known at once.
+const DRIPPED_BYTES_MAX: usize = 1024;
+
 /// More interim answers than this announce none.
 const INTERIM_MAX: usize = 100;
 
@@ -71,12 +74,19 @@ impl ResponseReader {
     }
 
     /// The stream of bytes has ended; whether the response is whole.
-    pub(crate) fn end(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// What came of a head is not the beginning of one.
+    pub(crate) fn end(&mut self) -> Result<bool, String> {
+        if self.state == State::Head {
+            let partial = std::mem::take(&mut self.partial);
+            self.parse_head(&partial)?;
+        }
         if self.state == State::UntilClose {
             self.state = State::Done;
         }
         self.keep_alive = false;
-        self.is_done()
+        Ok(self.is_done())
     }
 
     /// Reads what has come; `on_body` gets the bytes of body among it, in order.
@@ -128,9 +138,10 @@ impl ResponseReader {
         }
         self.partial.extend_from_slice(bytes);
         let partial = std::mem::take(&mut self.partial);
-        // Only a line's end completes it: a head that comes byte by byte is not parsed with every one.
+        // Only a line's end completes it: a long head that comes byte by byte is not parsed with every one.
+        let parse = partial.len() <= DRIPPED_BYTES_MAX || bytes.contains(&b'\n');
         if known > 0
-            && bytes.contains(&b'\n')
+            && parse
             && let Some(length) = self.parse_head(&partial)?
         {
             return Ok(&bytes[length - known..]);
@@ -343,7 +354,7 @@ mod tests {
             .push(bytes, &mut |body| assert_eq!(body, b"abc"))
             .unwrap();
         assert!(!reader.is_done());
-        assert!(reader.end());
+        assert_eq!(reader.end(), Ok(true));
         assert!(!reader.keeps_alive());
     }
 
@@ -352,7 +363,7 @@ mod tests {
         for length in 1..CHUNKED.len() {
             let mut reader = ResponseReader::new();
             reader.push(&CHUNKED[..length], &mut |_| {}).unwrap();
-            assert!(!reader.end(), "{length}");
+            assert_eq!(reader.end(), Ok(false), "{length}");
         }
     }
 
