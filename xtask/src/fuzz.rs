@@ -85,9 +85,12 @@ pub(crate) fn run(args: &FuzzArgs) -> Result<()> {
         .unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by_key(|outcome| outcome.name);
     print!("{}", table(&outcomes));
-    let found: Vec<_> = outcomes.iter().filter_map(Outcome::words).collect();
+    let found = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.words(&programs));
+    let found: Vec<String> = found.collect();
     if !found.is_empty() {
-        bail!("{} findings\n{}", found.len(), found.join("\n"));
+        bail!("findings: {}\n{}", found.len(), found.join("\n"));
     }
     Ok(())
 }

@@ -302,7 +302,8 @@ mod tests {
         let running = "vllm:num_requests_running 1e308";
         let sample = parse(&[running, running, bucket, bucket].join("\n")).unwrap();
         assert_eq!(sample.running, Some(f64::MAX));
-        assert_eq!(sample.ttft_buckets[0].count, f64::MAX);
+        let count = Some(sample.ttft_buckets[0].count);
+        assert_eq!(count, Some(f64::MAX));
         let negative = running.replace("1e308", "-1e308");
         let sample = parse(&[&*negative, &negative].join("\n")).unwrap();
         assert_eq!(sample.running, Some(f64::MIN));

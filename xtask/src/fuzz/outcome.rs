@@ -1,6 +1,7 @@
 //! What libFuzzer's log says of a run.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// One target's run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,13 +53,12 @@ impl Outcome {
         format!("{name:<16}{inputs:>12}{coverage:>12}{findings:>10}")
     }
 
-    /// What was found, and how to see it again.
-    pub(super) fn words(&self) -> Option<String> {
+    /// What was found, and how to see it again with the program in that folder.
+    pub(super) fn words(&self, programs: &Path) -> Option<String> {
         let (what, path) = self.finding.as_ref()?;
-        let name = self.name;
-        Some(format!(
-            "{name}: {what}\n  {path}\n  again: cargo +nightly fuzz run {name} {path}"
-        ))
+        let (name, program) = (self.name, programs.join(self.name));
+        let again = program.display();
+        Some(format!("{name}: {what}\n  again: {again} {path}"))
     }
 }
 
@@ -77,6 +77,7 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::Outcome;
+    use std::path::Path;
 
     const QUIET: &str = "INFO: Seed: 1\n#2\tINITED cov: 100 ft: 101 corp: 1/1b exec/s: 0 rss: 40Mb\n\
         #4096\tpulse  cov: 310 ft: 905 corp: 120/14Kb lim: 80 exec/s: 2048 rss: 50Mb\n\
@@ -87,7 +88,7 @@ mod tests {
     fn a_run_without_a_finding_says_how_much_it_ran_and_reached() {
         let outcome = Outcome::of("sse", QUIET);
         assert_eq!((outcome.inputs, outcome.coverage), (9_001, 312));
-        assert_eq!(outcome.words(), None);
+        assert_eq!(outcome.words(Path::new("/b")), None);
     }
 
     #[test]
@@ -97,13 +98,14 @@ mod tests {
         let panicked = format!("{status}panicked at src/a.rs:1:2:\nindex out of bounds\n{end}");
         let outcome = Outcome::of("sse", &panicked);
         assert_eq!((outcome.inputs, outcome.coverage), (4_096, 310));
-        let words = outcome.words().unwrap();
+        let words = outcome.words(Path::new("/b")).unwrap();
         assert!(
-            words.starts_with("sse: panicked at src/a.rs:1:2:\n  /f/crash-1\n"),
+            words.starts_with("sse: panicked at src/a.rs:1:2:\n")
+                && words.ends_with("again: /b/sse /f/crash-1"),
             "{words}"
         );
         let words = Outcome::of("sse", &format!("{status}{end}"))
-            .words()
+            .words(Path::new("/b"))
             .unwrap();
         assert!(
             words.starts_with("sse: libFuzzer: deadly signal\n"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 fn exercise(name: &str, mutations: usize, run: impl Fn(&str)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations");
+    // Kept only where an input in it is to be seen.
     let failures = tempfile::tempdir().unwrap().keep();
     let text = |bytes: &[u8]| {
         if let Ok(text) = std::str::from_utf8(bytes) {
@@ -15,6 +16,7 @@ fn exercise(name: &str, mutations: usize, run: impl Fn(&str)) {
         }
     };
     targets::exercise(name, text, mutations, &folder, &failures);
+    std::fs::remove_dir_all(failures).unwrap();
 }
 
 fn typed(line: &[&str]) -> Vec<OsString> {
