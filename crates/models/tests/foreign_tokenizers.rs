@@ -731,6 +731,32 @@ fn bad_input_58_patterns_that_take_for_ever_are_left_behind() {
     ]);
 }
 
+/// A pattern that is not known is watched; texts that are under way at once are not taken for texts that were given up.
+#[test]
+fn texts_side_by_side_are_all_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    let json = pre_tokenizers(&[split(r"[^b]{1,7}?b|a{1,3}")]);
+    std::fs::write(&path, json.to_string()).unwrap();
+    let text = ModelText::open(&ModelSpec::Path(path)).unwrap();
+    let words = "aab ab ".repeat(2_000);
+    let alone = text.tokenizer.encode(&words, true).unwrap();
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..12)
+            .map(|_| {
+                scope.spawn(|| {
+                    text.tokenizer
+                        .encode(&words, true)
+                        .map_err(|e| e.to_string())
+                })
+            })
+            .collect();
+        for reader in readers {
+            assert_eq!(reader.join().unwrap().as_ref(), Ok(&alone));
+        }
+    });
+}
+
 #[test]
 fn bad_input_58_added_tokens_and_templates_without_measure_are_refused() {
     let token =

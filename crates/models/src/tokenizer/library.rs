@@ -4,7 +4,7 @@ use super::foreign::Nature;
 use crate::TextError;
 use crate::contained::{Failed, contained, cut, watched};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokenizers::{NormalizedString, Normalizer, Tokenizer};
 
@@ -73,13 +73,19 @@ impl Library {
         }
         let megabytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         let budget = TEXT_TIME.saturating_mul(megabytes.saturating_add(1));
-        self.left.fetch_add(1, Ordering::Relaxed);
-        let left = Left(Arc::clone(&self.left));
+        let fate = Fate::default();
+        let (end, left) = (fate.clone(), Arc::clone(&self.left));
         let done = watched(budget, move || {
-            let tokens = work();
-            drop(left);
-            tokens
+            let _end = AtEnd { fate: end, left };
+            work()
         });
+        if matches!(done, Err(Failed::TooLong)) {
+            self.left.fetch_add(1, Ordering::Relaxed);
+            if fate.is_second() {
+                // It ended in this very moment.
+                self.left.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
         done.unwrap_or_else(|why| {
             Err(match why {
                 Failed::TooLong => TextError::Encode(format!(
@@ -94,12 +100,27 @@ impl Library {
     }
 }
 
-/// A text under way, until its work ends in whatever way.
-struct Left(Arc<AtomicUsize>);
+/// Two things happen to a text that is given up: that, and the end of its work. Whoever comes second knows of the first.
+#[derive(Clone, Default)]
+struct Fate(Arc<AtomicBool>);
 
-impl Drop for Left {
+impl Fate {
+    fn is_second(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Dropped when a text's work ends, in whatever way.
+struct AtEnd {
+    fate: Fate,
+    left: Arc<AtomicUsize>,
+}
+
+impl Drop for AtEnd {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.fate.is_second() {
+            self.left.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
