@@ -26,7 +26,7 @@ impl Service<'_> {
         connection.guest = self.connections.len() >= self.limits.connections_max;
         let guest = connection.guest;
         let patience = if guest {
-            Limits::GUEST_HEAD
+            self.limits.guest_head
         } else {
             self.limits.head
         };
