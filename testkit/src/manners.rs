@@ -256,6 +256,12 @@ pub fn floods_leave_room_for_small_requests(host: &Host<'_>) {
         "{turned_away}"
     );
     assert!(host.health().starts_with("HTTP/1.1 200 "));
+    // Who would like to stay is told that it cannot, and makes room.
+    let stays = host.whole("GET /health HTTP/1.1\r\n\r\n");
+    assert!(
+        stays.starts_with("HTTP/1.1 200 ") && stays.contains("connection: close\r\n"),
+        "{stays}"
+    );
     // And silent ones beyond, which make room for one another.
     let beyond: Vec<TcpStream> = (0..200).map(|_| host.connect()).collect();
     assert!(host.health().starts_with("HTTP/1.1 200 "));

@@ -207,7 +207,7 @@ impl ResponseReader {
         };
         let rest = &bytes[end + 1..];
         if self.state == State::Trailers {
-            self.trailers += end + 1;
+            self.trailers += self.partial.len() + end + 1;
             if self.trailers > HEAD_BYTES_MAX {
                 return Err(format!(
                     "its trailers are longer than {HEAD_BYTES_MAX} bytes"

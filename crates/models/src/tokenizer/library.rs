@@ -66,7 +66,7 @@ impl Library {
         bytes: usize,
         work: impl FnOnce() -> Result<Vec<u32>, TextError> + Send + 'static,
     ) -> Result<Vec<u32>, TextError> {
-        if self.left.load(Ordering::Relaxed) >= LEFT_MAX {
+        if self.left.load(Ordering::Acquire) >= LEFT_MAX {
             return Err(TextError::Encode(format!(
                 "{LEFT_MAX} texts before it still take the tokenizer's time; its patterns are not fit for such texts"
             )));
@@ -80,10 +80,10 @@ impl Library {
             work()
         });
         if matches!(done, Err(Failed::TooLong)) {
-            self.left.fetch_add(1, Ordering::Relaxed);
+            self.left.fetch_add(1, Ordering::AcqRel);
             if fate.is_second() {
                 // It ended in this very moment.
-                self.left.fetch_sub(1, Ordering::Relaxed);
+                self.left.fetch_sub(1, Ordering::AcqRel);
             }
         }
         done.unwrap_or_else(|why| {
@@ -106,7 +106,7 @@ struct Fate(Arc<AtomicBool>);
 
 impl Fate {
     fn is_second(&self) -> bool {
-        self.0.swap(true, Ordering::Relaxed)
+        self.0.swap(true, Ordering::AcqRel)
     }
 }
 
@@ -119,7 +119,7 @@ struct AtEnd {
 impl Drop for AtEnd {
     fn drop(&mut self) {
         if self.fate.is_second() {
-            self.left.fetch_sub(1, Ordering::Relaxed);
+            self.left.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

@@ -1,12 +1,10 @@
-use http1::{CONTINUE, Receiver, Refusal};
+use http1::{CONTINUE, Limits, Receiver, Refusal};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Bytes that a client may send ahead while its answer is on its way.
-const AHEAD_MAX: usize = 64 << 10;
 /// Bytes of one read.
 const READ_BYTES: usize = 8 << 10;
 /// Bytes that are read and dropped behind a refusal, at most.
@@ -109,7 +107,7 @@ impl Client {
     /// same until something is sent to it. So `probe` is sent, which whoever still reads passes over: whoever has gone
     /// answers with a reset. Without a probe the answer itself shows it.
     pub(crate) async fn gone(&mut self, probe: Option<&[u8]>) {
-        while !self.half_closed && self.received.held() < AHEAD_MAX {
+        while !self.half_closed && self.received.held() < Limits::AHEAD_MAX {
             if self.stream.readable().await.is_err() {
                 return;
             }

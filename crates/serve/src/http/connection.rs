@@ -52,6 +52,7 @@ impl Connection {
             guest: true,
             limits: Limits {
                 head: self.limits.guest_head,
+                body: self.limits.guest_head,
                 ..self.limits
             },
             ..self

@@ -245,7 +245,7 @@ fn fault_62_what_every_verb_writes_goes_through_links_and_into_pipes() {
         ("report r.json -o", "txt"),
         ("report r.json --output-format html -o", "html"),
         ("report r.json --output-format csv -o", "csv"),
-        ("compare r.json r.json -o", "txt"),
+        ("compare r.json r.json --force -o", "txt"),
         ("plot r.json", "svg"),
         ("plot r.json", "png"),
         (SCHEDULER, "json"),
