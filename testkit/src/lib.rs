@@ -6,6 +6,7 @@
 //!
 //! [`queues`] simulates whole runs in numbers alone, for the statistics.
 
+mod killed;
 pub mod manners;
 mod plan;
 pub mod queues;
@@ -15,6 +16,7 @@ mod run;
 mod server;
 mod slow;
 
+pub use killed::{Format, Kill, Killing, Left, Moment, Whole};
 pub use plan::{burst, closed, open, until};
 pub use relay::{Relay, RelayOptions};
 pub use reply::{End, LAST_CHUNK, Reply, chunk, content, finish, response, stream_head};

@@ -105,7 +105,7 @@ fn setting(streams: u32, role: &str) -> Result<bool> {
 }
 
 fn saved(path: &Path) -> Result<SavedRun> {
-    Ok(store::read(Bytes::from(fs::read(path)?))?.run)
+    Ok(store::read(Bytes::from(fs::read(path)?), u64::MAX)?.run)
 }
 
 fn truths(path: &Path) -> Result<HashMap<String, TruthRecord>> {

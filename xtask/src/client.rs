@@ -168,10 +168,8 @@ fn chat(
         requests,
         more,
     )?)?;
-    let run = store::read(Bytes::from(fs::read(
-        folder.path().join("x.records.parquet"),
-    )?))?
-    .run;
+    let bytes = fs::read(folder.path().join("x.records.parquet"))?;
+    let run = store::read(Bytes::from(bytes), u64::MAX)?.run;
     let facts = run
         .facts
         .iter()

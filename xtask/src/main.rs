@@ -1,6 +1,9 @@
 //! Developer commands. `cargo xtask bench accuracy` and `cargo xtask bench client` measure the
-//! instrument itself, `evidence` its verdicts and comparisons, `coverage` its intervals, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
-//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help.
+//! instrument itself, `evidence` its verdicts and comparisons, `coverage` its
+//! intervals, `engine`, `embedding` and `scheduler` the built-in engine, `gateway` what is said of a known delay; on this
+//! machine, now. `cargo xtask peers` measures real servers that nobody here wrote, `cargo xtask flags` reads other tools' help,
+//! `cargo xtask kills` ends measurements with `SIGKILL` and reads what they left,
+//! `cargo xtask fuzz` looks for bytes on which a reader of ours stumbles.
 
 mod accuracy;
 mod bare;
@@ -10,7 +13,9 @@ mod embedding;
 mod engine;
 mod evidence;
 mod flags;
+mod fuzz;
 mod gateway;
+mod kills;
 mod mock;
 mod peers;
 mod pinned;
@@ -40,6 +45,10 @@ enum Command {
     Guard(peers::GuardArgs),
     /// Whether every flag of other tools' benchmarks is known or answered here
     Flags(flags::FlagsArgs),
+    /// Kills measurements at every moment of their lives, and reads what they left
+    Kills(kills::KillsArgs),
+    /// Whether what reads foreign bytes holds on those that libFuzzer thinks of; needs nightly Rust and cargo-fuzz
+    Fuzz(fuzz::FuzzArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,6 +113,8 @@ fn run() -> anyhow::Result<()> {
         Command::Peers(args) => return peers::run(&args),
         Command::Guard(args) => return peers::guard(&args),
         Command::Flags(args) => return flags::run(&args),
+        Command::Kills(args) => return kills::run(&args),
+        Command::Fuzz(args) => return fuzz::run(&args),
     };
     match bench {
         Bench::Accuracy { streams } => accuracy::run(&streams),

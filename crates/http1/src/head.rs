@@ -101,6 +101,15 @@ impl Head {
         self.keep_alive
     }
 
+    /// The connection ends after the answer, whatever the client would like.
+    #[must_use]
+    pub fn into_last(self) -> Self {
+        Head {
+            keep_alive: false,
+            ..self
+        }
+    }
+
     /// The client waits to be told that it may send its body.
     pub fn expects_continue(&self) -> bool {
         self.expects_continue

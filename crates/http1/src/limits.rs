@@ -22,6 +22,8 @@ pub struct Limits {
     pub held_bytes_max: usize,
     /// Connections that are served. Those beyond are [guests](Limits::GUESTS_MAX).
     pub connections_max: usize,
+    /// Time for the head of a guest's request, and as long for its body.
+    pub guest_head: Duration,
     /// Bytes that the kernel buffers for a client that reads slowly; the system's choice where absent.
     pub send_buffer_bytes: Option<usize>,
 }
@@ -30,8 +32,8 @@ impl Limits {
     /// Connections beyond the limit that are still listened to: they may ask whether the server is well, are told 503
     /// otherwise, and end after one answer. With more, the oldest of them ends.
     pub const GUESTS_MAX: usize = 64;
-    /// Time for a guest's request.
-    pub const GUEST_HEAD: Duration = Duration::from_secs(1);
+    /// Bytes that a client may send ahead while its answer is on its way; the rest waits in its socket.
+    pub const AHEAD_MAX: usize = 64 << 10;
     /// Files that a server opens beside its connections.
     pub const OTHER_FILES: usize = 64;
     /// Bytes of a head, at most, unless the limits say otherwise.
@@ -64,6 +66,7 @@ impl Default for Limits {
             body_bytes_max: 2_000_000,
             held_bytes_max: Self::HELD_BYTES_MAX,
             connections_max: Self::CONNECTIONS_MAX,
+            guest_head: Duration::from_secs(1),
             send_buffer_bytes: None,
         }
     }

@@ -77,6 +77,13 @@ impl Receiver {
     /// # Errors
     /// It is no head, or too large.
     pub fn head(&mut self) -> Result<Option<Head>, Refusal> {
+        // Empty lines before a request are passed over (RFC 9112, section 2.2), all that there are at once.
+        let blank = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let blanks = self.input.iter().take_while(blank).count();
+        if blanks > 0 {
+            self.input.drain(..blanks);
+            self.looked_at = 0;
+        }
         loop {
             let Some(bytes) = end(&self.input, self.looked_at) else {
                 self.looked_at = self.input.len();
@@ -92,7 +99,6 @@ impl Receiver {
             let head = parse(&self.input[..bytes])?;
             self.input.drain(..bytes);
             self.looked_at = 0;
-            // Empty lines before a request are passed over (RFC 9112, section 2.2).
             let Some(head) = head else { continue };
             self.body = Some(match head.framing() {
                 Framing::Length(length) => Waiting::Length(length),

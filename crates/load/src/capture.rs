@@ -15,14 +15,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use trace::Nanos;
 
-/// Bytes of a stream that are handed over for decoding together.
+/// Bytes of a stream, with the stamps of their reads, that are handed over for decoding together.
 const HAND_OVER_BYTES: usize = 4 * 1024;
+const HAND_OVER_WEIGHT: usize = 16 * 1024;
 
 /// More body than this ends a response: no stream that a benchmark asks for is longer.
 const STREAM_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A body that is not a stream is kept whole until it is decoded.
 const WHOLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// More reads than this, each with its stamp, no whole answer takes that is not sent byte by byte.
+const WHOLE_READS_MAX: usize = 1 << 20;
 
 /// How long the end of the body may come after `[DONE]`.
 const AFTER_DONE: Nanos = Nanos::from_millis(1000);
@@ -135,7 +139,13 @@ impl<C: Connector> Capture<C> {
         if body_bytes > *limit {
             return Some(cause.clone());
         }
-        if self.ending().pieces.len() >= HAND_OVER_BYTES {
+        let pieces = &self.ending().pieces;
+        if pieces.reads() > WHOLE_READS_MAX {
+            return Some(EndCause::TooManyReads {
+                limit: WHOLE_READS_MAX,
+            });
+        }
+        if pieces.len() >= HAND_OVER_BYTES || pieces.weight() >= HAND_OVER_WEIGHT {
             self.hand_over();
         }
         self.progress.is_worthless().then_some(EndCause::Refused)

@@ -146,10 +146,11 @@ impl<C: Connector> Channel<C> {
                 return Poll::Ready(Err(ChannelError::Closed(describe(&error))));
             }
             if buffer.filled().is_empty() {
-                let why = match self.first_byte {
-                    _ if self.response.end() => return Poll::Ready(Ok(true)),
-                    Some(_) => "the connection was closed before the response was whole",
-                    None => "the server closed the connection before a byte of an answer came",
+                let why = match (self.response.end(), self.first_byte) {
+                    (Ok(true), _) => return Poll::Ready(Ok(true)),
+                    (Err(why), _) => return Poll::Ready(Err(ChannelError::Malformed(why))),
+                    (_, Some(_)) => "the connection was closed before the response was whole",
+                    (_, None) => "the server closed the connection before a byte of an answer came",
                 };
                 return Poll::Ready(Err(ChannelError::Closed(why.into())));
             }

@@ -1,14 +1,14 @@
 //! Packets to records, off the receiving path.
 
 use crate::Clock;
+use crate::events::events;
 use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces, Said};
 use crate::progress::Progress;
 use crate::stamps::ReadStamp;
 use crate::template::Reading;
 use openai::{
-    Answer, AnswerFacts, BodyForm, EventKind as WireKind, PooledReply, PoolingTask, StreamDecoder,
-    StreamError, TextCounts,
+    Answer, AnswerFacts, BodyForm, PooledReply, PoolingTask, StreamDecoder, StreamError, TextCounts,
 };
 use std::collections::HashMap;
 use trace::{
@@ -44,6 +44,9 @@ struct Body {
 
 /// Of an error, or of a body that is no stream though one was asked for, this much tells enough.
 pub(crate) const EXCERPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a header that are shown.
+const HEADER_CHARS_MAX: usize = 500;
 
 /// A body that ends this soon after its last event has not stayed open.
 const STAYED_OPEN_MIN: Nanos = Nanos::from_millis(1);
@@ -264,7 +267,10 @@ impl Decoder {
         };
         if !(200..300).contains(&head.status) {
             let words = match &head.location {
-                Some(location) => Some(format!("redirects to {location}, which is not followed")),
+                Some(location) => Some(format!(
+                    "redirects to {}, which is not followed",
+                    openai::excerpt(location, HEADER_CHARS_MAX)
+                )),
                 None => openai::error_message(body),
             };
             return (Outcome::Http, words);
@@ -273,7 +279,8 @@ impl Decoder {
             return (
                 Outcome::Protocol,
                 Some(format!(
-                    "the body is compressed ({encoding}) though nobody asked for it"
+                    "the body is compressed ({}) though nobody asked for it",
+                    openai::excerpt(encoding, HEADER_CHARS_MAX)
                 )),
             );
         }
@@ -323,6 +330,12 @@ fn settle_cause(cause: &EndCause) -> Option<Settled> {
             Outcome::Protocol,
             Some(format!("the response went on past {limit} bytes")),
         ),
+        EndCause::TooManyReads { limit } => (
+            Outcome::Protocol,
+            Some(format!(
+                "the response took more than {limit} reads, as if it came byte by byte"
+            )),
+        ),
         EndCause::Cancelled => (Outcome::Cancelled, None),
     })
 }
@@ -363,18 +376,7 @@ fn take_events(record: &mut Record, end: openai::StreamEnd<ReadStamp>, head: Opt
     record.finish_reason = end.finish_reason;
     record.usage = end.usage.map(usage);
     record.response = Some(response(end.facts, head));
-    // Made anew: collecting in place would keep the decoder's spare capacity with every record.
-    let mut events = Vec::with_capacity(end.events.len());
-    events.extend(end.events.iter().map(|event| Event {
-        kind: kind(event.kind),
-        arrived: event.stamp.arrived,
-        read: event.stamp.read,
-        read_index: event.stamp.index,
-        text_bytes: event.text_bytes,
-        tokens: event.tokens,
-        choice: event.choice,
-    }));
-    record.events = events;
+    record.events = events(end.events);
     let is_done = |event: &&Event| event.kind == EventKind::Done;
     if let Some(done) = record.events.iter().find(is_done) {
         (record.done, record.done_read) = (done.arrived, done.read);
@@ -394,7 +396,10 @@ fn settle_completion(record: &mut Record, body: &[u8], head: &Head) -> Settled {
             Outcome::Protocol,
             Some(format!(
                 "a stream was asked for and one whole answer came back, with {} as its content type",
-                head.content_type.as_deref().unwrap_or("nothing")
+                openai::excerpt(
+                    head.content_type.as_deref().unwrap_or("nothing"),
+                    HEADER_CHARS_MAX
+                )
             )),
         ),
         Ok(response) => {
@@ -422,17 +427,6 @@ fn settle_pooling(record: &mut Record, body: &[u8], task: PoolingTask, inputs: u
         }
         Err(StreamError::Server { message }) => (Outcome::ServerError, Some(message)),
         Err(error) => (Outcome::Protocol, Some(error.to_string())),
-    }
-}
-
-fn kind(kind: WireKind) -> EventKind {
-    match kind {
-        WireKind::Empty => EventKind::Empty,
-        WireKind::Content => EventKind::Content,
-        WireKind::Reasoning => EventKind::Reasoning,
-        WireKind::ToolCall => EventKind::ToolCall,
-        WireKind::Usage => EventKind::Usage,
-        WireKind::Done => EventKind::Done,
     }
 }
 

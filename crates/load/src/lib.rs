@@ -14,7 +14,10 @@ mod connector;
 mod deadline;
 mod decode;
 mod error;
+mod events;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod get;
 mod head;

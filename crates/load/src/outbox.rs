@@ -16,7 +16,7 @@ use trace::Record;
 /// packet does.
 const BATCH: usize = 64;
 
-/// Bytes that may wait for the decoding. It takes only the time that receiving leaves, so where the
+/// Bytes that may wait for the decoding, with the stamps of their reads. It takes only the time that receiving leaves, so where the
 /// client is the bottleneck, receiving must stop for it before memory runs out.
 const UNDECODED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -82,7 +82,7 @@ impl Outbox {
         match &self.way {
             Way::Inline(decoder) => decoder.borrow_mut().decode(packet),
             Way::Thread(_) => {
-                let bytes = packet.bytes();
+                let bytes = packet.weight();
                 let full = {
                     let mut waiting = self.waiting.borrow_mut();
                     waiting.push(packet);
@@ -198,7 +198,7 @@ fn decode_next(decoding: &Mutex<Decoding>) -> Step {
             Err(TryRecvError::Disconnected) => return Step::Closed,
         }
     };
-    let bytes = packet.bytes();
+    let bytes = packet.weight();
     decoding.decoder.decode(packet);
     decoding.undecoded.fetch_sub(bytes, Ordering::Relaxed);
     Step::Decoded

@@ -28,6 +28,16 @@ impl Pieces {
         self.bytes.len()
     }
 
+    /// Reads that brought them.
+    pub(crate) fn reads(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Bytes of memory: where a read brings one byte, its stamp is most of it.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes.len() + self.marks.len() * size_of::<(usize, ReadStamp)>()
+    }
+
     /// All bytes, without their stamps.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -57,11 +67,11 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
-    /// Bytes of body in it.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Bytes of memory that its body takes.
+    pub(crate) fn weight(&self) -> usize {
         match self {
-            Packet::Body { pieces, .. } => pieces.len(),
-            Packet::End(ending) => ending.pieces.len(),
+            Packet::Body { pieces, .. } => pieces.weight(),
+            Packet::End(ending) => ending.pieces.weight(),
         }
     }
 }
@@ -131,6 +141,8 @@ pub(crate) enum EndCause {
     Refused,
     /// More bytes than a response may have.
     TooLong { limit: u64 },
+    /// More reads than a whole response may take.
+    TooManyReads { limit: usize },
     /// We stopped it.
     Cancelled,
 }

@@ -9,6 +9,12 @@ use crate::head::Head;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 128;
 
+/// A head that is no longer than this is looked at whenever more of it comes, so that what is none is known at once.
+const DRIPPED_BYTES_MAX: usize = 1024;
+
+/// More interim answers than this announce none.
+const INTERIM_MAX: usize = 100;
+
 /// More than this between two chunks is no chunk framing.
 const FRAMING_BYTES_MAX: usize = 16 * 1024;
 
@@ -20,6 +26,10 @@ pub(crate) struct ResponseReader {
     /// Bytes of an unfinished head or line of chunk framing.
     partial: Vec<u8>,
     keep_alive: bool,
+    /// Interim answers that came.
+    interim: usize,
+    /// Bytes of trailers that came, which nobody reads.
+    trailers: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +53,8 @@ impl ResponseReader {
             head: None,
             partial: Vec::new(),
             keep_alive: true,
+            interim: 0,
+            trailers: 0,
         }
     }
 
@@ -62,12 +74,19 @@ impl ResponseReader {
     }
 
     /// The stream of bytes has ended; whether the response is whole.
-    pub(crate) fn end(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// What came of a head is not the beginning of one.
+    pub(crate) fn end(&mut self) -> Result<bool, String> {
+        if self.state == State::Head {
+            let partial = std::mem::take(&mut self.partial);
+            self.parse_head(&partial)?;
+        }
         if self.state == State::UntilClose {
             self.state = State::Done;
         }
         self.keep_alive = false;
-        self.is_done()
+        Ok(self.is_done())
     }
 
     /// Reads what has come; `on_body` gets the bytes of body among it, in order.
@@ -119,7 +138,10 @@ impl ResponseReader {
         }
         self.partial.extend_from_slice(bytes);
         let partial = std::mem::take(&mut self.partial);
+        // Only a line's end completes it: a long head that comes byte by byte is not parsed with every one.
+        let parse = partial.len() <= DRIPPED_BYTES_MAX || bytes.contains(&b'\n');
         if known > 0
+            && parse
             && let Some(length) = self.parse_head(&partial)?
         {
             return Ok(&bytes[length - known..]);
@@ -146,6 +168,12 @@ impl ResponseReader {
         }
         if (100..200).contains(&status) {
             // Interim: the response proper follows.
+            self.interim += 1;
+            if self.interim > INTERIM_MAX {
+                return Err(format!(
+                    "it has more than {INTERIM_MAX} interim answers before the one proper"
+                ));
+            }
             return Ok(Some(length));
         }
         let framing = Framing::of(response.headers)?;
@@ -178,6 +206,14 @@ impl ResponseReader {
             return Ok(&[]);
         };
         let rest = &bytes[end + 1..];
+        if self.state == State::Trailers {
+            self.trailers += self.partial.len() + end + 1;
+            if self.trailers > HEAD_BYTES_MAX {
+                return Err(format!(
+                    "its trailers are longer than {HEAD_BYTES_MAX} bytes"
+                ));
+            }
+        }
         if self.partial.is_empty() {
             self.state = next_state(self.state, &bytes[..end])?;
         } else {
@@ -318,7 +354,7 @@ mod tests {
             .push(bytes, &mut |body| assert_eq!(body, b"abc"))
             .unwrap();
         assert!(!reader.is_done());
-        assert!(reader.end());
+        assert_eq!(reader.end(), Ok(true));
         assert!(!reader.keeps_alive());
     }
 
@@ -327,7 +363,7 @@ mod tests {
         for length in 1..CHUNKED.len() {
             let mut reader = ResponseReader::new();
             reader.push(&CHUNKED[..length], &mut |_| {}).unwrap();
-            assert!(!reader.end(), "{length}");
+            assert_eq!(reader.end(), Ok(false), "{length}");
         }
     }
 
@@ -357,6 +393,14 @@ mod tests {
             (format!("{chunked}+5\r\nhello\r\n"), "size of a chunk"),
             (format!("{chunked}2\r\nhello\r\n"), "longer than its size"),
             (format!("{chunked}{}", "1".repeat(20_000)), "16384"),
+            (
+                format!("{chunked}0\r\n{}", "t: 1\r\n".repeat(12_000)),
+                "trailers",
+            ),
+            (
+                "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(101),
+                "more than 100 interim",
+            ),
             (
                 "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n".into(),
                 "content-length",

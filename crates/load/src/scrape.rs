@@ -108,6 +108,9 @@ const PARTS: [&str; 3] = [
     "sglang:token_usage",
 ];
 
+/// More bounds than this no server tells times by; a sample is kept about once a second.
+const BUCKETS_MAX: usize = 256;
+
 /// Where a number of a sample goes.
 type Field = fn(&mut ServerSample) -> &mut Option<f64>;
 
@@ -162,7 +165,7 @@ const TTFT_BUCKETS: [&str; 2] = [
 
 /// The known numbers of Prometheus' text format, each the sum over what labels tell apart (of a part in use: the
 /// largest); `None` where there is none of them.
-fn parse(text: &str) -> Option<ServerSample> {
+pub(crate) fn parse(text: &str) -> Option<ServerSample> {
     let mut sample = ServerSample::default();
     let mut known = false;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -176,7 +179,7 @@ fn parse(text: &str) -> Option<ServerSample> {
             let field = field(&mut sample);
             *field = Some(match *field {
                 Some(part) if PARTS.contains(&name) => part.max(value),
-                Some(sum) => sum + value,
+                Some(sum) => sum_of(sum, value),
                 None => value,
             });
             known = true;
@@ -194,6 +197,11 @@ fn value(rest: &str) -> Option<f64> {
     value.filter(|value| value.is_finite())
 }
 
+/// Two finite numbers whose sum is beyond all of them give the largest: no file of records has a word for more.
+fn sum_of(one: f64, other: f64) -> f64 {
+    (one + other).clamp(f64::MIN, f64::MAX)
+}
+
 /// Adds to the bucket whose bound is in the labels; the last of them, without a bound, is the count.
 fn add_bucket(buckets: &mut Vec<Bucket>, labels: &str, count: f64) {
     let mut starts = ["{le=\"", ",le=\""].into_iter();
@@ -205,12 +213,11 @@ fn add_bucket(buckets: &mut Vec<Bucket>, labels: &str, count: f64) {
     let Some(up_to) = bound.filter(|bound| bound.is_finite()) else {
         return;
     };
-    match buckets
-        .iter_mut()
-        .find(|bucket| bucket.up_to.total_cmp(&up_to).is_eq())
-    {
-        Some(bucket) => bucket.count += count,
-        None => buckets.push(Bucket { up_to, count }),
+    let is_it = |bucket: &Bucket| bucket.up_to.total_cmp(&up_to).is_eq();
+    if let Some(place) = buckets.iter().position(is_it) {
+        buckets[place].count = sum_of(buckets[place].count, count);
+    } else if buckets.len() < BUCKETS_MAX {
+        buckets.push(Bucket { up_to, count });
     }
 }
 
@@ -278,6 +285,28 @@ mod tests {
         assert_eq!(sample.kv_use, Some(0.75));
         let buckets = [(0.25, 5.0), (0.5, 9.0)].map(|(up_to, count)| Bucket { up_to, count });
         assert_eq!(sample.ttft_buckets, buckets);
+    }
+
+    #[test]
+    fn a_page_of_endless_bounds_is_kept_no_longer_than_any_honest_one() {
+        let bound =
+            |bound| format!("vllm:time_to_first_token_seconds_bucket{{le=\"{bound}\"}} 1\n");
+        let page: String = (1..=10_000).map(bound).collect();
+        let sample = parse(&format!("vllm:num_requests_running 1\n{page}")).unwrap();
+        assert_eq!(sample.ttft_buckets.len(), super::BUCKETS_MAX);
+    }
+
+    #[test]
+    fn numbers_whose_sum_is_beyond_all_numbers_stay_numbers() {
+        let bucket = "vllm:time_to_first_token_seconds_bucket{le=\"1\"} 1e308";
+        let running = "vllm:num_requests_running 1e308";
+        let sample = parse(&[running, running, bucket, bucket].join("\n")).unwrap();
+        assert_eq!(sample.running, Some(f64::MAX));
+        let count = Some(sample.ttft_buckets[0].count);
+        assert_eq!(count, Some(f64::MAX));
+        let negative = running.replace("1e308", "-1e308");
+        let sample = parse(&[&*negative, &negative].join("\n")).unwrap();
+        assert_eq!(sample.running, Some(f64::MIN));
     }
 
     #[test]

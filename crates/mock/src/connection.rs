@@ -9,10 +9,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use std::io::Write as _;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Bytes that a client may send ahead while its answer is on its way; the rest waits in its socket.
-const AHEAD_MAX: usize = 64 << 10;
 /// It waits for nothing that has a limit.
 const NEVER: u64 = u64::MAX;
 
@@ -25,6 +22,17 @@ pub(crate) enum Sends {
     Unread,
     /// Nothing more; it may still read.
     NoMore,
+}
+
+/// What a connection waits for from its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaits {
+    /// The first byte of another request.
+    Request,
+    /// The rest of a head; of the first request, all of it.
+    Head,
+    /// The rest of a body.
+    Body,
 }
 
 /// One client: its socket, what it has sent and was not answered yet, and the request being
@@ -56,8 +64,8 @@ pub(crate) struct Connection {
     pub(crate) arrival: Arrival,
     /// The end of its patience: what it waits for must have come by then.
     due: u64,
-    /// How long that was, from its beginning.
-    patience: Duration,
+    /// What that is.
+    awaits: Option<Awaits>,
     /// When that is looked at next, at the latest.
     reviewed: u64,
 }
@@ -78,7 +86,7 @@ impl Connection {
             requests: 0,
             arrival: Arrival::default(),
             due: NEVER,
-            patience: limits.head,
+            awaits: Some(Awaits::Head),
             reviewed: NEVER,
         }
     }
@@ -96,7 +104,7 @@ impl Connection {
 
     /// What `epoll` is to look for from now on.
     pub(crate) fn wanted(&self) -> EpollFlags {
-        let ahead = self.exchange.is_some() && self.received.held() >= AHEAD_MAX;
+        let ahead = self.exchange.is_some() && self.received.held() >= Limits::AHEAD_MAX;
         let mut wanted = EpollFlags::empty();
         wanted.set(EpollFlags::EPOLLIN, self.sends != Sends::NoMore && !ahead);
         wanted.set(EpollFlags::EPOLLOUT, self.blocked);
@@ -131,16 +139,24 @@ impl Connection {
         }
     }
 
-    /// Notes what it waits for, by the time that this may take. True where that is news.
-    pub(crate) fn awaits(&mut self, patience: Duration) -> bool {
-        let news = self.due == NEVER || self.patience != patience;
-        self.patience = patience;
+    /// Notes what it waits for. True where that is news: more bytes of the same prolong nothing, nor do empty lines, after
+    /// which there is as little of a head as before.
+    pub(crate) fn awaits(&mut self, what: Awaits) -> bool {
+        let news = match self.awaits {
+            None => true,
+            Some(Awaits::Head) => what == Awaits::Body,
+            Some(before) => what != before,
+        };
+        if news {
+            self.awaits = Some(what);
+        }
         news
     }
 
     /// It waits for nothing that has a limit.
     pub(crate) fn expect_nothing(&mut self) {
         self.due = NEVER;
+        self.awaits = None;
     }
 
     /// Its review at `at` has come. True where its patience has ended.

@@ -559,6 +559,7 @@ fn with_limits(limits: mock::HttpLimits, ask: impl FnOnce(&testkit::manners::Hos
 fn fault_64_a_flood_leaves_room_for_small_requests() {
     let limits = mock::HttpLimits {
         connections_max: 8,
+        guest_head: Duration::from_mins(1),
         held_bytes_max: 1 << 20,
         ..MockServer::limits()
     };

@@ -7,6 +7,7 @@ mod python;
 mod rewrite;
 
 use crate::TextError;
+use crate::contained::{STACK_BYTES, contained};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind};
@@ -180,15 +181,13 @@ impl ChatTemplate {
 
 /// The parser calls itself for each thing within another: it is run where that has room, whatever thread asks for it.
 fn with_stack<R: Send>(parse: impl FnOnce() -> R + Send) -> Result<R, TextError> {
-    const STACK_BYTES: usize = 64 << 20;
     let failed = |why: String| TextError::Template(format!("it cannot be parsed: {why}"));
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, parse);
+        let thread = thread.spawn_scoped(scope, || contained(parse));
         let thread = thread.map_err(|error| failed(error.to_string()))?;
-        thread
-            .join()
-            .map_err(|_| failed("its parser fails".to_owned()))
+        let parsed = thread.join().ok().flatten();
+        parsed.ok_or_else(|| failed("its parser fails".to_owned()))
     })
 }
 

@@ -61,6 +61,8 @@ pub struct ModelConfig {
 pub(crate) const SIZE_MAX: u64 = 1 << 20;
 pub(crate) const CONTEXT_MAX: u64 = 1 << 24;
 pub(crate) const LAYERS_MAX: u64 = 1024;
+/// Rows of matrices are padded to a vector's length: of narrower ones most of the memory would be padding.
+const WIDTH_MIN: usize = 8;
 
 /// Where numbers come from, and what to call it in an error.
 pub(crate) struct Source<'a> {
@@ -303,6 +305,12 @@ impl ModelConfig {
                 self.heads, self.kv_heads
             ));
         }
+        let least = self.hidden.min(self.intermediate);
+        if least < WIDTH_MIN {
+            return wrong(format!(
+                "has rows of {least} values, and rows are padded; at least {WIDTH_MIN} can be computed"
+            ));
+        }
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return wrong(format!(
                 "has heads of {} values; an even number can be computed",
@@ -366,8 +374,9 @@ fn scale(frequencies: &mut [f32], scaling: &Value) -> Result<(), String> {
         .iter()
         .find_map(|key| scaling.get(*key)?.as_str());
     let number = |key: &str| match scaling.get(key).and_then(Value::as_f64) {
-        Some(value) if value > 0.0 && value < 1e9 => Ok(value),
-        _ => Err(format!("rope scaling needs a positive `{key}`")),
+        // What is smaller is 0 in 32 bits, and nothing can be divided by it.
+        Some(value) if value > 1e-9 && value < 1e9 => Ok(value),
+        _ => Err(format!("rope scaling needs a `{key}` between 1e-9 and 1e9")),
     };
     match kind.unwrap_or("default") {
         "default" => Ok(()),

@@ -39,7 +39,8 @@ impl ModelsError {
     pub(crate) fn file(path: &Path, what: impl Into<String>) -> Self {
         ModelsError::File {
             path: path.to_owned(),
-            what: what.into(),
+            // A name of a file's own can be as long as the file.
+            what: crate::contained::cut(&what.into()),
         }
     }
 }

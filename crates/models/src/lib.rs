@@ -2,10 +2,12 @@
 
 mod chat_template;
 mod config;
+mod contained;
 mod cpu_model;
 mod detokenizer;
 mod encoder;
 mod error;
+mod files;
 mod load;
 mod network;
 mod random;
@@ -14,6 +16,7 @@ mod weights;
 
 pub use chat_template::{ChatContent, ChatMessage, ChatTemplate};
 pub use config::{Architecture, ModelConfig, Rope};
+pub use contained::is_contained;
 pub use cpu_model::CpuModel;
 pub use detokenizer::Detokenizer;
 pub use encoder::{CpuEncoder, EncoderConfig, Matryoshka, Pooling};

@@ -11,6 +11,7 @@ pub use text::ModelText;
 
 use crate::config::ModelConfig;
 use crate::encoder::EncoderConfig;
+use crate::files::{self, SETTINGS_BYTES_MAX};
 use crate::network::Buffers;
 use crate::weights::{open_gguf, open_safetensors, split_of};
 use crate::{ChatTemplate, CpuModel, ModelsError, Tokenizer, random};
@@ -236,8 +237,7 @@ fn load_gguf(path: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsEr
 
 fn load_folder(folder: &Path, options: &LoadOptions) -> Result<LoadedModel, ModelsError> {
     let config_path = folder.join("config.json");
-    let json =
-        std::fs::read(&config_path).map_err(|error| ModelsError::read(&config_path, error))?;
+    let json = files::read(&config_path, SETTINGS_BYTES_MAX)?;
     let config = ModelConfig::from_json(&config_path, &json)?;
     let weights = open_safetensors(folder)?;
     let text = ModelText::of_folder(folder)?;
@@ -324,6 +324,10 @@ fn finish(
         ));
     }
     let dtype = dtype_name(options.dtype, exact);
+    let mut builder = Builder::new(&kernels, source, names, options.dtype);
+    let network = builder.network(config, context_tokens)?;
+    // Only now: what the configuration says has been held against the weights that there are.
+    let config = &network.config;
     let cache = KvCache::new(
         config.layers,
         blocks,
@@ -331,8 +335,6 @@ fn finish(
         config.head_dim,
         kind,
     );
-    let mut builder = Builder::new(&kernels, source, names, options.dtype);
-    let network = builder.network(config, context_tokens)?;
     let facts = ModelFacts {
         parameters: builder.parameters,
         weight_bytes: builder.bytes,

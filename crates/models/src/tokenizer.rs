@@ -1,17 +1,26 @@
 //! Text to tokens and back.
 
+mod foreign;
 mod json;
+mod library;
 mod sentencepiece;
 mod table;
 
+use crate::contained::{Failed, cut, watched};
 use crate::weights::Metadata;
-use crate::{ModelsError, TextError};
+use crate::{ModelsError, TextError, files};
+use foreign::Nature;
+use library::Library;
+use serde::Deserialize;
 use std::path::Path;
+use std::time::Duration;
 use table::ByteTable;
 
 /// Ids of the byte tokenizer that are no bytes.
 const BYTES_SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 const BYTES_VOCAB: usize = 260;
+/// Processor time to read a tokenizer, and beside it for each megabyte. A real one takes a tenth.
+const LOAD_TIME: Duration = Duration::from_secs(2);
 
 /// Text to tokens, and tokens to bytes of text.
 pub struct Tokenizer {
@@ -28,16 +37,16 @@ enum Method {
     Bytes,
     Library {
         /// Special tokens in a text become their ids.
-        parsing: Box<tokenizers::Tokenizer>,
+        parsing: Library,
         /// Special tokens in a text are text.
-        plain: Box<tokenizers::Tokenizer>,
+        plain: Library,
     },
 }
 
 impl Tokenizer {
     /// From a `tokenizer.json`.
     pub fn from_file(path: &Path) -> Result<Self, ModelsError> {
-        let bytes = std::fs::read(path).map_err(|error| ModelsError::read(path, error))?;
+        let bytes = files::read(path, foreign::FILE_BYTES_MAX)?;
         Ok(Self::from_json(&bytes, &format!(" of {}", path.display()))?)
     }
 
@@ -47,23 +56,44 @@ impl Tokenizer {
             from: from.to_owned(),
             what,
         };
+        foreign::check_size(json).map_err(wrong)?;
         let value: serde_json::Value = serde_json::from_slice(json)
             .map_err(|error| wrong(format!("it is no JSON: {error}")))?;
-        json::check(&value).map_err(wrong)?;
+        let nature = foreign::check(&value).map_err(wrong)?;
+        let megabytes = u32::try_from(json.len() >> 20).unwrap_or(u32::MAX);
+        let budget = LOAD_TIME.saturating_mul(megabytes.saturating_add(1));
+        let made = watched(budget, move || Self::of_value(&value, nature));
+        let made = made.map_err(|why| {
+            wrong(match why {
+                Failed::Panicked => "it contradicts itself, and its library fails on it".to_owned(),
+                Failed::TooLong => format!(
+                    "its {} bytes take more than {} s of processor time",
+                    json.len(),
+                    budget.as_secs()
+                ),
+                Failed::NoThread => "the system gives no thread to read it".to_owned(),
+            })
+        })?;
+        made.map_err(wrong)
+    }
+
+    /// Of what was checked: the same value, so that nothing is read in another way than it was checked in.
+    fn of_value(value: &serde_json::Value, nature: Nature) -> Result<Self, String> {
+        let words = |error: &dyn std::fmt::Display| cut(&error.to_string());
         let mut parsing =
-            tokenizers::Tokenizer::from_bytes(json).map_err(|error| wrong(error.to_string()))?;
+            tokenizers::Tokenizer::deserialize(value).map_err(|error| words(&error))?;
         // Both are a matter of the request: a file that asks for them would cut texts without a word.
         parsing
             .with_truncation(None)
-            .map_err(|error| wrong(error.to_string()))?
+            .map_err(|error| words(&error))?
             .with_padding(None);
         let mut plain = parsing.clone();
         plain.set_encode_special_tokens(true);
-        let table = ByteTable::of(&parsing, &value).map_err(wrong)?;
+        let table = ByteTable::of(&parsing, value)?;
         Ok(Tokenizer {
             method: Method::Library {
-                parsing: Box::new(parsing),
-                plain: Box::new(plain),
+                parsing: Library::new(parsing, nature),
+                plain: Library::new(plain, nature),
             },
             table,
             before: Vec::new(),
@@ -73,8 +103,7 @@ impl Tokenizer {
 
     /// From GPT-2's `vocab.json` and `merges.txt`.
     pub fn from_vocab_merges(vocab: &Path, merges: &Path) -> Result<Self, ModelsError> {
-        let read =
-            |path: &Path| std::fs::read(path).map_err(|error| ModelsError::read(path, error));
+        let read = |path: &Path| files::read(path, foreign::FILE_BYTES_MAX);
         let (vocab_bytes, merges_bytes) = (read(vocab)?, read(merges)?);
         let from = format!(" of {}", vocab.display());
         let json = json::of_vocab_merges(&vocab_bytes, &merges_bytes).map_err(|what| {
@@ -149,12 +178,7 @@ impl Tokenizer {
             (self.before, self.after) = (vec![257], vec![258]);
             return Ok(self);
         };
-        let ids = |ends: bool| {
-            let encoding = parsing.encode_fast(TEXT, ends);
-            let encoding = encoding.map_err(|error| TextError::Encode(error.to_string()))?;
-            Ok::<_, TextError>(encoding.get_ids().to_vec())
-        };
-        let (whole, text) = (ids(true)?, ids(false)?);
+        let (whole, text) = (parsing.encode(TEXT, true)?, parsing.encode(TEXT, false)?);
         // A vocabulary without that letter shows no ends.
         if whole == text || text.is_empty() {
             return Ok(self);
@@ -183,10 +207,7 @@ impl Tokenizer {
             Method::Bytes => Ok(encode_bytes(text, special)),
             Method::Library { parsing, plain } => {
                 let tokenizer = if special { parsing } else { plain };
-                let encoding = tokenizer
-                    .encode_fast(text, false)
-                    .map_err(|error| TextError::Encode(error.to_string()))?;
-                Ok(encoding.get_ids().to_vec())
+                tokenizer.encode(text, false)
             }
         }
     }
@@ -247,7 +268,7 @@ impl Tokenizer {
                 let special = BYTES_SPECIAL.iter().position(|special| *special == token);
                 special.and_then(|index| u32::try_from(256 + index).ok())
             }
-            Method::Library { parsing, .. } => parsing.token_to_id(token),
+            Method::Library { parsing, .. } => parsing.inner().token_to_id(token),
         }
     }
 
@@ -260,7 +281,7 @@ impl Tokenizer {
                     .get(index)
                     .map(|special| (*special).to_owned())
             }
-            Method::Library { parsing, .. } => parsing.id_to_token(id),
+            Method::Library { parsing, .. } => parsing.inner().id_to_token(id),
         }
     }
 }

@@ -27,7 +27,11 @@ impl BodyForm {
         let text = begins.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begins);
         let text = text.trim_ascii_start();
         let too_long = text.len() > UNDECIDED_BYTES_MAX;
-        match text.first()? {
+        let Some(first) = text.first() else {
+            // Decided, so that what goes on so is not looked at again and again.
+            return (begins.len() > UNDECIDED_BYTES_MAX).then_some(Self::Whole);
+        };
+        match first {
             b'{' => Self::of_object(text).or(too_long.then_some(Self::Whole)),
             b'<' | b'[' | b'"' => Some(Self::Whole),
             _ if FIELDS.iter().any(|field| text.starts_with(field)) => Some(Self::Events),
@@ -104,5 +108,6 @@ mod tests {
         let long = "{\"a\":\"".to_owned() + &"x".repeat(70_000);
         assert_eq!(BodyForm::of(long.as_bytes()), Some(BodyForm::Whole));
         assert_eq!(BodyForm::of(&vec![b'x'; 70_000]), Some(BodyForm::Whole));
+        assert_eq!(BodyForm::of(&vec![b'\n'; 70_000]), Some(BodyForm::Whole));
     }
 }

@@ -66,6 +66,15 @@ pub enum StreamError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// More events than anybody asks for, or than the memory of many such streams holds.
+    #[error(
+        "the stream has more than {limit} events, counting each choice of a chunk, and was cut there; \
+         no completion has as many"
+    )]
+    TooManyEvents {
+        /// The limit.
+        limit: usize,
+    },
     /// A body that is not a stream is not a JSON completion.
     #[error("the response body is not a completion ({reason}): {excerpt}{hint}")]
     MalformedBody {

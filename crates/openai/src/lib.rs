@@ -79,6 +79,6 @@ pub use server_request::{
     Prompt, RequestLimits, ServerRequest, StreamUsage, parse_body, token_ids,
 };
 pub use sse::{LINE_BYTES_MAX, SseDecoder, SseEvent};
-pub use stream::{StreamDecoder, StreamEnd};
+pub use stream::{STREAM_EVENTS_MAX, StreamDecoder, StreamEnd};
 pub use text_counts::TextCounts;
 pub use usage::Usage;

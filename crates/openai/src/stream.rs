@@ -9,6 +9,10 @@ use crate::tape::Tape;
 use crate::value::{Document, Value};
 use crate::{AnswerFacts, EventKind, SseDecoder, SseEvent, StreamError, StreamEvent, Usage};
 
+/// Events of one stream that are kept. An event is kept in 48 bytes, so that all of them take no more than the longest
+/// stream; the shortest chunk with a text has 50 bytes, so that no honest stream of that length has as many.
+pub const STREAM_EVENTS_MAX: usize = 1 << 22;
+
 /// Turns the bytes of a streamed response into events, each with the stamp of the read that
 /// completed it. `S` is whatever the reader knows of a read: its time, its number.
 #[derive(Clone, Debug)]
@@ -195,11 +199,11 @@ impl<S: Copy> StreamContent<S> {
             && self.answer.add_bytes(template.text_place, text).is_some()
         {
             let (kind, choice) = (template.kind, template.choice);
-            self.push_token_event(kind, choice, text.len(), None, stamp);
+            self.push_token_event(kind, choice, text.len(), None, stamp)?;
             return Ok(());
         }
         if event.data.trim_ascii() == b"[DONE]" {
-            self.push_event(EventKind::Done, stamp);
+            self.push_event(EventKind::Done, stamp)?;
             self.done = true;
             return Err(Halt::Done);
         }
@@ -235,6 +239,7 @@ impl<S: Copy> StreamContent<S> {
             }
             Err(fault) => Err(malformed(fault.to_string()).into()),
         };
+        tape.forget_much();
         self.tape = tape;
         outcome
     }
@@ -253,7 +258,7 @@ impl<S: Copy> StreamContent<S> {
         if let Some(response) = ResponseEvent::of(event.name, chunk) {
             return self.read_response_event(&response, stamp);
         }
-        if let Some(template) = self.read_chunk(chunk, data, stamp) {
+        if let Some(template) = self.read_chunk(chunk, data, stamp)? {
             self.template = Some(template);
         }
         Ok(())
@@ -268,13 +273,13 @@ impl<S: Copy> StreamContent<S> {
         let message = event.message(&mut self.answer.odd);
         self.answer.add_message(0, &message);
         if message.kind().is_token() {
-            self.push_token_event(message.kind(), 0, message.bytes(), None, stamp);
+            self.push_token_event(message.kind(), 0, message.bytes(), None, stamp)?;
             return Ok(());
         }
         let response = event.response();
         self.answer.note_model(response.model());
         if !event.is_last() {
-            self.push_event(EventKind::Empty, stamp);
+            self.push_event(EventKind::Empty, stamp)?;
             return Ok(());
         }
         if let Some(message) = event.failure() {
@@ -284,20 +289,25 @@ impl<S: Copy> StreamContent<S> {
         let whole = response.message(&mut self.answer.odd);
         if !self.answer.has_text() && whole.kind().is_token() {
             self.answer.add_message(0, &whole);
-            self.push_token_event(whole.kind(), 0, whole.bytes(), None, stamp);
+            self.push_token_event(whole.kind(), 0, whole.bytes(), None, stamp)?;
         }
         event.add_usage(&mut self.answer);
         let reason = event.finish_reason(self.answer.calls() > 0 || !whole.calls.is_empty());
         self.answer.finish_choice(0, &reason);
-        self.push_event(EventKind::Usage, stamp);
-        self.push_event(EventKind::Done, stamp);
+        self.push_event(EventKind::Usage, stamp)?;
+        self.push_event(EventKind::Done, stamp)?;
         self.done = true;
         Err(Halt::Done)
     }
 
     /// Reads a chunk, and learns its like where all that it adds to the stream is one text in one choice. A
     /// finish reason may stand beside it: its like would only say the same again.
-    fn read_chunk(&mut self, chunk: &Chunk<'_, '_>, data: &str, stamp: S) -> Option<ChunkTemplate> {
+    fn read_chunk(
+        &mut self,
+        chunk: &Chunk<'_, '_>,
+        data: &str,
+        stamp: S,
+    ) -> Result<Option<ChunkTemplate>, StreamError> {
         let counted = chunk.add_usage(&mut self.answer.usage, &mut self.answer.odd);
         let holder = self.holder(chunk);
         let (mut choices, mut has_text, mut template) = (0, false, None);
@@ -309,7 +319,7 @@ impl<S: Copy> StreamContent<S> {
             if kind.is_token() {
                 has_text = true;
                 let text_bytes = choice.message.bytes();
-                self.push_token_event(kind, choice.index, text_bytes, counted, stamp);
+                self.push_token_event(kind, choice.index, text_bytes, counted, stamp)?;
             }
             template = choice
                 .message
@@ -322,21 +332,18 @@ impl<S: Copy> StreamContent<S> {
         }
         if !has_text {
             let usage_alone = choices == 0 && chunk.has_usage();
-            self.push_event(
-                if usage_alone {
-                    EventKind::Usage
-                } else {
-                    EventKind::Empty
-                },
-                stamp,
-            );
+            let kind = if usage_alone {
+                EventKind::Usage
+            } else {
+                EventKind::Empty
+            };
+            self.push_event(kind, stamp)?;
         }
-        let (text, kind, choice, text_place) =
-            template.filter(|_| choices == 1 && !chunk.has_usage())?;
-        let known = self.template.take();
-        Some(ChunkTemplate::learn(
-            known, data, text, kind, choice, text_place,
-        ))
+        let alone = template.filter(|_| choices == 1 && !chunk.has_usage());
+        Ok(alone.map(|(text, kind, choice, text_place)| {
+            let known = self.template.take();
+            ChunkTemplate::learn(known, data, text, kind, choice, text_place)
+        }))
     }
 
     /// What the text of a chunk's choices is in.
@@ -354,7 +361,7 @@ impl<S: Copy> StreamContent<S> {
         text_bytes: usize,
         completion_tokens: Option<u64>,
         stamp: S,
-    ) {
+    ) -> Result<(), StreamError> {
         // A count of none beside text is no count.
         let counted = completion_tokens.filter(|&tokens| tokens > 0 && self.counts_events);
         let tokens = counted
@@ -362,23 +369,35 @@ impl<S: Copy> StreamContent<S> {
             .and_then(|(after, before)| u32::try_from(after.checked_sub(before)?).ok());
         self.tokens_counted = counted;
         let text_bytes = u32::try_from(text_bytes).unwrap_or(u32::MAX);
-        self.events.push(StreamEvent {
+        self.keep(StreamEvent {
             kind,
             stamp,
             text_bytes,
             tokens,
             choice,
-        });
+        })?;
         self.last_token = Some(stamp);
+        Ok(())
     }
 
-    fn push_event(&mut self, kind: EventKind, stamp: S) {
-        self.events.push(StreamEvent {
+    fn push_event(&mut self, kind: EventKind, stamp: S) -> Result<(), StreamError> {
+        self.keep(StreamEvent {
             kind,
             stamp,
             text_bytes: 0,
             tokens: None,
             choice: 0,
-        });
+        })
+    }
+
+    /// Of a stream with too many events none are kept: many requests may be answered so.
+    fn keep(&mut self, event: StreamEvent<S>) -> Result<(), StreamError> {
+        if self.events.len() >= STREAM_EVENTS_MAX {
+            self.events = Vec::new();
+            let limit = STREAM_EVENTS_MAX;
+            return Err(StreamError::TooManyEvents { limit });
+        }
+        self.events.push(event);
+        Ok(())
     }
 }

@@ -63,6 +63,13 @@ impl fmt::Display for Fault {
 const KEPT_NODES_MAX: usize = 1 << 12;
 
 impl Tape {
+    /// Lets go of the memory of an unusually long chunk: as many tapes as streams are kept.
+    pub(crate) fn forget_much(&mut self) {
+        if self.nodes.capacity() > KEPT_NODES_MAX || self.open.capacity() > KEPT_NODES_MAX {
+            *self = Self::default();
+        }
+    }
+
     /// Reads one JSON value; only white space may follow it. It can be nested as deep as its text is long.
     pub(crate) fn read(&mut self, text: &str) -> Result<&[Node], Fault> {
         let mut reader = Reader {
@@ -72,9 +79,6 @@ impl Tape {
             open: std::mem::take(&mut self.open),
             within: Within::Nothing,
         };
-        if reader.nodes.capacity() > KEPT_NODES_MAX {
-            (reader.nodes, reader.open) = Default::default();
-        }
         reader.nodes.clear();
         reader.open.clear();
         let outcome = reader.read();

@@ -2,8 +2,8 @@
 //! of the list of faults.
 
 use openai::{
-    DONE, Endpoint, EventKind, FrameStyle, LINE_BYTES_MAX, StreamDecoder, StreamEnd, StreamError,
-    StreamEvent, error_frame,
+    DONE, Endpoint, EventKind, FrameStyle, LINE_BYTES_MAX, STREAM_EVENTS_MAX, StreamDecoder,
+    StreamEnd, StreamError, StreamEvent, error_frame,
 };
 use proptest::prelude::*;
 
@@ -413,6 +413,33 @@ fn fault_20_an_endless_line_is_cut() {
             limit: LINE_BYTES_MAX
         })
     );
+}
+
+/// Pushes the piece until that is refused, or as often as it takes; how often it was taken.
+fn flood(piece: &[u8], at_most: usize) -> (usize, StreamEnd<()>) {
+    let mut decoder = StreamDecoder::of_lines(1);
+    let taken = (0..at_most).take_while(|_| decoder.push(piece, ()).is_ok());
+    (taken.count(), decoder.finish())
+}
+
+#[test]
+fn fault_57_a_flood_of_events_is_cut_and_none_of_them_is_kept() {
+    // Chunks without a choice; and choices by the thousand, which count each.
+    let chunks = b"{}\n".repeat(1 << 16);
+    let choices = [
+        b"{\"choices\":[",
+        "{\"text\":\"a\"},".repeat((1 << 16) - 1).as_bytes(),
+        b"{\"text\":\"a\"}]}\n",
+    ]
+    .concat();
+    for piece in [chunks, choices] {
+        let fits = STREAM_EVENTS_MAX >> 16;
+        let (taken, end) = flood(&piece, fits + 1);
+        assert_eq!(taken, fits);
+        let limit = STREAM_EVENTS_MAX;
+        assert_eq!(end.error, Some(StreamError::TooManyEvents { limit }));
+        assert!(end.events.is_empty() && !end.whole);
+    }
 }
 
 #[test]

@@ -184,10 +184,13 @@ impl Child {
 
     /// Ends it and all that it has started, and waits for that.
     pub fn stop(&mut self) {
-        if let Some(mut leash) = self.leash.take() {
+        // Held until it has ended: who kills us meanwhile, or presses ctrl-C once more, leaves no child with time.
+        let mut leash = self.leash.take();
+        if let Some(leash) = &mut leash {
             let _gone = leash.write_all(&[IN_GOOD_ORDER]);
         }
         let _ended = self.guard.wait();
+        drop(leash);
         if let Some(listening) = self.listening.take() {
             let _told = listening.join();
         }

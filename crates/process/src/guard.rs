@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Who was killed cannot say how long its child may take.
 const GRACE_OF_THE_DEAD: Duration = Duration::from_millis(500);
 
-/// What the one who started us writes before it closes the leash, where the child may have its time.
+/// What the one who started us writes where the child may have its time. It keeps hold of the leash meanwhile.
 pub(crate) const IN_GOOD_ORDER: u8 = b'.';
 
 /// What a guard is told to start.
@@ -77,15 +77,13 @@ fn watch(
     let Some(mut child) = begin(order, &mut say)? else {
         return Ok(());
     };
-    let parent_gone = end_of(parent);
+    let leash = Leash::of(parent);
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        match parent_gone.recv_timeout(LOOK_EVERY) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break end(&mut child, GRACE_OF_THE_DEAD)?,
-            Ok(grace) => break end(&mut child, grace.unwrap_or(order.grace))?,
+        if let Some(word) = leash.wait(LOOK_EVERY) {
+            break end(&mut child, word, order.grace, &leash)?;
         }
     };
     signal_group(child.id(), Signal::SIGKILL);
@@ -116,16 +114,85 @@ fn begin(order: &GuardOrder, say: &mut impl Write) -> io::Result<Option<Child>> 
     Ok(Some(child))
 }
 
-/// Comes when `parent` is at its end: with the time that a child may have yet, where that is another than its own.
-fn end_of(mut parent: impl Read + Send + 'static) -> Receiver<Option<Duration>> {
-    let (sender, gone) = channel();
-    thread::spawn(move || {
-        let mut said = Vec::new();
-        let _end = parent.read_to_end(&mut said);
-        let in_good_order = said.contains(&IN_GOOD_ORDER);
-        let _ended_before = sender.send((!in_good_order).then_some(GRACE_OF_THE_DEAD));
-    });
-    gone
+/// What the one who started us has to say of the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// The child is to end, and has its time.
+    End,
+    /// There is nobody any more who waits for it.
+    Gone,
+}
+
+impl Word {
+    /// Until when the child may take, from now on.
+    fn deadline(self, grace: Duration) -> Instant {
+        Instant::now()
+            + match self {
+                Word::End => grace,
+                Word::Gone => grace.min(GRACE_OF_THE_DEAD),
+            }
+    }
+}
+
+/// The pipe from the one who started us. It stays open while the child has its time: who ends meanwhile takes that back.
+struct Leash(Receiver<Word>);
+
+impl Leash {
+    fn of(mut parent: impl Read + Send + 'static) -> Self {
+        let (sender, words) = channel();
+        thread::spawn(move || {
+            let mut said = [0; 16];
+            // `Gone` is told by the end of this thread, at which nobody has to listen any more.
+            loop {
+                match parent.read(&mut said) {
+                    Ok(0) => break,
+                    Ok(count) if said[..count].contains(&IN_GOOD_ORDER) => {
+                        let _ended_before = sender.send(Word::End);
+                    }
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+            }
+        });
+        Self(words)
+    }
+
+    /// What is said first.
+    fn first(&self) -> Word {
+        self.0.recv().unwrap_or(Word::Gone)
+    }
+
+    /// Waits for an end as long as the child may take after that word, and less where nobody waits any more.
+    fn wait_out<T>(
+        &self,
+        mut word: Word,
+        grace: Duration,
+        mut ended: impl FnMut() -> io::Result<Option<T>>,
+    ) -> io::Result<Option<T>> {
+        let mut deadline = word.deadline(grace);
+        while Instant::now() < deadline {
+            if let Some(end) = ended()? {
+                return Ok(Some(end));
+            }
+            if word == Word::Gone {
+                thread::sleep(LOOK_EVERY);
+            } else if self.wait(LOOK_EVERY) == Some(Word::Gone) {
+                word = Word::Gone;
+                deadline = deadline.min(word.deadline(grace));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is said within that time.
+    fn wait(&self, within: Duration) -> Option<Word> {
+        match self.0.recv_timeout(within) {
+            Ok(word) => Some(word),
+            Err(RecvTimeoutError::Disconnected) => Some(Word::Gone),
+            Err(RecvTimeoutError::Timeout) => None,
+        }
+    }
 }
 
 fn start(order: &GuardOrder) -> io::Result<Child> {
@@ -146,14 +213,10 @@ fn start(order: &GuardOrder) -> io::Result<Child> {
 }
 
 /// Asks the group to end, and makes it where it does not.
-fn end(child: &mut Child, grace: Duration) -> io::Result<ExitStatus> {
+fn end(child: &mut Child, word: Word, grace: Duration, leash: &Leash) -> io::Result<ExitStatus> {
     signal_group(child.id(), Signal::SIGTERM);
-    let begun = Instant::now();
-    while begun.elapsed() < grace {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        thread::sleep(LOOK_EVERY);
+    if let Some(status) = leash.wait_out(word, grace, || child.try_wait())? {
+        return Ok(status);
     }
     signal_group(child.id(), Signal::SIGKILL);
     child.wait()

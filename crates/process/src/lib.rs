@@ -8,6 +8,7 @@
 mod child;
 mod error;
 mod guard;
+mod memory;
 mod neighbours;
 pub mod preset;
 mod spec;
@@ -17,6 +18,7 @@ mod threads;
 pub use child::{Child, Ended, Guard, Log};
 pub use error::ProcessError;
 pub use guard::{GuardOrder, guard};
+pub use memory::memory_left;
 pub use neighbours::{Neighbours, Used};
 pub use spec::ChildSpec;
 pub use system::{

@@ -1,5 +1,6 @@
 //! A search for the highest rate that meets the objectives.
 
+use crate::escape;
 use crate::number;
 use crate::style::{Ink, Style, grade_ink, mark};
 use crate::table::grid::{Cell, Grid};
@@ -183,7 +184,7 @@ pub fn capacity_json(
     let file = json!({
         "capacity": answer, "objectives": objectives, "search": config, "probes": probes, "measured": results,
     });
-    format!("{file:#}\n")
+    escape::json(&file)
 }
 
 #[cfg(test)]

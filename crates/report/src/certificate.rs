@@ -1,5 +1,6 @@
 //! What the instrument adds, for people.
 
+use crate::escape;
 use crate::number;
 use crate::style::{Ink, Style};
 use crate::table::grid::{Cell, Grid};
@@ -19,7 +20,7 @@ pub fn certificate_text(certificate: &Certificate, style: Style) -> String {
 
 /// The certificate as a file.
 pub fn certificate_json(certificate: &Certificate) -> String {
-    format!("{:#}\n", serde_json::json!(certificate))
+    escape::json(&serde_json::json!(certificate))
 }
 
 /// A heading, and a row per metric.

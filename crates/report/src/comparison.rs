@@ -86,7 +86,7 @@ pub fn comparison_csv(comparison: &Comparison) -> String {
 
 /// The comparison as a file.
 pub fn comparison_json(comparison: &Comparison) -> String {
-    format!("{:#}\n", serde_json::json!(comparison))
+    escape::json(&serde_json::json!(comparison))
 }
 
 fn rows(point: &ComparedPoint) -> Grid {

@@ -1,5 +1,6 @@
 //! What a fixed batch says of a server beside what the same server does under traffic.
 
+use crate::escape;
 use crate::number::{self, ABSENT};
 use crate::style::Style;
 use crate::table::{
@@ -82,7 +83,7 @@ pub fn continuous_json(
         "continuous": { "file": continuous.0, "verdict": continuous.1 },
         "fixed_vs_continuous": rows,
     });
-    format!("{file:#}\n")
+    escape::json(&file)
 }
 
 #[cfg(test)]

@@ -42,6 +42,27 @@ pub fn lines(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A JSON document of several lines, in which characters that are not seen are written as numbers: it is read as the same,
+/// and changes nothing of a terminal that it is printed to.
+pub fn json(value: &serde_json::Value) -> String {
+    let text = format!("{value:#}\n");
+    if text.is_ascii() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unseen(c) || (c.is_control() && !c.is_ascii()) {
+            // They stand in strings only, where each half of a pair is a number of its own.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Stands between characters and shows nothing: what is on both sides of it is no link.
 const APART: &str = "<!-- -->";
 
@@ -98,7 +119,7 @@ fn is_unseen(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{APART, csv_cell, is_unseen, lines, markdown, terminal};
+    use super::{APART, csv_cell, is_unseen, json, lines, markdown, terminal};
     use proptest::prelude::*;
 
     #[test]
@@ -114,6 +135,18 @@ mod tests {
     fn a_direction_override_becomes_visible_and_other_scripts_stay() {
         assert_eq!(terminal("\u{202e}exe.txt"), "\\u{202e}exe.txt");
         assert_eq!(terminal("naïve 模型 ошибка"), "naïve 模型 ошибка");
+    }
+
+    #[test]
+    fn json_says_the_same_and_shows_what_is_unseen() {
+        let value = serde_json::json!({ "\u{202e}a": "\u{9b}2J\u{feff}模型\u{e0041}\u{1b}" });
+        let text = json(&value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+        let unseen = |c: char| c != '\n' && (c.is_control() || is_unseen(c));
+        assert!(!text.contains(unseen) && text.contains("模型"), "{text:?}");
     }
 
     #[test]

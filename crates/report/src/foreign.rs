@@ -230,10 +230,10 @@ fn result_lines(file: &ForeignResult, style: Style) -> Vec<String> {
 /// The same as a file: an object, or an array of several.
 pub fn foreign_json(files: &[ForeignResult]) -> String {
     if let [file] = files {
-        return format!("{:#}\n", result_value(file));
+        return escape::json(&result_value(file));
     }
     let all: Vec<Value> = files.iter().map(result_value).collect();
-    format!("{:#}\n", Value::Array(all))
+    escape::json(&Value::Array(all))
 }
 
 fn result_value(file: &ForeignResult) -> Value {

@@ -1,4 +1,5 @@
 use crate::definitions::DEFINITIONS;
+use crate::escape;
 use crate::latency;
 use serde_json::{Map, Value, json};
 use stats::{
@@ -41,7 +42,7 @@ pub fn results_json(summary: &Summary) -> String {
     if let Some(certificate) = &summary.certificate {
         file["certificate"] = json!(certificate);
     }
-    format!("{file:#}\n")
+    escape::json(&file)
 }
 
 fn point(point: &PointSummary) -> Value {

@@ -5,12 +5,16 @@ mod support;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
-use support::{Client, Fake, completion, config, get, post, server};
+use support::{Client, Fake, completion, config, get, post, server, until};
 
 #[test]
 fn fault_50_emfile_on_accept() {
     let server = server(config(), Fake::default());
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = open();
     assert_eq!(get(server.addr(), "/health").status, 200);
+    // The server's end of that connection would come back in the middle of what follows.
+    until("the connection is closed", || open() == before);
     let limit = getrlimit(Resource::Nofile);
     let low = Rlimit {
         current: Some(64),

@@ -74,6 +74,21 @@ pub enum StoreError {
         unit: &'static str,
     },
 
+    /// What the file holds does not fit into memory.
+    #[error(
+        "the file holds {found} {unit}, which take {needed_mib} MiB of memory, and {left_mib} MiB are left for it; read it where there is more"
+    )]
+    NoMemory {
+        /// What was found, before memory was taken for it.
+        found: u64,
+        /// Of what.
+        unit: &'static str,
+        /// What it takes.
+        needed_mib: u64,
+        /// What may be taken.
+        left_mib: u64,
+    },
+
     /// Written by a later version of this program.
     #[error(
         "the records have schema version {found}, and this program reads up to {supported}; read them with the version of tokenomics that wrote them, or a later one"

@@ -16,7 +16,7 @@ const READ: &str = "event_read_ns";
 const READ_INDEX: &str = "event_read_index";
 const TEXT_BYTES: &str = "event_text_bytes";
 const TOKENS: &str = "event_tokens";
-const CHOICE: &str = "event_choice";
+pub(crate) const CHOICE: &str = "event_choice";
 
 /// The columns whose values grow along a response.
 pub(crate) const ASCENDING: [&str; 3] = [ARRIVED, READ, READ_INDEX];

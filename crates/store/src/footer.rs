@@ -27,6 +27,54 @@ fn footer(file: &[u8]) -> Option<Compact<'_>> {
     })
 }
 
+/// What the header of a page says of its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PageSizes {
+    /// Bytes of the header itself.
+    pub(crate) header: usize,
+    /// Bytes that follow it.
+    pub(crate) compressed: u64,
+    /// Bytes that they unfold to.
+    pub(crate) uncompressed: u64,
+    /// It holds the values that others refer to.
+    pub(crate) is_dictionary: bool,
+}
+
+/// Reads the header of the page at the beginning of `bytes`: the parquet crate takes memory for what it claims before it
+/// unpacks the page.
+pub(crate) fn page_sizes(bytes: &[u8]) -> Option<PageSizes> {
+    /// Of the format: the kind of a page that is a dictionary.
+    const DICTIONARY: u64 = 2;
+    let mut header = Compact { rest: bytes };
+    let (mut number, mut fields) = (0_u64, [None; 4]);
+    loop {
+        let head = header.byte()?;
+        let kind = head & 0x0f;
+        if kind == 0 {
+            break;
+        }
+        number = match head >> 4 {
+            0 => header.zigzag()?,
+            step => number + u64::from(step),
+        };
+        match usize::try_from(number)
+            .ok()
+            .and_then(|number| fields.get_mut(number))
+        {
+            Some(field) if kind == 5 => *field = Some(header.zigzag()?),
+            _ if matches!(kind, 1 | 2) => {}
+            _ => header.value(kind, DEPTH_MAX)?,
+        }
+    }
+    let [_, kind, uncompressed, compressed] = fields;
+    Some(PageSizes {
+        header: bytes.len() - header.rest.len(),
+        compressed: compressed?,
+        uncompressed: uncompressed?,
+        is_dictionary: kind? == DICTIONARY,
+    })
+}
+
 /// What is left of a value in Thrift's compact protocol. Every method is `None` where bytes are missing.
 struct Compact<'a> {
     rest: &'a [u8],
@@ -55,6 +103,12 @@ impl Compact<'_> {
             }
         }
         None
+    }
+
+    /// A signed number that must not be negative.
+    fn zigzag(&mut self) -> Option<u64> {
+        let value = self.varint()?;
+        (value & 1 == 0).then_some(value >> 1)
     }
 
     /// A count of things that take at least a byte each.

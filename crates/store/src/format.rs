@@ -33,13 +33,13 @@ impl Format {
     }
 }
 
-/// Reads a whole file of either format.
-pub fn read(bytes: Bytes) -> Result<SavedFile, StoreError> {
+/// Reads a whole file of either format into at most `memory` bytes of memory.
+pub fn read(bytes: Bytes, memory: u64) -> Result<SavedFile, StoreError> {
     match Format::detect(&bytes).ok_or(StoreError::UnknownFormat)? {
         Format::Parquet => Ok(SavedFile {
-            run: read_parquet(bytes)?,
+            run: read_parquet(bytes, memory)?,
             truncated: false,
         }),
-        Format::Jsonl => read_jsonl(bytes.as_ref()),
+        Format::Jsonl => read_jsonl(bytes.as_ref(), memory),
     }
 }

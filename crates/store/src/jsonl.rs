@@ -1,3 +1,4 @@
+use crate::limits::{self, Limits};
 use crate::{SavedFile, StoreError};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Write};
@@ -32,9 +33,12 @@ struct Version {
     schema_version: u32,
 }
 
+/// Events of a record whose line is made whole before it is written.
+const LINE_EVENTS_MAX: usize = 1 << 16;
+
 /// Writes one JSON object per line: the header first, then records and facts as they come.
 ///
-/// Each line reaches the writer in one call, so that a kill cuts at most the last one.
+/// Each line of usual length reaches the writer in one call, so that a kill cuts at most the last one.
 #[derive(Debug)]
 pub struct JsonlWriter<W: Write> {
     writer: W,
@@ -48,9 +52,17 @@ impl<W: Write> JsonlWriter<W> {
         Ok(this)
     }
 
-    /// Writes a record's line.
+    /// Writes a record's line. One of very many events is written as it is made: its text would be larger than it.
     pub fn record(&mut self, record: &Record) -> Result<(), StoreError> {
-        self.line("record", &LineRef::Record(record))
+        let line = LineRef::Record(record);
+        if record.events.len() <= LINE_EVENTS_MAX {
+            return self.line("record", &line);
+        }
+        serde_json::to_writer(&mut self.writer, &line).map_err(|source| StoreError::Encode {
+            what: "record",
+            source,
+        })?;
+        Ok(self.writer.write_all(b"\n")?)
     }
 
     /// Writes the line of what is known after a run.
@@ -78,12 +90,14 @@ impl<W: Write> JsonlWriter<W> {
 }
 
 /// Reads what [`JsonlWriter`] wrote. A last line without its end that cannot be read was cut off by a kill:
-/// it is dropped and reported; any other line that cannot be read is an error.
-pub fn read_jsonl(mut reader: impl BufRead) -> Result<SavedFile, StoreError> {
+/// it is dropped and reported; any other line that cannot be read is an error, and so are records that take more than
+/// `memory` bytes of memory.
+pub fn read_jsonl(mut reader: impl BufRead, memory: u64) -> Result<SavedFile, StoreError> {
     let mut header = None;
     let (mut records, mut facts) = (Vec::new(), Vec::new());
     let mut truncated = false;
     let mut text = Vec::new();
+    let mut taken = 0_u64;
     for line in 1_u64.. {
         text.clear();
         if reader.read_until(b'\n', &mut text)? == 0 {
@@ -92,6 +106,7 @@ pub fn read_jsonl(mut reader: impl BufRead) -> Result<SavedFile, StoreError> {
         if text.trim_ascii().is_empty() {
             continue;
         }
+        check_line(&text, memory.saturating_sub(taken))?;
         if header.is_none() {
             refuse_newer(&text)?;
         }
@@ -105,7 +120,10 @@ pub fn read_jsonl(mut reader: impl BufRead) -> Result<SavedFile, StoreError> {
                 let what = "comes before the header, which is the first line";
                 return Err(StoreError::LineOrder { line, what });
             }
-            Ok(Line::Record(record)) => records.push(record),
+            Ok(Line::Record(record)) => {
+                taken = taken.saturating_add(limits::memory_of(&record));
+                records.push(record);
+            }
             Ok(Line::Facts(found)) => facts.push(found),
             Err(_) if header.is_some() && text.last() != Some(&b'\n') => truncated = true,
             Err(source) => return Err(StoreError::Line { line, source }),
@@ -123,6 +141,17 @@ pub fn read_jsonl(mut reader: impl BufRead) -> Result<SavedFile, StoreError> {
         },
         truncated,
     })
+}
+
+/// Refuses a line whose values take more memory than there is, before it is parsed: a value of JSON takes up to 80 bytes,
+/// and two in the file.
+fn check_line(line: &[u8], memory: u64) -> Result<(), StoreError> {
+    const VALUE_BYTES: u64 = 80;
+    let values = line
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+    let values = values.count() as u64;
+    Limits::of_file(0, memory).check_memory(values, "values in one line", VALUE_BYTES)
 }
 
 /// A later version may have changed everything but the place of its number.

@@ -1,6 +1,7 @@
 use crate::StoreError;
 use crate::column;
 use crate::event_column;
+use crate::limits;
 use crate::parquet_file::{
     BATCH_ROWS, FACTS_KEY, HEADER_KEY, ParquetFile, SCHEMA_VERSION_KEY, read_parquet, unpanicking,
 };
@@ -64,7 +65,8 @@ fn append<W: Write + Send>(
     writer: &mut ArrowWriter<W>,
     part: Bytes,
 ) -> Result<ParquetFile, StoreError> {
-    let mut part = ParquetFile::open(part)?;
+    // What this process wrote a moment ago.
+    let mut part = ParquetFile::open(part, u64::MAX)?;
     while let Some(batch) = part.next_batch()? {
         // A file's batch has a schema of its own, equal to ours but for metadata.
         let batch = batch.with_schema(Arc::clone(&column::SCHEMA))?;
@@ -73,14 +75,19 @@ fn append<W: Write + Send>(
     Ok(part)
 }
 
-/// Reads what a killed run left: its parts, in order.
+/// Reads what a killed run left: its parts, in order, all together into at most `memory` bytes of memory.
 pub fn read_parts(
     parts: &mut dyn Iterator<Item = io::Result<Bytes>>,
+    memory: u64,
 ) -> Result<SavedRun, StoreError> {
     let mut header = None;
     let (mut facts, mut records) = (Vec::new(), Vec::new());
+    let mut left = memory;
     for (number, part) in (1..).zip(parts) {
-        let mut part = read_parquet(part?).map_err(|source| in_part(number, source))?;
+        let mut part = read_parquet(part?, left).map_err(|source| in_part(number, source))?;
+        left = part.records.iter().fold(left, |left, record| {
+            left.saturating_sub(limits::memory_of(record))
+        });
         same_header(&mut header, part.header, number)?;
         facts.append(&mut part.facts);
         records.append(&mut part.records);

@@ -5,24 +5,33 @@ use crate::footer;
 use crate::limits::Limits;
 use crate::parquet_file::unpanicking;
 use bytes::Bytes;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Map, Value};
 
 /// The rows of any Parquet file, in its order, each with a field per column. Bytes come as base64, and
 /// what JSON has no word for, such as a time, as text.
 ///
-/// A file whose claims, pages or texts unfold beyond what is sensible for its size is refused before
-/// memory is taken for them.
-pub fn read_table(bytes: &Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
-    unpanicking(|| rows(bytes))
+/// A file whose values and texts take more than `memory` bytes of memory is refused before any is taken for them.
+pub fn read_table(bytes: &Bytes, memory: u64) -> Result<Vec<Map<String, Value>>, StoreError> {
+    unpanicking(|| rows(bytes, memory))
 }
 
-fn rows(bytes: &Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
+fn rows(bytes: &Bytes, memory: u64) -> Result<Vec<Map<String, Value>>, StoreError> {
     footer::check(bytes)?;
-    let limits = Limits::of_file(bytes.len() as u64);
+    let limits = Limits::of_file(bytes.len() as u64, memory);
     let file = SerializedFileReader::new(bytes.clone())?;
     limits.check_claims(file.metadata())?;
-    limits.check_pages(bytes, file.metadata())?;
+    let columns = limits.check_pages(bytes, file.metadata())?;
+    let values = columns
+        .iter()
+        .map(|column| column.values)
+        .fold(0, u64::saturating_add);
+    limits.check_cells(values, 0)?;
+    let text_bytes = text_bytes(&file)?;
+    limits.check_text(text_bytes)?;
+    limits.check_cells(values, text_bytes)?;
     let mut rows = Vec::new();
     let mut text_bytes = 0;
     for row in file.get_row_iter(None)? {
@@ -45,6 +54,43 @@ fn rows(bytes: &Bytes) -> Result<Vec<Map<String, Value>>, StoreError> {
             rows.len()
         ),
     })
+}
+
+/// The texts of all rows, counted as they are in the file: a dictionary repeats one for ever, and each time it is another
+/// text in a row.
+fn text_bytes(file: &dyn FileReader) -> Result<u64, StoreError> {
+    let mut bytes = 0_u64;
+    for number in 0..file.num_row_groups() {
+        let group = file.get_row_group(number)?;
+        for column in 0..group.num_columns() {
+            if let ColumnReader::ByteArrayColumnReader(reader) = group.get_column_reader(column)? {
+                bytes = bytes.saturating_add(texts_of(reader)?);
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+fn texts_of(mut reader: ColumnReaderImpl<ByteArrayType>) -> Result<u64, StoreError> {
+    const RECORDS_AT_ONCE: usize = 1024;
+    let mut bytes = 0_u64;
+    let (mut values, mut definitions, mut repetitions) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        values.clear();
+        definitions.clear();
+        repetitions.clear();
+        let (records, ..) = reader.read_records(
+            RECORDS_AT_ONCE,
+            Some(&mut definitions),
+            Some(&mut repetitions),
+            &mut values,
+        )?;
+        if records == 0 {
+            return Ok(bytes);
+        }
+        let lengths = values.iter().map(|value: &ByteArray| value.len() as u64);
+        bytes = lengths.fold(bytes, u64::saturating_add);
+    }
 }
 
 /// Bytes that a value takes in memory, roughly: a dictionary repeats a long text in a few bytes.
@@ -121,7 +167,7 @@ mod tests {
             Compression::SNAPPY,
             Compression::ZSTD(parquet::basic::ZstdLevel::default()),
         ] {
-            let rows = read_table(&file(compression, "How far?")).unwrap();
+            let rows = read_table(&file(compression, "How far?"), u64::MAX).unwrap();
             let rows: Vec<Value> = rows.into_iter().map(Value::Object).collect();
             let first = json!({
                 "question": "How far?", "year": 1983, "image": {"bytes": "AP8="}, "turns": ["a", "b"],
@@ -135,7 +181,7 @@ mod tests {
     fn damaged_bytes_are_refused_and_never_panic() {
         let whole = file(Compression::SNAPPY, "How far?");
         for length in 0..whole.len() {
-            let error = read_table(&whole.slice(..length)).unwrap_err();
+            let error = read_table(&whole.slice(..length), u64::MAX).unwrap_err();
             assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
         }
         for place in 0..whole.len() {
@@ -143,7 +189,7 @@ mod tests {
                 let mut bytes = whole.to_vec();
                 bytes[place] ^= 1 << bit;
                 // Either refused or read: a flipped bit of a text is a text.
-                let _ = read_table(&bytes.into());
+                let _ = read_table(&bytes.into(), u64::MAX);
             }
         }
     }
@@ -171,7 +217,7 @@ mod tests {
         group.close().unwrap();
         let file: Bytes = writer.into_inner().unwrap().into();
         assert!(file.len() < 1 << 20, "{} bytes", file.len());
-        let error = read_table(&file).unwrap_err();
+        let error = read_table(&file, u64::MAX).unwrap_err();
         assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
     }
 }

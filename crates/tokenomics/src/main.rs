@@ -29,7 +29,12 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| output::say(&verb::apology(panic))));
+    std::panic::set_hook(Box::new(|panic| {
+        // One of a library on a file of others becomes an error that names the file.
+        if !models::is_contained() {
+            output::say(&verb::apology(panic));
+        }
+    }));
     match run() {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -41,8 +46,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Exit, Failure> {
     let typed = args::with_dashes(std::env::args_os());
-    let typed = args::with_config_file(typed, |path| std::fs::read_to_string(path))?;
-    let (typed, phases) = args::with_scenario(typed, |path| std::fs::read_to_string(path))?;
+    let typed = args::with_config_file(typed, config::read_text)?;
+    let (typed, phases) = args::with_scenario(typed, config::read_text)?;
     let parsed =
         Args::try_parse_from(&typed).or_else(|error| match args::explained(&error, &typed) {
             Some(failure) => Err(failure),

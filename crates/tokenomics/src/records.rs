@@ -1,7 +1,7 @@
 //! Saved records, found and read.
 
 use crate::args::RecordsFormat;
-use crate::config::read;
+use crate::config::{memory_left, read};
 use crate::failure::Failure;
 use crate::output::{Paths, has_records, say, unfinished};
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub(crate) fn read_records(path: &Path) -> Result<SavedFile, Failure> {
         path = beside(&path)?;
         bytes = read("the records", &path)?;
     }
-    store::read(Bytes::from(bytes))
+    store::read(Bytes::from(bytes), memory_left())
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
@@ -122,8 +122,12 @@ fn read_parts(folder: &Path) -> Result<SavedFile, Failure> {
         }
     }
     paths.sort();
-    let mut parts = paths.iter().map(|path| fs::read(path).map(Bytes::from));
-    let run = store::read_parts(&mut parts).map_err(|error| refuse(&error))?;
+    let mut parts = paths.iter().map(|path| {
+        read("the records", path)
+            .map(Bytes::from)
+            .map_err(|error| std::io::Error::other(error.to_string()))
+    });
+    let run = store::read_parts(&mut parts, memory_left()).map_err(|error| refuse(&error))?;
     Ok(SavedFile {
         run,
         truncated: false,

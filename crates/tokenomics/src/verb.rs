@@ -1,6 +1,7 @@
 //! The verbs that measure nothing.
 
 use crate::args::{Args, GuardArgs, ReportArgs, ReportFormat};
+use crate::config::read_bounded;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Paths, say};
 use crate::records::read_records;
@@ -51,7 +52,7 @@ fn foreign(path: &Path) -> Result<Option<Vec<ForeignResult>>, Failure> {
     if extension != "json" && extension != "jsonl" {
         return Ok(None);
     }
-    let all = fs::read(path)
+    let all = read_bounded(path)
         .ok()
         .and_then(|bytes| ForeignResult::parse_all(&bytes));
     all.transpose()

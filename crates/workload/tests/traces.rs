@@ -111,7 +111,7 @@ fn lines_that_are_no_requests_are_refused_by_row_and_column() {
             ": 9",
             ": -9",
             "row 2 of the trace has `-9` in column `input_length`; there must be a whole number of \
-             tokens, from 0 on.",
+             tokens, from 0 to 10000000.",
         ),
         (
             "[1]",
@@ -156,7 +156,7 @@ fn fields_that_are_no_numbers_are_refused_by_row_and_column() {
     assert_eq!(
         refusal(BURST_GPT.replace("1087", "many"), TraceFormat::BurstGpt),
         "row 2 of the trace has `many` in column `Request tokens`; there must be a whole number of \
-         tokens, from 0 on."
+         tokens, from 0 to 10000000."
     );
     assert_eq!(
         refusal(BURST_GPT.replace("118.5", "inf"), TraceFormat::BurstGpt),

@@ -349,3 +349,59 @@ async fn fault_20_an_endless_line_is_cut_at_one_mebibyte() {
         records[0].body_bytes
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn fault_57_a_flood_of_events_fails_its_request_and_is_not_kept() {
+    let records = answer(
+        |number| {
+            if number > 0 {
+                return Reply::tokens(&[1, 2]);
+            }
+            let flood = (1..).map(|at| (at, chunk(&b"{}\n".repeat(1 << 14))));
+            Reply::new(std::iter::once((0, stream_head())).chain(flood))
+        },
+        2,
+    )
+    .await;
+    assert_eq!(records[0].outcome, Outcome::Protocol);
+    assert!(
+        detail(&records[0]).contains("4194304 events"),
+        "{}",
+        detail(&records[0])
+    );
+    assert!(records[0].events.is_empty());
+    assert!(
+        records[0].body_bytes < 16 << 20,
+        "{}",
+        records[0].body_bytes
+    );
+    assert_eq!(records[1].outcome, Outcome::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_57_a_whole_answer_that_comes_byte_by_byte_is_cut() {
+    let server = ScriptedServer::new(|_| {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 16000000\r\n\r\n".to_vec();
+        let bytes = (1..).map(|at| (at, b" ".to_vec()));
+        Reply::new(std::iter::once((0, head)).chain(bytes))
+    });
+    let hour = std::time::Duration::from_hours(1);
+    let setup = Setup {
+        stream: false,
+        deadlines: load::Deadlines {
+            connect: hour,
+            first_token: hour,
+            stall: hour,
+            total: hour,
+        },
+        ..Setup::on(server.clock())
+    };
+    let run = run_plan(server.pipes(), &closed(1, 1), &setup).await;
+    let record = &run.records[0];
+    assert_eq!(record.outcome, Outcome::Protocol);
+    assert!(
+        detail(record).contains("1048576 reads"),
+        "{}",
+        detail(record)
+    );
+}

@@ -1,7 +1,7 @@
 use super::{FREEZE, Service};
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
-use crate::connection::{Connection, Sends};
+use crate::connection::{Awaits, Connection, Sends};
 use crate::exchange::Exchange;
 use crate::request::Request;
 use crate::{Fault, MockError, clock, route};
@@ -23,18 +23,15 @@ impl Service<'_> {
             let _ = setsockopt(&socket, sockopt::SndBuf, &bytes);
         }
         let mut connection = Connection::new(socket, &self.limits, &self.budget);
-        connection.guest = self.connections.len() >= self.limits.connections_max;
-        let guest = connection.guest;
+        let guest = self.is_crowded();
+        connection.guest = guest;
         let patience = if guest {
-            Limits::GUEST_HEAD
+            self.limits.guest_head
         } else {
             self.limits.head
         };
         let key = self.connections.insert(connection);
         if guest {
-            let connections = &mut self.connections;
-            self.guests
-                .retain(|&guest| connections.get(guest).is_some());
             if self.guests.len() >= Limits::GUESTS_MAX
                 && let Some(oldest) = self.guests.pop_front()
             {
@@ -51,6 +48,18 @@ impl Service<'_> {
                 EpollEvent::new(connection.interest, key),
             )
             .map_err(MockError::system("epoll_ctl"))
+    }
+
+    /// There are as many connections as may be, beside guests.
+    fn is_crowded(&mut self) -> bool {
+        let most = self.limits.connections_max;
+        if self.connections.len() < most {
+            return false;
+        }
+        let connections = &mut self.connections;
+        self.guests
+            .retain(|&guest| connections.get(guest).is_some());
+        self.connections.len() - self.guests.len() >= most
     }
 
     /// Reads and resumes writing, as far as the socket is ready for it.
@@ -151,13 +160,13 @@ impl Service<'_> {
             return;
         };
         let limits = &self.limits;
-        let patience = match (&connection.head, connection.received.held()) {
-            (Some(_), _) => limits.body,
-            (None, 0) => limits.idle,
-            (None, _) => limits.head,
+        let (what, patience) = match (&connection.head, connection.received.held()) {
+            (Some(_), _) if connection.guest => (Awaits::Body, limits.guest_head),
+            (Some(_), _) => (Awaits::Body, limits.body),
+            (None, 0) => (Awaits::Request, limits.idle),
+            (None, _) => (Awaits::Head, limits.head),
         };
-        // Each of them begins once: more bytes of the same do not prolong it.
-        if connection.awaits(patience) {
+        if connection.awaits(what) {
             let due = clock::monotonic().saturating_add(nanos(patience));
             connection.expect_by(due, key, &mut self.deadlines);
         }
@@ -245,11 +254,18 @@ fn next_request(
         if connection.guest && !matches!(head.method(), Method::Get | Method::Head) {
             return Err(Refusal::too_many_connections(limits.connections_max));
         }
+        let expects = head.expects_continue();
+        connection.head = Some(if connection.guest {
+            head.into_last()
+        } else {
+            head
+        });
+        let body = connection.received.body()?;
         // Whoever sends already waits for no word. Where the client has gone, the next read says so.
-        if head.expects_continue() && connection.received.held() == 0 {
+        if body.is_none() && expects && connection.received.held() == 0 {
             connection.encourage();
         }
-        connection.head = Some(head);
+        return Ok(body.and_then(|body| Some((connection.head.take()?, body))));
     }
     let body = connection.received.body()?;
     Ok(body.and_then(|body| Some((connection.head.take()?, body))))

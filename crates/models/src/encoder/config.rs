@@ -2,6 +2,7 @@
 
 use crate::ModelsError;
 use crate::config::{CONTEXT_MAX, LAYERS_MAX, SIZE_MAX, Source};
+use crate::files::{self, SETTINGS_BYTES_MAX};
 use serde_json::Value;
 use std::path::{Component, Path};
 
@@ -52,13 +53,18 @@ pub struct EncoderConfig {
     pub matryoshka: Option<Matryoshka>,
 }
 
+/// What comes after each other in a folder of sentence-transformers. Real ones have three or four.
+const MODULES_MAX: usize = 16;
+/// Lengths to which a vector may be cut. Real lists have some ten.
+const CUTS_MAX: usize = 1_024;
+
 /// A file of a folder as JSON; `None` where there is none.
 fn json_of(folder: &Path, name: &str) -> Result<Option<Value>, ModelsError> {
     let path = folder.join(name);
     if !path.exists() {
         return Ok(None);
     }
-    let bytes = std::fs::read(&path).map_err(|error| ModelsError::read(&path, error))?;
+    let bytes = files::read(&path, SETTINGS_BYTES_MAX)?;
     let value = serde_json::from_slice(&bytes)
         .map_err(|error| ModelsError::file(&path, format!("is no JSON: {error}")))?;
     Ok(Some(value))
@@ -164,6 +170,12 @@ impl EncoderConfig {
         let modules = modules
             .as_array()
             .ok_or_else(|| wrong("is no list of modules".to_owned()))?;
+        if modules.len() > MODULES_MAX {
+            return Err(wrong(format!(
+                "has {} modules; at most {MODULES_MAX} are read",
+                modules.len()
+            )));
+        }
         self.normalize = false;
         for module in modules {
             let text = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -259,12 +271,13 @@ fn matryoshka(
             let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
             size.filter(|size| (1..=hidden).contains(size))
         };
-        let sizes: Option<Vec<usize>> = sizes.iter().map(size).collect();
+        let sizes: Option<Vec<usize>> = sizes.iter().take(CUTS_MAX + 1).map(size).collect();
+        let sizes = sizes.filter(|sizes| sizes.len() <= CUTS_MAX);
         return sizes
             .map(|sizes| Some(Matryoshka::Listed(sizes)))
             .ok_or_else(|| {
                 source.wrong(format!(
-                    "`matryoshka_dimensions` must be whole numbers between 1 and {hidden}"
+                    "`matryoshka_dimensions` must be whole numbers between 1 and {hidden}, at most {CUTS_MAX} of them"
                 ))
             });
     }

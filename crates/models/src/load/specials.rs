@@ -4,6 +4,7 @@ use crate::Tokenizer;
 use crate::config::tokens;
 use crate::weights::Metadata;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// The names by which templates know special tokens, and the keys of a GGUF file for them.
 const NAMES: [(&str, &str); 7] = [
@@ -110,11 +111,6 @@ pub(super) fn ends_of_folder(configs: &[&Value], own: Option<u32>) -> Vec<u32> {
 }
 
 fn union(ids: impl Iterator<Item = u32>) -> Vec<u32> {
-    let mut all = Vec::new();
-    for id in ids {
-        if !all.contains(&id) {
-            all.push(id);
-        }
-    }
-    all
+    let mut known = HashSet::new();
+    ids.filter(|id| known.insert(*id)).collect()
 }

@@ -4,11 +4,15 @@ use super::specials::{Specials, ends_of_folder, ends_of_gguf};
 use super::{ModelSpec, gguf_of};
 use crate::config::tokens;
 use crate::encoder::EncoderConfig;
+use crate::files::{self, SETTINGS_BYTES_MAX};
 use crate::weights::{Metadata, open_gguf};
 use crate::{ChatTemplate, ModelsError, Tokenizer};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Tokens at which a text ends, each of which every token that is made is held against. Real models have five.
+const ENDS_MAX: usize = 1_024;
 
 /// A model's way with texts, without its network.
 pub struct ModelText {
@@ -101,15 +105,25 @@ impl ModelText {
         let bos = tokens(config.get("bos_token_id")).first().copied();
         let bos = specials.id("bos_token", &tokenizer).or(bos);
         let eos = specials.id("eos_token", &tokenizer);
-        let template = template_of(folder, &settings)
+        let template = template_of(folder, &settings)?
             .map(|source| ChatTemplate::parse(&source, &specials.pairs()));
+        let ends = ends_of_folder(&[&config, &generation], eos);
+        if ends.len() > ENDS_MAX {
+            return Err(ModelsError::file(
+                folder,
+                format!(
+                    "names {} tokens as `eos_token_id`; at most {ENDS_MAX} end a text",
+                    ends.len()
+                ),
+            ));
+        }
         Ok(Self {
             template: template.transpose()?,
             tokenizer: Arc::new(tokenizer.with_ends_of_text(
                 bos.filter(|_| is_set(&settings, "add_bos_token")),
                 eos.filter(|_| is_set(&settings, "add_eos_token")),
             )?),
-            eos: ends_of_folder(&[&config, &generation], eos),
+            eos: ends,
         })
     }
 }
@@ -120,7 +134,7 @@ fn is_set(settings: &Value, key: &str) -> bool {
 
 /// A file of the folder; nothing where it is not there or is no JSON.
 fn json_of(folder: &Path, name: &str) -> Value {
-    let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
+    let bytes = files::read(&folder.join(name), SETTINGS_BYTES_MAX).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
@@ -144,19 +158,22 @@ pub(super) fn tokenizer_of(folder: &Path) -> Result<Tokenizer, ModelsError> {
 }
 
 /// A file of its own, or within the tokenizer's or the processor's configuration: one, or several with names.
-fn template_of(folder: &Path, tokenizer_config: &Value) -> Option<String> {
+fn template_of(folder: &Path, tokenizer_config: &Value) -> Result<Option<String>, ModelsError> {
     for name in [
         "chat_template.jinja",
         "additional_chat_templates/default.jinja",
     ] {
-        if let Ok(source) = std::fs::read_to_string(folder.join(name)) {
-            return Some(source);
+        let path = folder.join(name);
+        if path.exists() {
+            let source = String::from_utf8(files::read(&path, SETTINGS_BYTES_MAX)?);
+            let source = source.map_err(|_| ModelsError::file(&path, "is not text"))?;
+            return Ok(Some(source));
         }
     }
     let processors = json_of(folder, "chat_template.json");
-    [tokenizer_config, &processors]
+    Ok([tokenizer_config, &processors]
         .iter()
-        .find_map(|json| template_in(json.get("chat_template")?))
+        .find_map(|json| template_in(json.get("chat_template")?)))
 }
 
 /// Several have names, in a list of pairs or in an object; the default one is for chats.

@@ -4,36 +4,6 @@ use super::sentencepiece;
 use crate::weights::Metadata;
 use serde_json::{Map, Value, json};
 
-/// Ids beyond any vocabulary: a table of them would be larger than the file.
-const IDS_MAX: u64 = 1 << 22;
-
-/// What the library does not check: ids that would make a table larger than the file justifies.
-pub(super) fn check(json: &Value) -> Result<(), String> {
-    let vocab = json.pointer("/model/vocab");
-    let ids: Vec<&Value> = match vocab {
-        Some(Value::Object(vocab)) => vocab.values().collect(),
-        Some(Value::Array(_)) => Vec::new(),
-        _ => return Err("it has no `model.vocab`".to_owned()),
-    };
-    let added = json.get("added_tokens").and_then(Value::as_array);
-    let added = added
-        .into_iter()
-        .flatten()
-        .filter_map(|token| token.get("id"));
-    for id in ids.into_iter().chain(added) {
-        match id.as_u64() {
-            Some(id) if id < IDS_MAX => {}
-            _ => {
-                return Err(format!(
-                    "the token id {id} is not between 0 and {}",
-                    IDS_MAX - 1
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// GPT-2's two files.
 pub(super) fn of_vocab_merges(vocab: &[u8], merges: &[u8]) -> Result<Vec<u8>, String> {
     let vocab: Map<String, Value> = serde_json::from_slice(vocab)

@@ -4,11 +4,14 @@ use super::metadata::Value;
 use super::split::other_parts;
 use super::types::TensorType;
 use super::{Entry, Metadata, Weights};
-use crate::ModelsError;
+use crate::{ModelsError, files};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+
+/// A header: a byte of it takes up to eight in memory, in lists of numbers. The largest real vocabularies have 30 MB.
+const HEADER_BYTES_MAX: u64 = 128 << 20;
 
 /// A GGUF file: what it says of its model, and its tensors.
 pub struct GgufFile {
@@ -53,7 +56,7 @@ pub fn open_gguf(path: &Path) -> Result<GgufFile, ModelsError> {
 }
 
 fn header_of(path: &Path) -> Result<(Metadata, BTreeMap<String, Entry>, File), ModelsError> {
-    let file = File::open(path).map_err(|error| ModelsError::read(path, error))?;
+    let file = files::open(path)?;
     let length = file
         .metadata()
         .map_err(|error| ModelsError::read(path, error))?
@@ -140,10 +143,6 @@ struct Header<R> {
 }
 
 impl<R: Read> Header<R> {
-    fn left(&self) -> u64 {
-        self.length.saturating_sub(self.at)
-    }
-
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), String> {
         self.reader
             .read_exact(bytes)
@@ -169,9 +168,11 @@ impl<R: Read> Header<R> {
     /// A number of things that take at least `bytes` bytes each.
     fn count(&mut self, bytes: u64, what: &str) -> Result<usize, String> {
         let count = self.u64()?;
-        if count > self.left() / bytes {
+        let length = self.length.min(HEADER_BYTES_MAX);
+        if count > length.saturating_sub(self.at) / bytes {
             return Err(format!(
-                "claims {count} {what}, for which its {} bytes have no room",
+                "claims {count} {what}, for which its {} bytes have no room, of which a header has at most \
+                 {HEADER_BYTES_MAX}",
                 self.length
             ));
         }

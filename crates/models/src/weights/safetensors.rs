@@ -3,11 +3,12 @@
 use super::types::TensorType;
 use super::{Entry, Weights};
 use crate::ModelsError;
+use crate::contained::cut;
+use crate::files::{self, SETTINGS_BYTES_MAX};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -26,7 +27,7 @@ pub fn open_safetensors(path: &Path) -> Result<Weights, ModelsError> {
         entries: BTreeMap::new(),
     };
     for path in files {
-        let mut file = File::open(&path).map_err(|error| ModelsError::read(&path, error))?;
+        let mut file = files::open(&path)?;
         let length = file
             .metadata()
             .map_err(|error| ModelsError::read(&path, error))?
@@ -69,8 +70,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, ModelsError> {
             "has no model.safetensors and no .gguf file",
         ));
     }
-    let bytes =
-        std::fs::read(&index_path).map_err(|error| ModelsError::read(&index_path, error))?;
+    let bytes = files::read(&index_path, SETTINGS_BYTES_MAX)?;
     let index: Index = serde_json::from_slice(&bytes).map_err(|error| {
         ModelsError::file(&index_path, format!("is no index of weights: {error}"))
     })?;
@@ -106,8 +106,9 @@ struct Description {
     data_offsets: [u64; 2],
 }
 
-/// A header, in the order of the file, with every key of it.
-struct Header(Vec<(String, serde_json::Value)>);
+/// Every tensor of a header, in the order of the file. Nothing else is kept of it: values of any kind take many times
+/// the memory of their text.
+struct Header(Vec<(String, Description)>);
 
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -121,8 +122,15 @@ impl<'de> Deserialize<'de> for Header {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let description = map.next_value().map_err(|error| {
+                        Error::custom(format!("tensor `{}`: {error}", cut(&name)))
+                    })?;
+                    pairs.push((name, description));
                 }
                 Ok(Header(pairs))
             }
@@ -152,12 +160,7 @@ pub(crate) fn parse(
         .map_err(|error| format!("has a header that is no JSON object of tensors: {error}"))?;
     let data = 8 + size;
     let mut entries = BTreeMap::new();
-    for (name, value) in pairs {
-        if name == "__metadata__" {
-            continue;
-        }
-        let description: Description =
-            serde_json::from_value(value).map_err(|error| format!("tensor `{name}`: {error}"))?;
+    for (name, description) in pairs {
         if COUNTS.contains(&description.dtype.as_str()) {
             continue;
         }

@@ -1,6 +1,6 @@
 //! A guard that is the first process of a PID namespace.
 
-use super::{GuardOrder, begin, end_of, signal_group, words};
+use super::{GuardOrder, Leash, begin, signal_group, words};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -108,11 +108,12 @@ pub(super) fn run(
         return Ok(());
     };
     let (leader, own_grace) = (child.id(), order.grace);
-    let parent_gone = end_of(parent);
+    let leash = Leash::of(parent);
     thread::spawn(move || {
-        let grace = parent_gone.recv().ok().flatten().unwrap_or(own_grace);
+        let word = leash.first();
         signal_group(leader, Signal::SIGTERM);
-        thread::sleep(grace);
+        // Where it ends within its time, this process does, and with it this thread.
+        let _its_time = leash.wait_out(word, own_grace, || Ok(None::<()>));
         signal_group(leader, Signal::SIGKILL);
         thread::sleep(KILLED_WITHIN);
         std::process::exit(0);

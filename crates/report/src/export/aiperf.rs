@@ -1,6 +1,7 @@
 //! The summary that `AIPerf` writes: `profile_export_aiperf.json`.
 
 use super::{point_records, seconds};
+use crate::escape;
 use serde_json::{Map, Value, json};
 use stats::{PointSummary, RequestMetrics, Summary, quantile, sort};
 use trace::{Nanos, Record};
@@ -34,7 +35,7 @@ pub fn aiperf(summary: &Summary, number: usize, records: &[Record]) -> Option<St
         "was_cancelled".to_owned(),
         json!(point.reliability.cancelled > 0),
     );
-    Some(format!("{:#}\n", Value::Object(file)))
+    Some(escape::json(&Value::Object(file)))
 }
 
 /// Of each metric its name, its unit, and the value of every request that has one (of gaps: of every gap).

@@ -1,6 +1,7 @@
 //! The custom JSON of github-action-benchmark.
 
 use crate::Axis;
+use crate::escape;
 use serde_json::{Value, json};
 use stats::{Better, Grade, Metric, PointSummary, Summary, Unit};
 
@@ -45,7 +46,7 @@ pub fn github_benchmark(summary: &Summary, direction: Direction) -> Option<Strin
         metrics.iter().filter_map(entry).collect::<Vec<_>>()
     });
     let entries: Vec<Value> = entries.collect();
-    (!entries.is_empty()).then(|| format!("{:#}\n", Value::Array(entries)))
+    (!entries.is_empty()).then(|| escape::json(&Value::Array(entries)))
 }
 
 fn entry(metric: Metric, point: &PointSummary) -> Option<Value> {

@@ -1,6 +1,7 @@
 //! The result file of `vllm bench serve`, key for key.
 
 use super::{point_records, population_std, quantiles, seconds, text};
+use crate::escape;
 use serde_json::{Map, Value, json};
 use stats::{Distribution, PointSummary, RequestMetrics, Summary};
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ pub fn vllm(summary: &Summary, number: usize, records: &[Record]) -> Option<Stri
     ] {
         file.extend(latency_fields(name, latency.as_ref()));
     }
-    Some(format!("{:#}\n", Value::Object(file)))
+    Some(escape::json(&Value::Object(file)))
 }
 
 /// What was asked for.

@@ -1,12 +1,10 @@
-use http1::{CONTINUE, Receiver, Refusal};
+use http1::{CONTINUE, Limits, Receiver, Refusal};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Bytes that a client may send ahead while its answer is on its way.
-const AHEAD_MAX: usize = 64 << 10;
 /// Bytes of one read.
 const READ_BYTES: usize = 8 << 10;
 /// Bytes that are read and dropped behind a refusal, at most.
@@ -61,10 +59,29 @@ impl Client {
 
     /// Takes what comes; at least one byte.
     pub(crate) async fn read(&mut self) -> Result<(), NoRequest> {
+        loop {
+            self.stream.readable().await.map_err(Ended::from)?;
+            if let Some(count) = self.take()? {
+                return if count == 0 {
+                    Err(NoRequest::Ended)
+                } else {
+                    Ok(())
+                };
+            }
+        }
+    }
+
+    /// Takes what is there, if anything is; zero bytes are the end of what the client sends. The buffer is no part of a
+    /// future, which would be as large for every connection, and be cleared whenever it is polled anew.
+    fn take(&mut self) -> Result<Option<usize>, NoRequest> {
         let mut bytes = [0; READ_BYTES];
-        match self.read_some(&mut bytes).await? {
-            0 => Err(NoRequest::Ended),
-            count => Ok(self.received.push(&bytes[..count])?),
+        match self.stream.try_read(&mut bytes) {
+            Ok(count) => {
+                self.received.push(&bytes[..count])?;
+                Ok(Some(count))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(_) => Err(NoRequest::Ended),
         }
     }
 
@@ -90,18 +107,20 @@ impl Client {
     /// same until something is sent to it. So `probe` is sent, which whoever still reads passes over: whoever has gone
     /// answers with a reset. Without a probe the answer itself shows it.
     pub(crate) async fn gone(&mut self, probe: Option<&[u8]>) {
-        while !self.half_closed && self.received.held() < AHEAD_MAX {
-            let mut bytes = [0; READ_BYTES];
-            match self.read_some(&mut bytes).await {
-                Ok(0) => {
+        while !self.half_closed && self.received.held() < Limits::AHEAD_MAX {
+            if self.stream.readable().await.is_err() {
+                return;
+            }
+            match self.take() {
+                Ok(Some(0)) => {
                     self.half_closed = true;
                     if probe.is_some_and(|probe| !self.probed(probe)) {
                         return;
                     }
                 }
-                Ok(count) if self.received.push(&bytes[..count]).is_ok() => {}
-                // What it sent ahead cannot be kept.
-                Ok(_) | Err(Ended) => return,
+                Ok(_) => {}
+                // What it sent ahead cannot be kept, or it is gone.
+                Err(_) => return,
             }
         }
         // Of a client that sends too much ahead, the end is noticed when a write fails.
@@ -123,27 +142,17 @@ impl Client {
         self.received.forget();
         let _ = self.stream.shutdown().await;
         let drain = async {
-            let (mut dropped, mut bytes) = (0, [0; READ_BYTES]);
-            while dropped < LINGER_BYTES {
-                match self.read_some(&mut bytes).await {
-                    Ok(count @ 1..) => dropped += count,
-                    Ok(0) | Err(Ended) => break,
+            let mut dropped = 0;
+            while dropped < LINGER_BYTES && self.stream.readable().await.is_ok() {
+                match self.take() {
+                    Ok(Some(count @ 1..)) => dropped += count,
+                    Ok(None) => {}
+                    Ok(Some(_)) | Err(_) => break,
                 }
+                self.received.forget();
             }
         };
         let _ = timeout(limit, drain).await;
-    }
-
-    /// What comes; nothing where the client sends no more.
-    async fn read_some(&self, into: &mut [u8]) -> Result<usize, Ended> {
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read(into) {
-                Ok(count) => return Ok(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(Ended),
-            }
-        }
     }
 }
 

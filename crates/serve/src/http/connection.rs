@@ -51,7 +51,8 @@ impl Connection {
         Connection {
             guest: true,
             limits: Limits {
-                head: Limits::GUEST_HEAD,
+                head: self.limits.guest_head,
+                body: self.limits.guest_head,
                 ..self.limits
             },
             ..self

@@ -480,6 +480,7 @@ fn every_client_is_answered_as_http_has_it() {
 fn fault_65_a_flood_leaves_room_for_small_requests() {
     let limits = HttpLimits {
         connections_max: 8,
+        guest_head: Duration::from_mins(1),
         held_bytes_max: 1 << 20,
         ..HttpLimits::default()
     };

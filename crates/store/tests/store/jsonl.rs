@@ -18,7 +18,7 @@ proptest! {
 
     #[test]
     fn records_survive_json_lines(records in records()) {
-        let file = read(Bytes::from(written(&records))).unwrap();
+        let file = read(Bytes::from(written(&records)), u64::MAX).unwrap();
         prop_assert_eq!(&file.run.header, &header());
         prop_assert_eq!(&file.run.facts, &[facts(0)]);
         prop_assert_eq!(&file.run.records, &records);
@@ -30,7 +30,7 @@ proptest! {
         let mut text = written(&ordinary(2, 2));
         text.truncate(cut);
         text.extend(bytes);
-        let _ = read_jsonl(text.as_slice());
+        let _ = read_jsonl(text.as_slice(), u64::MAX);
     }
 }
 
@@ -41,7 +41,7 @@ fn fault_34_a_last_line_cut_off_by_a_kill_costs_that_line_alone() {
     let whole = lines[..3].concat();
     for kept in 1..lines[3].len() - 1 {
         let cut = [&whole, &lines[3][..kept]].concat();
-        let file = read_jsonl(cut.as_slice()).unwrap();
+        let file = read_jsonl(cut.as_slice(), u64::MAX).unwrap();
         assert_eq!(file.run.records, ordinary(2, 2));
         assert!(file.truncated, "{kept} bytes of the line");
     }
@@ -51,7 +51,7 @@ fn fault_34_a_last_line_cut_off_by_a_kill_costs_that_line_alone() {
 fn a_line_that_only_lacks_its_newline_is_kept() {
     let mut text = written(&ordinary(3, 2));
     text.pop();
-    let file = read_jsonl(text.as_slice()).unwrap();
+    let file = read_jsonl(text.as_slice(), u64::MAX).unwrap();
     assert_eq!((file.run.facts.len(), file.truncated), (1, false));
 }
 
@@ -59,7 +59,7 @@ fn a_line_that_only_lacks_its_newline_is_kept() {
 fn a_bad_line_in_the_middle_is_an_error_with_its_number() {
     let text = String::from_utf8(written(&ordinary(3, 2))).unwrap();
     let bad = text.replacen("\"id\":1,", "\"id\":-1,", 1);
-    let error = read_jsonl(bad.as_bytes()).unwrap_err();
+    let error = read_jsonl(bad.as_bytes(), u64::MAX).unwrap_err();
     assert!(matches!(error, StoreError::Line { line: 3, .. }), "{error}");
 }
 
@@ -76,7 +76,7 @@ fn records_without_a_header_are_refused() {
         (b"", 1),
         (&[&text[..], &text[..]].concat(), 4),
     ] {
-        let error = read_jsonl(file).unwrap_err();
+        let error = read_jsonl(file, u64::MAX).unwrap_err();
         assert!(
             matches!(error, StoreError::LineOrder { line: at, .. } if at == line),
             "{error}"
@@ -88,7 +88,7 @@ fn records_without_a_header_are_refused() {
 fn a_later_schema_is_named_even_where_its_header_has_another_shape() {
     let later = SCHEMA_VERSION + 1;
     let line = format!("{{\"header\":{{\"schema_version\":{later},\"shards\":[]}}}}\n");
-    let error = read_jsonl(line.as_bytes()).unwrap_err();
+    let error = read_jsonl(line.as_bytes(), u64::MAX).unwrap_err();
     assert!(
         matches!(error, StoreError::NewerSchema { found, .. } if found == later),
         "{error}"

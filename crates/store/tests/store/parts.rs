@@ -30,8 +30,8 @@ proptest! {
             facts: vec![facts(0), facts(1), facts(2)],
             records: [first, second].concat(),
         };
-        prop_assert_eq!(&read_parquet(merged(&parts).unwrap()).unwrap(), &expected);
-        prop_assert_eq!(&read_parts(&mut each(&parts)).unwrap(), &expected);
+        prop_assert_eq!(&read_parquet(merged(&parts).unwrap(), u64::MAX).unwrap(), &expected);
+        prop_assert_eq!(&read_parts(&mut each(&parts), u64::MAX).unwrap(), &expected);
     }
 }
 
@@ -44,18 +44,21 @@ fn many_small_parts_become_one_row_group() {
     let file = merged(&parts).unwrap();
     let apart: usize = parts.iter().map(Vec::len).sum();
     assert!(file.len() * 5 < apart, "{} of {apart} bytes", file.len());
-    assert_eq!(read_parquet(file).unwrap().records, ordinary(600, 8));
+    assert_eq!(
+        read_parquet(file, u64::MAX).unwrap().records,
+        ordinary(600, 8)
+    );
 }
 
 #[test]
 fn the_format_is_told_from_the_bytes() {
     let part = encode_part(&header(), &[], &ordinary(3, 2)).unwrap();
     assert_eq!(Format::detect(&part), Some(Format::Parquet));
-    let file = read(Bytes::from(part)).unwrap();
+    let file = read(Bytes::from(part), u64::MAX).unwrap();
     assert_eq!(file.run.records, ordinary(3, 2));
     assert!(!file.truncated);
     assert!(matches!(
-        read(Bytes::from_static(b"GGUF....")),
+        read(Bytes::from_static(b"GGUF...."), u64::MAX),
         Err(StoreError::UnknownFormat)
     ));
 }
@@ -73,7 +76,7 @@ fn parts_of_two_invocations_are_not_mixed() {
         Err(StoreError::MixedParts { number: 2 })
     ));
     assert!(matches!(
-        read_parts(&mut each(&parts)),
+        read_parts(&mut each(&parts), u64::MAX),
         Err(StoreError::MixedParts { number: 2 })
     ));
 }
@@ -82,7 +85,7 @@ fn parts_of_two_invocations_are_not_mixed() {
 fn no_parts_make_no_file() {
     assert!(matches!(merged(&[]), Err(StoreError::NoParts)));
     assert!(matches!(
-        read_parts(&mut each(&[])),
+        read_parts(&mut each(&[]), u64::MAX),
         Err(StoreError::NoParts)
     ));
 }

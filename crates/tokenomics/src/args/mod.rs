@@ -12,6 +12,8 @@ mod gateway;
 mod habits;
 mod launch;
 mod mock;
+#[cfg(test)]
+mod mutations;
 mod report;
 mod scenario;
 mod scheduler;

@@ -5,6 +5,9 @@ use trace::Record;
 /// Shorter ones stand in ordinary words too.
 const BYTES_MIN: usize = 6;
 
+/// What marks that a text was cut there.
+const CUT: &str = "…";
+
 /// What stands in a key's place.
 const MASK: &str = "[a key]";
 
@@ -87,8 +90,23 @@ fn without_half(text: &str, secret: &str, half: Half) -> String {
     without_cut(&masked, secret, half)
 }
 
-/// Masks six characters or more of it at the text's own end, behind which there may be a mark of the cut.
+/// Masks what is left of it where a text was cut: at its own end, and in front of the mark of each cut, behind which a
+/// sentence may go on.
 fn without_cut(text: &str, secret: &str, half: Half) -> String {
+    match half {
+        Half::First => {
+            let pieces = text.split(CUT);
+            let pieces: Vec<String> = pieces
+                .map(|piece| without_end(piece, secret, half))
+                .collect();
+            pieces.join(CUT)
+        }
+        Half::Last => without_end(text, secret, half),
+    }
+}
+
+/// Masks six characters or more of it at the text's own end.
+fn without_end(text: &str, secret: &str, half: Half) -> String {
     let boundaries = || (BYTES_MIN..secret.len()).filter(|&at| secret.is_char_boundary(at));
     match half {
         Half::First => {
@@ -147,6 +165,10 @@ mod tests {
             ),
             ("cut at sk-proj-0123456789ab", "cut at [a key]"),
             ("cut at sk-pro…", "cut at [a key]…"),
+            (
+                "cut at \"sk-pro…; check that the URL is right",
+                "cut at \"[a key]…; check that the URL is right",
+            ),
             ("half: sk-proj-0123 and more", "half: [a key] and more"),
             ("half: 456789abcdef, more", "half: [a key], more"),
             ("9abcdef behind a cut", "[a key] behind a cut"),

@@ -2,7 +2,7 @@
 
 use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
-use super::{RequestConfig, read, variants};
+use super::{RequestConfig, memory_left, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
 use crate::failure::Failure;
 use crate::output::say;
@@ -339,7 +339,7 @@ fn recorded(path: &Path, args: &WorkloadArgs, seed: u64) -> Result<Trace, Failur
 
 /// The first measured run of what was saved.
 fn of_saved(bytes: Bytes) -> Result<Trace, String> {
-    let saved = store::read(bytes).map_err(|error| error.to_string())?;
+    let saved = store::read(bytes, memory_left()).map_err(|error| error.to_string())?;
     let runs = saved.run.records.iter().map(|record| record.run);
     let first = runs.filter(|run| !run.warmup).min();
     let run = first.ok_or("it has no measured run")?;

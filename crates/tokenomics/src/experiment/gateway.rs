@@ -193,9 +193,7 @@ fn save(
     results: &Results,
     json: &Value,
 ) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(json)
-        .map_err(|error| Failure::failed(format!("cannot write the results: {error}")))?
-        + "\n";
+    let json = report::escape::json(json);
     let text = match config.output.format {
         OutputFormat::Json => json.clone(),
         OutputFormat::Quiet => String::new(),

@@ -74,8 +74,10 @@ impl Paths {
         match place {
             Place::File(_) => Claim::take(self).map(Some),
             Place::Stream(_) if output.plot || output.records.extension().is_some() => {
+                // Not every verb has the flag of what it never draws.
+                let plot = if output.plot { " --no-plot" } else { "" };
                 Err(Failure::usage(format!(
-                    "{} is no file that records and a plot could lie beside; add --records none --no-plot",
+                    "{} is no file that others of a run could lie beside; add --records none{plot}",
                     self.results.display()
                 )))
             }

@@ -128,8 +128,10 @@ pub(crate) fn unfinished(records: &Path, format: RecordsFormat) -> PathBuf {
 
 /// Whether records are there, of a folder of parts or of lines.
 pub(crate) fn has_records(unfinished: &Path) -> bool {
-    if let Ok(mut parts) = unfinished.read_dir() {
-        return parts.next().is_some();
+    if let Ok(parts) = unfinished.read_dir() {
+        // A part that is not whole has another name.
+        let is_part = |path: PathBuf| path.extension().is_some_and(|name| name == "parquet");
+        return parts.flatten().any(|entry| is_part(entry.path()));
     }
     let Ok(file) = File::open(unfinished) else {
         return false;
@@ -305,10 +307,20 @@ impl Lines {
             File::open(&partial)?.sync_all()?;
             match Place::of(&path)? {
                 Place::File(path) => fs::rename(&partial, path),
-                Place::Stream(_) => Err(io::Error::other("it is no file")),
+                Place::Stream(_) => Err(io::ErrorKind::CrossesDevices.into()),
             }
         };
-        put().map_err(|error: io::Error| cannot_write(&path, &error))?;
+        match put() {
+            // A link leads to another disk, or to what takes bytes: there they are copied.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                write_with(&path, |file| {
+                    io::copy(&mut File::open(&partial)?, file).map(drop)
+                })?;
+                fs::remove_file(&partial)
+            }
+            put => put,
+        }
+        .map_err(|error| cannot_write(&path, &error))?;
         Ok(path)
     }
 }

@@ -86,3 +86,27 @@ impl DatasetConfig {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DatasetConfig;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn any_file_that_names_a_data_set_is_taken_or_refused_by_its_name() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations");
+        let scratch = tempfile::tempdir().unwrap().keep();
+        let path = scratch.join("data.json");
+        let read = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            if let Err(failure) = DatasetConfig::read(&path) {
+                assert!(failure.to_string().contains("data.json"), "{failure}");
+            } else {
+                let _an_id_that_is_none = DatasetConfig::read(&path).unwrap().asked();
+            }
+        };
+        targets::exercise("dataset_config", read, 2_000, &folder, &scratch);
+        fs::remove_dir_all(&scratch).unwrap();
+    }
+}

@@ -1,5 +1,7 @@
 //! The rows of one file, whatever its format.
 
+use crate::config::json_size::check_rows;
+use crate::config::memory_left;
 use serde_json::{Map, Value};
 use std::path::Path;
 use workload::{
@@ -54,12 +56,16 @@ pub(super) fn read(
     let own = path.extension().unwrap_or_default().to_string_lossy();
     let extension = extension.unwrap_or(&own);
     if extension.eq_ignore_ascii_case(PARQUET) {
-        let records = store::read_table(&bytes.into()).map_err(|error| of_parquet(&error))?;
+        let records =
+            store::read_table(&bytes.into(), memory_left()).map_err(|error| of_parquet(&error))?;
         let records: Vec<(usize, Map<String, Value>)> = (1..).zip(records).collect();
         return of_records(|reader| read_dataset(&records, reader), columns)
             .map_err(|error| error.to_string());
     }
     let format = Format::from_extension(extension).map_err(|error| error.to_string())?;
+    if matches!(format, Format::Json | Format::JsonLines) {
+        check_rows(&bytes, memory_left())?;
+    }
     of_text(&bytes, format, columns).map_err(|error| error.to_string())
 }
 

@@ -492,7 +492,8 @@ fn a_stall_shows_from_the_schedule_as_its_closed_form_says() {
     let p99 = results["added_ms"]["at_rate"]["p99"]["value"]
         .as_f64()
         .unwrap();
-    assert!((p99 - 190.0).abs() < 0.05 * 190.0, "{p99} ms");
+    // A machine that is busy beside it blurs a tenth; from the issue instead of the schedule it would be near nothing.
+    assert!((p99 - 190.0).abs() < 0.1 * 190.0, "{p99} ms");
 }
 
 /// Runs a preset on a gateway that is installed here.

@@ -5,6 +5,8 @@ use crate::process::{Process, run, tokenomics, wait_until};
 use crate::{counts, read_json};
 use nix::sys::signal::Signal;
 use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
 #[test]
@@ -154,6 +156,62 @@ fn fault_34_a_launched_server_does_not_outlive_us() {
             .is_err()
             .then_some(())
     });
+}
+
+/// A launched process that ignores every request to end, and `launch` after it was told to stop.
+fn launch_what_ignores(folder: &Path) -> Process {
+    let port = free_port().to_string();
+    let command = "sh -c 'trap \"\" TERM INT HUP; echo $$ > pid; while :; do sleep 0.1; done'";
+    let flags = [
+        "launch",
+        "vllm",
+        "--model",
+        "m",
+        "--port",
+        &port,
+        "--command",
+        command,
+    ];
+    let mut launch = Process::start(tokenomics(folder, &flags));
+    launch.wait_for_line("Starting");
+    wait_until("the child wrote its id", || {
+        let text = std::fs::read_to_string(folder.join("pid")).ok()?;
+        text.ends_with('\n').then_some(())
+    });
+    launch.signal(Signal::SIGINT);
+    launch.wait_for_line("Stopping vllm");
+    // It is asked to end by now, and has its twenty seconds.
+    std::thread::sleep(Duration::from_millis(300));
+    launch
+}
+
+/// Processes of that folder: a namespace has numbers of its own.
+fn running_in(folder: &Path) -> usize {
+    let folder = folder.canonicalize().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let is_there = |entry: &std::fs::DirEntry| {
+        std::fs::read_link(entry.path().join("cwd")).is_ok_and(|at| at == folder)
+    };
+    processes.filter(is_there).count()
+}
+
+#[test]
+fn fault_59_who_is_killed_or_pressed_twice_leaves_no_child_with_the_rest_of_its_time() {
+    for signal in [Signal::SIGKILL, Signal::SIGINT, Signal::SIGTERM] {
+        let folder = tempdir().unwrap();
+        let launch = launch_what_ignores(folder.path());
+        assert!(running_in(folder.path()) > 1);
+        launch.signal(signal);
+        let ended = launch.end();
+        let expected = (signal != Signal::SIGKILL).then_some(130);
+        assert_eq!(ended.code, expected, "{ended:?}");
+        let begun = Instant::now();
+        wait_until("all of it is gone", || {
+            (running_in(folder.path()) == 0).then_some(())
+        });
+        // A grace of twenty seconds would have fifteen left at least: what is told apart is no matter of a second.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{signal}");
+    }
 }
 
 #[test]

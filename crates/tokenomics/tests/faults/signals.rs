@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 use tempfile::tempdir;
 
@@ -232,4 +233,46 @@ fn fault_34_lines_that_a_killed_run_had_written_can_be_read() {
     assert_eq!(chat.end().code, None);
     let [_, issued, complete, ..] = counts(&report(folder.path(), "r.records.jsonl.partial"), "2");
     assert!(issued >= 4 && complete == issued, "{complete} of {issued}");
+}
+
+#[test]
+fn fault_58_a_second_signal_leaves_what_was_measured_to_be_read() {
+    for (format, unfinished) in [
+        ("jsonl", "r.records.jsonl.partial"),
+        ("parquet", "r.records.parquet.parts"),
+    ] {
+        for (first, second) in [
+            (Signal::SIGINT, Signal::SIGINT),
+            (Signal::SIGTERM, Signal::SIGHUP),
+        ] {
+            let folder = tempdir().unwrap();
+            let provider = Provider::start(quick());
+            let url = provider.url();
+            let mut measure = vec!["chat", "--api-base", &url, "--model", "mock", "--no-plot"];
+            measure.extend("--max-concurrency 2 --num-prompts 100000 --max-tokens 4".split(' '));
+            measure.extend("--warmup-runs 0 --results-file r.json --records".split(' '));
+            measure.push(format);
+            // Nobody reads the pipe that the whole records go to: the first signal does not end it.
+            let whole = Command::new("mkfifo")
+                .arg(folder.path().join(format!("r.records.{format}")))
+                .status();
+            assert!(whole.unwrap().success());
+            let mut chat = Process::start(tokenomics(folder.path(), &measure));
+            let place = folder.path().join(unfinished);
+            wait_until("something is written", || {
+                let lines = std::fs::read_to_string(&place).map_or(0, |text| text.lines().count());
+                let parts = place.read_dir().map_or(0, Iterator::count);
+                (lines > 2 || parts > 0).then_some(())
+            });
+            chat.signal(first);
+            chat.wait_for_line("again to end at once");
+            // Two signals at once are one.
+            std::thread::sleep(Duration::from_millis(205));
+            chat.signal(second);
+            assert_eq!(chat.end().code, Some(130));
+            assert!(!folder.path().join("r.json").exists());
+            let [_, _, complete, ..] = counts(&report(folder.path(), unfinished), "2");
+            assert!(complete > 0, "{format}");
+        }
+    }
 }

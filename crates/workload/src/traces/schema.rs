@@ -3,6 +3,7 @@
 use super::rows::{Row, is_same};
 use super::time::{Stamp, TimeUnit};
 use super::{BAILIAN_BLOCK_TOKENS, Found, MOONCAKE_BLOCK_TOKENS, TraceFormat, TraceRow};
+use crate::TOKENS_MAX;
 use crate::WorkloadError;
 use crate::printable::printable;
 use serde_json::Value;
@@ -212,10 +213,10 @@ fn tokens(row: &Row<'_>, column: &str) -> Result<u32, WorkloadError> {
         };
     };
     let whole =
-        |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
+        |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(TOKENS_MAX)).contains(number);
     // Where some rows have no number, pandas writes the others with a point.
     match cell.number().filter(whole) {
         Some(number) => Ok(number as u32),
-        None => Err(row.wrong(column, cell, "a whole number of tokens, from 0 on")),
+        None => Err(row.wrong(column, cell, "a whole number of tokens, from 0 to 10000000")),
     }
 }
