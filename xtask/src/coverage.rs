@@ -33,9 +33,6 @@ pub(crate) struct CoverageArgs {
     /// Only cells with this in their name, as `M/M/1 0.84 600`; may be repeated
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Intervals of latencies by what the number in flight says of a queue's waves, which no summary shows yet
-    #[arg(long)]
-    waves: bool,
     /// 200 runs of each cell, and none longer than 3,000 requests
     #[arg(long, conflicts_with = "runs")]
     quick: bool,
@@ -71,7 +68,7 @@ pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
             Some((of, truths)) if of.queue == cell.queue => truths,
             _ => steady_truths(&cell)?,
         };
-        let tallies = look(&cell, runs, args.waves, &steady)?;
+        let tallies = look(&cell, runs, &steady)?;
         known = Some((cell.clone(), steady));
         for (tally, number) in tallies.iter().zip(NUMBERS) {
             println!("{}", tally.row(&cell, number));
@@ -91,9 +88,9 @@ pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
 }
 
 /// One cell's tallies, in the order of [`NUMBERS`].
-fn look(cell: &Cell, runs: u64, waves: bool, steady: &Truths) -> anyhow::Result<[Tally; 5]> {
+fn look(cell: &Cell, runs: u64, steady: &Truths) -> anyhow::Result<[Tally; 5]> {
     let mut truths = run_truths(cell)?;
-    let found = in_parallel(runs, |run| cell.numbers(run, waves));
+    let found = in_parallel(runs, |run| cell.numbers(run));
     let found: Vec<_> = found.into_iter().collect::<anyhow::Result<_>>()?;
     // What such runs say of their rate on average: the steady part of a run is found by the product.
     let rates: Vec<f64> = found.iter().filter_map(|numbers| numbers.rate).collect();

@@ -4,8 +4,8 @@ use crate::goodput::{GoodTally, bounds_something};
 use crate::latency::LatencyPool;
 use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics, batch_size};
-use crate::steady::batches;
 use crate::tokens::TokenTally;
+use crate::traffic::Traffic;
 use crate::{ClassSummary, RequestMetrics};
 use trace::{ClassInfo, Pacing, Slo};
 
@@ -46,6 +46,7 @@ pub(crate) fn summarize_classes(
     objectives: Objectives<'_>,
     runs: &[Run],
     measured: &[RunMetrics],
+    traffic: &Traffic,
 ) -> Vec<ClassSummary> {
     let issued: usize = runs.iter().map(|run| run.records.len()).sum();
     let seconds: f64 = measured.iter().map(RunMetrics::seconds).sum();
@@ -57,17 +58,20 @@ pub(crate) fn summarize_classes(
                 good: GoodTally::new(pacing),
                 ..ClassTally::default()
             };
-            for batch in runs
-                .iter()
-                .flat_map(|run| batches(batch_size(pacing), &run.records))
-            {
-                for record in batch.iter().filter(|record| record.class == class) {
-                    tally.add(pacing, objectives.of(class), record);
+            let cluster = batch_size(pacing);
+            for (run, records) in runs.iter().map(|run| &run.records).enumerate() {
+                for (index, record) in records.iter().enumerate() {
+                    if index % cluster == 0 {
+                        let found = traffic.found(run, index);
+                        tally.latencies.begin(found);
+                        tally.good.begin(found);
+                    }
+                    if record.class == class {
+                        tally.add(pacing, objectives.of(class), record);
+                    }
                 }
-                tally.latencies.close();
-                tally.good.close();
             }
-            tally.finish(info, objectives.of(class), issued as u64, seconds)
+            tally.finish(info, objectives.of(class), issued as u64, seconds, traffic)
         })
         .collect()
 }
@@ -93,7 +97,14 @@ impl<'a> ClassTally<'a> {
         }
     }
 
-    fn finish(self, info: &ClassInfo, slo: Option<Slo>, issued: u64, seconds: f64) -> ClassSummary {
+    fn finish(
+        self,
+        info: &ClassInfo,
+        slo: Option<Slo>,
+        issued: u64,
+        seconds: f64,
+        traffic: &Traffic,
+    ) -> ClassSummary {
         let tokens = self.tokens.finish();
         let per_second = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
         ClassSummary {
@@ -101,11 +112,11 @@ impl<'a> ClassTally<'a> {
             asked_share: info.share,
             share: (issued > 0).then(|| self.issued as f64 / issued as f64),
             output_tokens_per_second: tokens.output_total.and_then(per_second),
-            goodput: slo.and_then(|_| self.good.finish(seconds)),
+            goodput: slo.and_then(|_| self.good.finish(seconds, traffic)),
             // What was planned is known of all classes together.
             reliability: self.outcomes.finish(self.issued),
             tokens,
-            latency: self.latencies.finish().0,
+            latency: self.latencies.finish(traffic).0,
         }
     }
 }

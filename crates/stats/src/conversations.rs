@@ -3,6 +3,7 @@
 use crate::latency::LatencyPool;
 use crate::run::Run;
 use crate::tokens::TokenTally;
+use crate::traffic::Traffic;
 use crate::{Conversations, MeanStd, RequestMetrics, Series, TurnSummary};
 use std::collections::BTreeMap;
 use trace::{Nanos, Pacing, Record};
@@ -12,13 +13,15 @@ pub(crate) fn summarize_conversations(
     pacing: Pacing,
     runs: &[Run],
     cut: u64,
+    traffic: &Traffic,
 ) -> Option<Conversations> {
     let mut tally = Tally::default();
-    for run in runs {
+    for (run_index, run) in runs.iter().enumerate() {
         let mut held: BTreeMap<u64, Vec<&Record>> = BTreeMap::new();
-        for record in &run.records {
+        for (index, record) in run.records.iter().enumerate() {
             if let Some(turn) = record.turn {
-                tally.turn(pacing, turn.number, record);
+                let found = traffic.found(run_index, index);
+                tally.turn(pacing, turn.number, record, found);
                 held.entry(turn.session).or_default().push(record);
             }
         }
@@ -26,7 +29,7 @@ pub(crate) fn summarize_conversations(
             tally.conversation(records);
         }
     }
-    tally.finish(cut)
+    tally.finish(cut, traffic)
 }
 
 #[derive(Default)]
@@ -45,12 +48,12 @@ struct TurnTally {
 }
 
 impl Tally {
-    fn turn(&mut self, pacing: Pacing, number: u32, record: &Record) {
+    fn turn(&mut self, pacing: Pacing, number: u32, record: &Record, found: u32) {
         let turn = self.turns.entry(number).or_default();
         turn.issued += 1;
         let mut metrics = RequestMetrics::from_record(record);
+        turn.latencies.begin(found);
         turn.latencies.add(pacing, record, metrics.as_mut());
-        turn.latencies.close();
         if let Some(metrics) = metrics {
             turn.complete += 1;
             turn.tokens.add(&metrics);
@@ -69,9 +72,9 @@ impl Tally {
         }
     }
 
-    fn finish(self, cut: u64) -> Option<Conversations> {
+    fn finish(self, cut: u64, traffic: &Traffic) -> Option<Conversations> {
         let turns = self.turns.into_iter().map(|(number, turn)| {
-            let (latency, _) = turn.latencies.finish();
+            let (latency, _) = turn.latencies.finish(traffic);
             TurnSummary {
                 number: number + 1,
                 issued: turn.issued,

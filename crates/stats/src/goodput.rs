@@ -1,5 +1,6 @@
 //! Requests that met every objective.
 
+use crate::traffic::Traffic;
 use crate::{Goodput, RequestMetrics, Series};
 use trace::{Nanos, Pacing, Slo};
 
@@ -35,19 +36,20 @@ impl GoodTally {
         self.0.push(f64::from(u8::from(met)));
     }
 
-    /// Ends a request, or a batch of them.
-    pub(crate) fn close(&mut self) {
-        self.0.close();
+    /// Begins a request that found so many in flight, or a batch.
+    pub(crate) fn begin(&mut self, found: u32) {
+        self.0.begin(found);
     }
 
     /// Over the time of throughput; `None` where nothing was issued or no time passed.
-    pub(crate) fn finish(&self, seconds: f64) -> Option<Goodput> {
+    pub(crate) fn finish(mut self, seconds: f64, traffic: &Traffic) -> Option<Goodput> {
+        self.0.close();
         let good: f64 = self.0.values().iter().sum();
         let issued = self.0.values().len() as f64;
         (issued > 0.0 && seconds > 0.0).then(|| Goodput {
             requests_per_second: good / seconds,
             share: good / issued,
-            n_effective: self.0.effective_of_mean(),
+            n_effective: self.0.effective_of_mean(traffic),
         })
     }
 }

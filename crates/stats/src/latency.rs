@@ -1,6 +1,8 @@
 //! Latencies of many requests, pooled.
 
 use crate::quantile::quantile;
+use crate::series::Grows;
+use crate::traffic::Traffic;
 use crate::{Latency, RequestMetrics, Series};
 use trace::{Nanos, Pacing, Record};
 
@@ -44,6 +46,10 @@ impl LatencyPool {
         for series in pool.all() {
             *series = Series::paced(pacing);
         }
+        // Once an answer has begun, what waits behind it takes no longer.
+        for series in [&mut pool.tpot, &mut pool.itl, &mut pool.chunk_gap] {
+            *series = std::mem::take(series).growing(Grows::AsSeen);
+        }
         pool
     }
 
@@ -63,9 +69,11 @@ impl LatencyPool {
         ]
     }
 
-    /// Ends a cluster of values that share a fate: a request, or the batch it was part of.
-    pub(crate) fn close(&mut self) {
-        self.all().into_iter().for_each(Series::close);
+    /// Begins a cluster of values that share a fate: those of a request, which found so many in flight, or of a batch.
+    pub(crate) fn begin(&mut self, found: u32) {
+        for series in self.all() {
+            series.begin(found);
+        }
     }
 
     /// Adds a request, answered or not: it was issued late or in time either way. The gaps are
@@ -102,19 +110,19 @@ impl LatencyPool {
     }
 
     /// Describes the samples.
-    pub(crate) fn finish(mut self) -> (Latency, GapShape) {
-        self.close();
+    pub(crate) fn finish(mut self, traffic: &Traffic) -> (Latency, GapShape) {
+        self.chunk_gap.close();
         let gaps = self.chunk_gap.sorted();
         let latency = Latency {
-            chunk_gap: self.chunk_gap.describe_sorted(&gaps),
-            ttft: self.ttft.describe(),
-            ttft_from_due: self.ttft_from_due.describe(),
-            ttfo: self.ttfo.describe().filter(|_| self.ttfo_differs),
-            tpot: self.tpot.describe(),
-            itl: self.itl.describe().filter(|_| !self.itl_incomplete),
-            e2e: self.e2e.describe(),
-            e2e_from_due: self.e2e_from_due.describe(),
-            stream_end: self.stream_end.describe(),
+            chunk_gap: self.chunk_gap.describe_sorted(&gaps, Some(traffic)),
+            ttft: self.ttft.describe_in(traffic),
+            ttft_from_due: self.ttft_from_due.describe_in(traffic),
+            ttfo: self.ttfo.describe_in(traffic).filter(|_| self.ttfo_differs),
+            tpot: self.tpot.describe_in(traffic),
+            itl: self.itl.describe_in(traffic).filter(|_| !self.itl_incomplete),
+            e2e: self.e2e.describe_in(traffic),
+            e2e_from_due: self.e2e_from_due.describe_in(traffic),
+            stream_end: self.stream_end.describe_in(traffic),
             connect: self.connect.describe(),
             issue_lag: self.issue_lag.describe(),
         };

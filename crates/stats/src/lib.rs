@@ -46,7 +46,7 @@ mod tokens;
 mod trend;
 mod verdict;
 mod warmup;
-mod waves;
+mod traffic;
 mod windows;
 
 pub use added::{
@@ -82,4 +82,3 @@ pub use summary::{
 };
 pub use timeline::{ServerLook, Timeline, TimelineBin, TimelineRun};
 pub use verdict::{Bound, Grade, Reason, Verdict};
-pub use waves::{Answered, describe_in_flight};

@@ -13,9 +13,11 @@ use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics, batch_size};
+use crate::series::Grows;
 use crate::server::ServerView;
 use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
+use crate::traffic::Traffic;
 use crate::verdict::{Evidence, Lateness};
 use crate::{
     Concurrency, Interval, MeanStd, PointSummary, Reliability, RequestMetrics, Series, SteadyState,
@@ -74,6 +76,11 @@ pub(crate) fn summarize_point(
     runs: &[Run],
     faults: &FaultTally,
 ) -> PointSummary {
+    let spans = |run: &Run| {
+        let records = run.records.iter();
+        records.map(|record| (record.issued, record.done)).collect()
+    };
+    let traffic = Traffic::of(point.pacing, runs.iter().map(spans));
     let mut tally = Tally::new(point.pacing, header);
     let all_facts = runs.iter().filter_map(|run| run.facts);
     tally.has_disturbed = all_facts
@@ -81,7 +88,8 @@ pub(crate) fn summarize_point(
         .any(|facts| !disturbed_spans(facts).is_empty());
     let measured: Vec<RunMetrics> = runs
         .iter()
-        .filter_map(|run| tally.add(point.pacing, objectives, run))
+        .enumerate()
+        .filter_map(|(index, run)| tally.add(point.pacing, objectives, run, |at| traffic.found(index, at)))
         .collect();
     let facts: Vec<&RunFacts> = all_facts.collect();
     let planned = runs
@@ -93,7 +101,7 @@ pub(crate) fn summarize_point(
         .sum();
 
     let exhausted = tally.outcomes.exhausted();
-    let (latency, gaps) = tally.latencies.finish();
+    let (latency, gaps) = tally.latencies.finish(&traffic);
     let mut summary = PointSummary {
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
         reliability: Reliability {
@@ -107,7 +115,7 @@ pub(crate) fn summarize_point(
         timings: timings(&measured),
         throughput: throughput(&measured, &tally.request_rates, &tally.decode_rates),
         latency,
-        steady_state: tally.steady.finish(&measured),
+        steady_state: tally.steady.finish(&measured, &traffic),
         concurrency: concurrency(point.pacing, &measured),
         pooling: tally
             .pooling
@@ -117,15 +125,16 @@ pub(crate) fn summarize_point(
             .then(|| {
                 tally
                     .good
-                    .finish(measured.iter().map(RunMetrics::seconds).sum())
+                    .finish(measured.iter().map(RunMetrics::seconds).sum(), &traffic)
             })
             .flatten(),
         prompt_lengths: tally.lengths.finish(),
-        classes: summarize_classes(point.pacing, objectives, runs, &measured),
+        classes: summarize_classes(point.pacing, objectives, runs, &measured, &traffic),
         conversations: summarize_conversations(
             point.pacing,
             runs,
             facts.iter().map(|facts| facts.turns_cut).sum(),
+            &traffic,
         ),
         server: ServerView::of(&facts),
         receipt: tally.receipt.finish(&facts),
@@ -190,12 +199,13 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Adds a run; `None` where it has no records.
+    /// Adds a run, each of whose requests `found` so many in flight; `None` where it has no records.
     fn add(
         &mut self,
         pacing: Pacing,
         objectives: Objectives<'_>,
         run: &Run<'a>,
+        found: impl Fn(usize) -> u32,
     ) -> Option<RunMetrics> {
         let mut metrics: Vec<Option<RequestMetrics>> = run
             .records
@@ -212,7 +222,7 @@ impl<'a> Tally<'a> {
         let disturbed = run.facts.map(disturbed_spans).unwrap_or_default();
         for (index, (&record, metrics)) in run.records.iter().zip(&mut metrics).enumerate() {
             if index % cluster == 0 {
-                self.close();
+                self.begin(found(index));
             }
             self.outcomes.add(record);
             self.latencies.add(pacing, record, metrics.as_mut());
@@ -238,15 +248,14 @@ impl<'a> Tally<'a> {
                 self.steady.add(metrics);
             }
         }
-        self.close();
         Some(measured)
     }
 
-    /// Ends a request, or a batch of them.
-    fn close(&mut self) {
-        self.latencies.close();
-        self.steady.close();
-        self.good.close();
+    /// Begins a request that found so many in flight, or a batch.
+    fn begin(&mut self, found: u32) {
+        self.latencies.begin(found);
+        self.steady.begin(found);
+        self.good.begin(found);
     }
 }
 
@@ -255,15 +264,15 @@ impl SteadyPool {
         let series = || Series::paced(pacing);
         Self {
             ttft: series(),
-            tpot: series(),
+            tpot: series().growing(Grows::AsSeen),
             e2e: series(),
             rates: Default::default(),
         }
     }
 
-    fn close(&mut self) {
+    fn begin(&mut self, found: u32) {
         for series in [&mut self.ttft, &mut self.tpot, &mut self.e2e] {
-            series.close();
+            series.begin(found);
         }
     }
 
@@ -282,7 +291,7 @@ impl SteadyPool {
         self.e2e.extend(metrics.e2e.map(Nanos::millis));
     }
 
-    fn finish(self, runs: &[RunMetrics]) -> Option<SteadyState> {
+    fn finish(self, runs: &[RunMetrics], traffic: &Traffic) -> Option<SteadyState> {
         let windows: Vec<&SteadyRun> = runs.iter().filter_map(|run| run.steady.as_ref()).collect();
         let over = |value: fn(&SteadyRun) -> Option<f64>| {
             MeanStd::of(
@@ -312,9 +321,9 @@ impl SteadyPool {
             requests_per_second: requests,
             requests_per_second_interval: about(requests, &self.rates[1]),
             warmup_seconds: over(|window| window.warmup.map(Nanos::seconds)).map(|all| all.max),
-            ttft: self.ttft.describe(),
-            tpot: self.tpot.describe(),
-            e2e: self.e2e.describe(),
+            ttft: self.ttft.describe_in(traffic),
+            tpot: self.tpot.describe_in(traffic),
+            e2e: self.e2e.describe_in(traffic),
         })
     }
 }

@@ -2,11 +2,11 @@
 
 mod batches;
 mod mean;
-
-pub(crate) use mean::{halls_inverse, skewness_of_sum};
+mod within;
 
 use crate::dependence::{Dependence, in_batches, in_order};
 use crate::quantile::{quantile, quantile_interval, quantile_interval_of, sort};
+use crate::traffic::Traffic;
 use crate::{Distribution, Interval, Quantile};
 use trace::Pacing;
 
@@ -32,7 +32,22 @@ pub struct Series {
     values: Vec<f64>,
     /// Where each cluster ends.
     ends: Vec<usize>,
+    /// How many requests each cluster found in flight; empty where nobody said.
+    found: Vec<u32>,
+    /// The same of the cluster that is open.
+    finds: Option<u32>,
     kind: Kind,
+    grows: Grows,
+}
+
+/// What a value does with more in flight than were seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Grows {
+    /// Each request in front makes it longer by the time that the server takes for one: what includes waiting.
+    #[default]
+    ByWaiting,
+    /// As it grew up to there.
+    AsSeen,
 }
 
 /// What clusters have to do with each other.
@@ -51,7 +66,7 @@ impl Series {
         Self {
             ends: (1..=values.len()).collect(),
             values,
-            kind: Kind::InOrder,
+            ..Self::default()
         }
     }
 
@@ -71,6 +86,17 @@ impl Series {
         }
     }
 
+    /// The same of values that grow otherwise.
+    pub(crate) fn growing(self, grows: Grows) -> Self {
+        Self { grows, ..self }
+    }
+
+    /// Ends the cluster that is open, and begins one that found so many in flight.
+    pub(crate) fn begin(&mut self, found: u32) {
+        self.close();
+        self.finds = Some(found);
+    }
+
     /// Adds a value to the cluster that is open.
     pub fn push(&mut self, value: f64) {
         self.values.push(value);
@@ -85,6 +111,7 @@ impl Series {
     pub fn close(&mut self) {
         if self.values.len() > self.ends.last().copied().unwrap_or(0) {
             self.ends.push(self.values.len());
+            self.found.extend(self.finds);
         }
     }
 
@@ -98,7 +125,13 @@ impl Series {
     /// the series is too short to tell.
     pub fn describe(mut self) -> Option<Distribution> {
         self.close();
-        self.describe_sorted(&self.sorted())
+        self.describe_sorted(&self.sorted(), None)
+    }
+
+    /// The same of a point's requests, where the number in flight tells how much other runs may differ.
+    pub(crate) fn describe_in(mut self, traffic: &Traffic) -> Option<Distribution> {
+        self.close();
+        self.describe_sorted(&self.sorted(), Some(traffic))
     }
 
     /// The values in ascending order.
@@ -108,11 +141,19 @@ impl Series {
         sorted
     }
 
-    /// As [`describe`](Self::describe), of a series whose clusters are closed, with its own values
+    /// As [`describe_in`](Self::describe_in), of a series whose clusters are closed, with its own values
     /// in ascending order.
-    pub(crate) fn describe_sorted(&self, sorted: &[f64]) -> Option<Distribution> {
+    pub(crate) fn describe_sorted(
+        &self,
+        sorted: &[f64],
+        traffic: Option<&Traffic>,
+    ) -> Option<Distribution> {
         let mut described = Distribution::of_sorted(sorted)?;
         if self.kind == Kind::InOrder && self.values.len() < ORDERED_MIN {
+            return Some(described);
+        }
+        if let Some(traffic) = traffic.filter(|_| self.kind == Kind::InOrder) {
+            self.within(sorted, traffic.queue()).tell(&mut described);
             return Some(described);
         }
         let median = self.of_quantile(sorted, MIDDLE);

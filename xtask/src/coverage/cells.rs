@@ -57,25 +57,12 @@ impl Cell {
         self.queue.run(requests, &mut rng)
     }
 
-    /// What the product says of the run with that number; with `waves`, its latencies as
-    /// [`describe_in_flight`](stats::describe_in_flight) has them.
-    pub(crate) fn numbers(&self, run: u64, waves: bool) -> anyhow::Result<Numbers> {
+    /// What the product says of the run with that number.
+    pub(crate) fn numbers(&self, run: u64) -> anyhow::Result<Numbers> {
         let trips = self.trips(0, run, self.requests);
-        let pacing = self.queue.arrivals.pacing();
         let saved = saved(&trips, self.queue.arrivals);
         let point = only_point(stats::summarize_saved(&saved))?;
-        let latency = if waves {
-            let answered = |trip: &Trip| stats::Answered {
-                issued: trip.issued,
-                done: trip.done,
-                value: Some((trip.done - trip.issued).millis()),
-            };
-            let answered: Vec<_> = trips.iter().map(answered).collect();
-            stats::describe_in_flight(pacing, &answered)
-        } else {
-            point.latency.e2e
-        };
-        let latency = latency.as_ref();
+        let latency = point.latency.e2e.as_ref();
         let steady = point.steady_state.as_ref();
         Ok(Numbers {
             intervals: [

@@ -3,14 +3,18 @@
 use crate::coverage::cells::Cell;
 use stats::{Interval, share_interval};
 
-pub(crate) const HEADING: &str = "cell                                    n number    runs  shown            held      its 95 %      \
-                                  steady";
+pub(crate) const HEADING: &str = "cell                                    n number    runs  shown            held      its 95 %    below \
+                                  width   steady";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     runs: u32,
     shown: u32,
     held: u32,
+    /// Lie below the truth.
+    below: u32,
+    /// Of those shown, in parts of the truth.
+    widths: f64,
     /// Absent where there is no steady state.
     held_steady: Option<u32>,
 }
@@ -27,6 +31,10 @@ impl Tally {
         let holds = |truth: f64| interval.is_some_and(|it| (it.low..=it.high).contains(&truth));
         self.shown += u32::from(interval.is_some());
         self.held += u32::from(truth.is_some_and(holds));
+        if let (Some(interval), Some(truth)) = (interval, truth) {
+            self.below += u32::from(interval.high < truth);
+            self.widths += (interval.high - interval.low) / truth;
+        }
         if let Some(steady) = steady {
             *self.held_steady.get_or_insert(0) += u32::from(holds(steady));
         }
@@ -62,11 +70,13 @@ impl Tally {
             format!("{:6.1} %", percent(f64::from(held) / f64::from(self.shown)))
         });
         format!(
-            "{begin} {:>7} {:5.1} % {:5.1} to {:5.1}  {steady}{}",
+            "{begin} {:>7} {:5.1} % {:5.1} to {:5.1} {:5} {:5.0} % {steady}{}",
             self.held,
             percent(share),
             percent(low),
             percent(high),
+            self.below,
+            percent(self.widths / f64::from(self.shown)),
             if self.is_below(super::HELD_MIN) {
                 "  too few"
             } else {

@@ -1,7 +1,8 @@
 //! The interval of a mean.
 
-use super::{EFFECTIVE_MIN, ORDERED_MIN, Series};
-use crate::special::student_t_95;
+use super::{EFFECTIVE_MIN, Kind, ORDERED_MIN, Series};
+use crate::special::{NORMAL_95, student_t_95};
+use crate::traffic::Traffic;
 use crate::{Interval, MeanStd};
 
 /// A block of so many autocorrelation times is about independent of the next.
@@ -10,11 +11,17 @@ const BLOCK_TIMES: f64 = 4.0;
 impl Series {
     /// So many independent values would tell as much of the mean, with the doubt about their dependence in it: less
     /// rather than more. `None` where the series is too short to tell.
-    pub(crate) fn effective_of_mean(&self) -> Option<f64> {
+    pub(crate) fn effective_of_mean(&self, traffic: &Traffic) -> Option<f64> {
         let MeanStd { mean, std, .. } = MeanStd::of(&self.values)?;
         let n = self.values.len();
         if n < ORDERED_MIN || std <= 0.0 {
             return Some(n as f64);
+        }
+        if self.kind == Kind::InOrder {
+            let sorted = self.sorted();
+            let Interval { low, high } = self.within(&sorted, traffic.queue()).of_mean()?;
+            let alone = 2.0 * NORMAL_95 * std / (high - low);
+            return Some((alone * alone).min(n as f64));
         }
         let found = self.dependence(|value| value - mean, std * std)?;
         Some(found.cautious())

@@ -8,7 +8,6 @@ mod compare;
 mod consequence;
 mod conversations;
 mod coverage;
-mod in_flight;
 mod judged;
 mod lumps;
 mod request;
