@@ -119,7 +119,10 @@ impl LatencyPool {
             ttft_from_due: self.ttft_from_due.describe_in(traffic),
             ttfo: self.ttfo.describe_in(traffic).filter(|_| self.ttfo_differs),
             tpot: self.tpot.describe_in(traffic),
-            itl: self.itl.describe_in(traffic).filter(|_| !self.itl_incomplete),
+            itl: self
+                .itl
+                .describe_in(traffic)
+                .filter(|_| !self.itl_incomplete),
             e2e: self.e2e.describe_in(traffic),
             e2e_from_due: self.e2e_from_due.describe_in(traffic),
             stream_end: self.stream_end.describe_in(traffic),

@@ -43,10 +43,10 @@ mod summarize;
 mod summary;
 mod timeline;
 mod tokens;
+mod traffic;
 mod trend;
 mod verdict;
 mod warmup;
-mod traffic;
 mod windows;
 
 pub use added::{

@@ -89,7 +89,9 @@ pub(crate) fn summarize_point(
     let measured: Vec<RunMetrics> = runs
         .iter()
         .enumerate()
-        .filter_map(|(index, run)| tally.add(point.pacing, objectives, run, |at| traffic.found(index, at)))
+        .filter_map(|(index, run)| {
+            tally.add(point.pacing, objectives, run, |at| traffic.found(index, at))
+        })
         .collect();
     let facts: Vec<&RunFacts> = all_facts.collect();
     let planned = runs

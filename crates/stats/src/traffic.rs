@@ -19,7 +19,7 @@ pub(crate) use levels::rising;
 pub(crate) use replay::{ERRORS, Found, Replays};
 
 use asking::Asking;
-use levels::{Levels, Spans, dispersion};
+use levels::{Levels, Spans};
 use server::Server;
 use trace::{Nanos, Pacing};
 
@@ -41,10 +41,7 @@ pub(crate) struct Queue {
 
 impl Traffic {
     /// Of runs, each of requests in the order of release: when it was released, and when it ended, answered or not.
-    pub(crate) fn of(
-        pacing: Pacing,
-        runs: impl IntoIterator<Item = Vec<(Nanos, Nanos)>>,
-    ) -> Self {
+    pub(crate) fn of(pacing: Pacing, runs: impl IntoIterator<Item = Vec<(Nanos, Nanos)>>) -> Self {
         let spans: Vec<Spans> = runs.into_iter().map(Spans::new).collect();
         let mut levels = Levels::default();
         let found: Vec<Vec<u32>> = spans.iter().map(|run| run.found(&mut levels)).collect();
@@ -73,10 +70,9 @@ impl Queue {
     fn of(pacing: Pacing, spans: &[Spans], levels: &Levels) -> Option<Self> {
         let asking = Asking::of(pacing, levels, spans)?;
         let bins = Bins::new();
-        let server = Server::of(levels, &bins)?;
+        let server = Server::of(levels, spans, &bins)?;
         let lengths: Vec<usize> = spans.iter().map(|run| run.issued().len()).collect();
-        let dispersion = dispersion(spans, server.places());
-        let replays = Replays::of(&asking, &server, dispersion, &lengths, &bins, seed(spans));
+        let replays = Replays::of(&asking, &server, &lengths, &bins, seed(spans));
         Some(Self {
             bins,
             replays,
@@ -92,6 +88,11 @@ impl Queue {
     /// Milliseconds from one end to the next with more in flight than were seen, at one of [`ERRORS`].
     pub(crate) fn slot(&self, at: usize) -> f64 {
         self.server.slot(ERRORS[at])
+    }
+
+    /// Milliseconds until all are gone that are in front of one who finds so many, and leave no place free.
+    pub(crate) fn wait(&self, at: usize, found: f64) -> f64 {
+        (found + 1.0 - self.server.places() as f64).max(0.0) * self.slot(at)
     }
 }
 

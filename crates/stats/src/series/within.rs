@@ -30,6 +30,9 @@ const LOOKED_AT: usize = 65_536;
 /// The percentiles that have intervals, with the fewest independent values that carry one.
 const PERCENTILES: [(f64, f64); 4] = [(0.5, 6.0), (0.9, 36.0), (0.95, 72.0), (0.99, 368.0)];
 
+/// With so many times the least that carries an interval, its ends no longer lie among the few largest values.
+const ENOUGH: f64 = 2.0;
+
 /// Values, and what their requests found in flight.
 pub(super) struct Within<'a> {
     series: &'a Series,
@@ -90,7 +93,14 @@ impl Within<'_> {
         let count = self.sorted.len() as f64;
         let alone = quantile_interval(self.sorted, 0.5)?;
         let part = (alone.high - alone.low) / (interval?.high - interval?.low);
-        Some(if part.is_finite() { count * part * part } else { count }.min(count))
+        Some(
+            if part.is_finite() {
+                count * part * part
+            } else {
+                count
+            }
+            .min(count),
+        )
     }
 
     /// The mean's; `None` where there is none.
@@ -122,9 +132,12 @@ impl Within<'_> {
             return Some(around(all));
         };
         let known = levels.profile(self.series, |value| value);
-        let rest = reach(self.spread_of_rest(|value| value, &known));
-        let (possible, means) = levels.possible(mean, |at, bins| {
-            let shift = |bin: usize| known[bin.min(levels.top)] + levels.shift(at, bin, self.series);
+        let rest_spread = self.spread_of_rest(|value| value, &known);
+        let rest = reach(rest_spread);
+        let error = std * (rest_spread / count).sqrt();
+        let (possible, means) = levels.possible(mean, error, |at, bins| {
+            let shift =
+                |bin: usize| known[bin.min(levels.top)] + levels.shift(at, bin, self.series);
             (0..bins).map(shift).collect()
         });
         let waves = Reach {
@@ -146,8 +159,8 @@ impl Within<'_> {
         let reach = |spread: f64| {
             let effective = count / spread;
             let interval = quantile_interval_of(self.sorted, probability, effective.max(least))?;
-            // Too few carry an interval of their own; it is as much wider as they are fewer.
-            let stretch = (least / effective).max(1.0).sqrt();
+            // Of few, the ends lie at the largest values that there happen to be: they reach as much further as these are fewer.
+            let stretch = (ENOUGH * least / effective).max(1.0).sqrt();
             Some(Reach {
                 below: (value - interval.low) * stretch,
                 above: (interval.high - value) * stretch,
@@ -163,9 +176,12 @@ impl Within<'_> {
             return Some(around(all));
         };
         let known = levels.profile(self.series, score);
-        let rest = reach(self.spread_of_rest(score, &known))?;
-        let (possible, _) =
-            levels.possible(above, |at, bins| levels.beyond(value, &levels.shifts(at, bins, self.series)));
+        let rest_spread = self.spread_of_rest(score, &known);
+        let rest = reach(rest_spread)?;
+        let error = (above * (1.0 - above) * rest_spread / count).sqrt();
+        let (possible, _) = levels.possible(above, error, |at, bins| {
+            levels.beyond(value, &levels.shifts(at, bins, self.series))
+        });
         let expected = |position: f64| levels.expected(position, probability, self);
         let waves = Reach {
             below: value - expected(possible.low),
@@ -207,12 +223,15 @@ impl Within<'_> {
             .take(BATCHES)
             .map(|batch| batch.iter().sum())
             .collect();
-        let spread = if let Some(found) = in_order(parts, variance, count) {
-            count as f64 / found.cautious()
-        } else {
+        let of_batches = || {
             let deviation = MeanStd::of(&batches).map_or(0.0, |batches| batches.std);
             let doubt = student_t_95(batches.len() as f64 - 1.0) / NORMAL_95;
             batches.len() as f64 * (deviation * doubt).powi(2) / (count as f64 * variance)
+        };
+        let spread = match in_order(parts, variance, count) {
+            Some(found) if self.levels.is_some() => count as f64 / found.cautious(),
+            Some(found) => (count as f64 / found.cautious()).max(of_batches()),
+            None => of_batches(),
         };
         spread.max(1.0)
     }
@@ -261,7 +280,9 @@ impl<'a> ByLevel<'a> {
         let mut values = vec![Vec::new(); self.top + 1];
         let step = series.ends.len().div_ceil(LOOKED_AT).max(1);
         for (cluster, &bin) in self.bins.iter().enumerate().step_by(step) {
-            let begin = cluster.checked_sub(1).map_or(0, |before| series.ends[before]);
+            let begin = cluster
+                .checked_sub(1)
+                .map_or(0, |before| series.ends[before]);
             values[bin.min(self.top)].extend(&series.values[begin..series.ends[cluster]]);
         }
         values.iter_mut().for_each(|values| sort(values));
@@ -274,7 +295,10 @@ impl<'a> ByLevel<'a> {
         let mut begin = 0;
         for (&end, &bin) in series.ends.iter().zip(&self.bins) {
             let sum = &mut sums[bin.min(self.top)];
-            sum.0 += series.values[begin..end].iter().map(|&value| score(value)).sum::<f64>();
+            sum.0 += series.values[begin..end]
+                .iter()
+                .map(|&value| score(value))
+                .sum::<f64>();
             sum.1 += (end - begin) as f64;
             begin = end;
         }
@@ -282,18 +306,26 @@ impl<'a> ByLevel<'a> {
     }
 
     /// How much longer values are of those who find that bin, where the server is slower than it looked: their
-    /// waits are, and with more in flight than were seen there are more of them.
+    /// waits are, and with more in flight than were seen there are more of them. A slower server makes nobody wait less
+    /// than for all in front of it, however lucky those were who did.
     fn shift(&self, at: usize, bin: usize, series: &Series) -> f64 {
-        let longer = self.waits[bin.min(self.top)] * (self.queue.slower(at) - 1.0);
-        if bin <= self.top {
-            return longer;
-        }
+        let wait = self.waits[bin.min(self.top)];
         let [top, here] = [self.top, bin].map(|bin| self.queue.bins.middle(bin));
-        let each = match series.grows {
-            super::Grows::ByWaiting => self.queue.slot(at),
-            super::Grows::AsSeen => self.waits[self.top] / top.max(1.0),
-        };
-        longer + (here - top) * each
+        let more = (here - top).max(0.0);
+        let longer = wait * self.queue.slower(at);
+        match series.grows {
+            super::Grows::ByWaiting => {
+                let longer = longer + more * self.queue.slot(at);
+                let is_slower = at >= ERRORS.len() / 2;
+                let least = if is_slower {
+                    self.queue.wait(at, here)
+                } else {
+                    0.0
+                };
+                longer.max(least) - wait
+            }
+            super::Grows::AsSeen => longer + more * self.waits[self.top] / top.max(1.0) - wait,
+        }
     }
 
     fn shifts(&self, at: usize, bins: usize, series: &Series) -> Vec<f64> {
@@ -307,7 +339,10 @@ impl<'a> ByLevel<'a> {
         let share = |bin: usize, shift: f64| {
             let values = &self.values[bin];
             let below = values.partition_point(|&other| other <= value - shift);
-            (1.0 - below as f64 / values.len() as f64, values.len() as f64)
+            (
+                1.0 - below as f64 / values.len() as f64,
+                values.len() as f64,
+            )
         };
         let seen = shifts.iter().take(self.top + 1).enumerate();
         let mut beyond = rising(seen.map(|(bin, &shift)| share(bin, shift)));
@@ -322,6 +357,7 @@ impl<'a> ByLevel<'a> {
     fn possible(
         &self,
         seen: f64,
+        error: f64,
         scores: impl Fn(usize, usize) -> Vec<f64>,
     ) -> (Interval, Vec<f64>) {
         let replays = &self.queue.replays;
@@ -330,17 +366,25 @@ impl<'a> ByLevel<'a> {
         for (at, found) in replays.at.iter().enumerate() {
             let scores = scores(at, bins_of(found));
             means.push(weighted(&found.expected, &scores));
-            let each = found.counts.iter().map(|counts| {
-                weighted(counts, &scores) / counts.iter().sum::<f64>()
-            });
-            bounds.push(bounds_of(&each.collect::<Vec<f64>>(), means[at], replays.scale));
+            let each = found
+                .counts
+                .iter()
+                .map(|counts| weighted(counts, &scores) / counts.iter().sum::<f64>());
+            bounds.push(bounds_of(
+                &each.collect::<Vec<f64>>(),
+                means[at],
+                replays.scale,
+                NORMAL_95 * error,
+            ));
         }
         // The lowest position at which so much is not too much, and the highest at which so little is not too little.
         let last = bounds.len() - 1;
         let tiny = 1e-9 * seen.abs();
         let low = (0..=last).find(|&at| seen <= bounds[at].high + tiny);
         let low = low.map_or(last as f64, |at| {
-            let missed = at.checked_sub(1).map_or(0.0, |before| seen - bounds[before].high);
+            let missed = at
+                .checked_sub(1)
+                .map_or(0.0, |before| seen - bounds[before].high);
             at as f64 - part(bounds[at].high - seen, missed)
         });
         let high = (0..=last).rev().find(|&at| seen >= bounds[at].low - tiny);
@@ -361,7 +405,8 @@ impl<'a> ByLevel<'a> {
             let found = &self.queue.replays.at[index];
             let shifts = self.shifts(index, bins_of(found), within.series);
             let least = within.sorted[0];
-            let most = within.sorted[within.sorted.len() - 1] + shifts.iter().copied().fold(0.0, f64::max);
+            let most =
+                within.sorted[within.sorted.len() - 1] + shifts.iter().copied().fold(0.0, f64::max);
             bisect(least, most, |value| {
                 weighted(&found.expected, &self.beyond(value, &shifts)) > 1.0 - probability
             })
@@ -380,7 +425,7 @@ fn part(held: f64, missed: f64) -> f64 {
 }
 
 /// How low and how high the scores of runs are, of which replays deviate from what is expected as `each` does.
-fn bounds_of(each: &[f64], expected: f64, scale: f64) -> Interval {
+fn bounds_of(each: &[f64], expected: f64, scale: f64, error: f64) -> Interval {
     let Some(described) = MeanStd::of(each) else {
         return Interval {
             low: expected,
@@ -394,8 +439,8 @@ fn bounds_of(each: &[f64], expected: f64, scale: f64) -> Interval {
         0.0
     };
     Interval {
-        low: expected - scale * (described.mean - described.min).max(least),
-        high: expected + scale * (described.max - described.mean).max(least),
+        low: expected - error.hypot(scale * (described.mean - described.min).max(least)),
+        high: expected + error.hypot(scale * (described.max - described.mean).max(least)),
     }
 }
 
@@ -405,7 +450,11 @@ fn bins_of(found: &Found) -> usize {
 }
 
 fn weighted(weights: &[f64], scores: &[f64]) -> f64 {
-    weights.iter().zip(scores).map(|(weight, score)| weight * score).sum()
+    weights
+        .iter()
+        .zip(scores)
+        .map(|(weight, score)| weight * score)
+        .sum()
 }
 
 fn at(values: &[f64], position: f64) -> f64 {

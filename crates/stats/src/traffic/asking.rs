@@ -47,7 +47,8 @@ impl Asking {
             Pacing::Closed { concurrency } => {
                 let users = f64::from(concurrency);
                 let by_level = levels.seconds.iter().enumerate();
-                let free = by_level.map(|(level, seconds)| seconds * (users - level as f64).max(0.0));
+                let free =
+                    by_level.map(|(level, seconds)| seconds * (users - level as f64).max(0.0));
                 let free: f64 = free.sum();
                 // Users who never think find all the others in flight.
                 if free <= FREE_MIN * users * levels.span {
@@ -106,7 +107,9 @@ impl Gaps {
     fn planned(rate: f64, runs: &[Spans]) -> Self {
         let of_run = |run: &Spans| {
             let issued = run.issued();
-            let between = issued.windows(2).map(|pair| (pair[1] - pair[0]).seconds() * rate);
+            let between = issued
+                .windows(2)
+                .map(|pair| (pair[1] - pair[0]).seconds() * rate);
             let gaps = std::iter::once(0.0).chain(between).take(issued.len());
             gaps.map(|gap| gap as f32).collect::<Vec<f32>>()
         };

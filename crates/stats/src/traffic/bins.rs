@@ -67,7 +67,9 @@ mod tests {
         let bins = Bins::new();
         for level in 0..=32 {
             assert_eq!(bins.of(level), level);
-            assert!((bins.middle(level) - if level < 32 { level as f64 } else { 34.0 }).abs() < 1e-12);
+            assert!(
+                (bins.middle(level) - if level < 32 { level as f64 } else { 34.0 }).abs() < 1e-12
+            );
         }
         assert_eq!(bins.of(36), 32);
         assert_eq!(bins.of(37), 33);

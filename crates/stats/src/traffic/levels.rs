@@ -13,6 +13,8 @@ const GROUPS_MIN: usize = 5;
 pub(super) struct Spans {
     issued: Vec<Nanos>,
     done: Vec<Nanos>,
+    /// In the order of release.
+    seconds: Vec<f32>,
 }
 
 /// What was seen with each number of requests in flight, until the last one of each run was released.
@@ -35,8 +37,31 @@ impl Spans {
             .into_iter()
             .map(|(issued, done)| (issued, done.max(issued)))
             .unzip();
+        let each = issued.iter().zip(&done);
+        let seconds = each.map(|(&issued, &done)| (done - issued).seconds() as f32);
+        let seconds = seconds.collect();
         done.sort_unstable();
-        Self { issued, done }
+        Self {
+            issued,
+            done,
+            seconds,
+        }
+    }
+
+    /// The seconds of those that found a place free.
+    pub(super) fn unhindered(&self, places: usize) -> Vec<f64> {
+        let mut seconds = Vec::new();
+        let mut number = 0;
+        self.sweep(|level, _, is_end| {
+            if is_end {
+                return;
+            }
+            if level < places {
+                seconds.push(f64::from(self.seconds[number]));
+            }
+            number += 1;
+        });
+        seconds
     }
 
     /// When they were released.
@@ -134,7 +159,11 @@ pub(crate) fn rising(values: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
         let mut last = (value, weight, 1 + std::mem::take(&mut leading));
         while let Some((before, weight, count)) = pools.pop_if(|pool| pool.0 > last.0) {
             let both = weight + last.1;
-            last = ((before * weight + last.0 * last.1) / both, both, count + last.2);
+            last = (
+                (before * weight + last.0 * last.1) / both,
+                both,
+                count + last.2,
+            );
         }
         pools.push(last);
     }

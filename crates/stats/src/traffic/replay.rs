@@ -22,8 +22,9 @@ const RARE: f64 = 25.0;
 /// A queue that needs more levels has no end.
 const LEVELS_MAX: usize = 20_000;
 
-/// Time of a queue whose ends are more, or less, even than Poisson's goes faster or slower, by no more than this.
-const PACE: std::ops::RangeInclusive<f64> = 0.4..=2.5;
+/// Time of a queue whose ends are more even than Poisson's goes more slowly, by no more than this; of less even ones it
+/// would go faster, which no run is long enough to rely on.
+const PACE: std::ops::RangeInclusive<f64> = 0.4..=1.0;
 
 /// What runs of a server find that is so much slower than it looked.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,19 +45,17 @@ pub(crate) struct Replays {
 }
 
 impl Replays {
-    /// Of runs of so many requests each. `dispersion` is that of the ends: a queue between more even ones moves more slowly,
-    /// as if fewer requests had come (a diffusion's speed is the sum of both variances: Kingman, "The heavy traffic
+    /// Of runs of so many requests each. A queue between more even ends moves more slowly, as if fewer requests had come (a diffusion's speed is the sum of both variances: Kingman, "The heavy traffic
     /// approximation in the theory of queues", 1965).
     pub(super) fn of(
         asking: &Asking,
         server: &Server,
-        dispersion: f64,
         lengths: &[usize],
         bins: &Bins,
         seed: u64,
     ) -> Self {
         let arrivals = asking.gaps.dispersion();
-        let pace = (arrivals + dispersion) / (arrivals + 1.0);
+        let pace = (arrivals + server.dispersion()) / (arrivals + 1.0);
         let pace = match asking.gaps {
             Gaps::Planned(_) => 1.0,
             Gaps::Drawn(_) => pace.clamp(*PACE.start(), *PACE.end()),
@@ -111,10 +110,7 @@ fn simulated(lengths: &[usize], pace: f64) -> (Option<Vec<usize>>, f64) {
 fn mean_shares(counts: &[Vec<f64>]) -> Vec<f64> {
     let bins = counts.iter().map(Vec::len).max().unwrap_or(0);
     let mut shares = vec![0.0; bins];
-    for (share, count) in counts
-        .iter()
-        .flat_map(|of_run| of_run.iter().enumerate())
-    {
+    for (share, count) in counts.iter().flat_map(|of_run| of_run.iter().enumerate()) {
         shares[share] += count;
     }
     let sum: f64 = shares.iter().sum();

@@ -1,12 +1,11 @@
 //! How fast a server ends requests, by how many it has.
 
 use super::bins::Bins;
-use super::levels::Levels;
+use super::levels::{Levels, Spans, dispersion};
+use std::ops::Range;
 
-/// Ends that each level is thought to have had at the rate of the whole fit: where the server has places left, and
-/// where it has none.
-const THOUGHT_FREE: f64 = 4.0;
-const THOUGHT_FULL: f64 = 100.0;
+/// Ends that each level is thought to have had at the rate of the whole fit.
+const THOUGHT: f64 = 4.0;
 
 /// A fit that is less likely than the best one by more than this, in logarithms, is none: half of the 90 % point of
 /// chi-squared with one degree of freedom.
@@ -24,44 +23,57 @@ pub(super) struct Server {
     ends: Vec<f64>,
     /// The standard error of that, as a part of it.
     error: f64,
-    /// From so many on it gets no faster.
+    /// How much the number of its ends varies while it is full, where that of independent ones varies by 1.
+    dispersion: f64,
+    /// From so many in flight on it gets no faster.
     places: usize,
 }
 
 impl Server {
     /// `None` where next to nothing ended.
-    pub(super) fn of(levels: &Levels, bins: &Bins) -> Option<Self> {
+    pub(super) fn of(levels: &Levels, runs: &[Spans], bins: &Bins) -> Option<Self> {
         let top = levels.seconds.len().checked_sub(1)?;
         let ended: f64 = levels.ended.iter().sum();
         if top == 0 || ended < ENDS_MIN {
             return None;
         }
         let (places, each) = places(levels, ended)?;
-        let rate = |levels_of: std::ops::RangeInclusive<usize>, thought: f64, at: f64| {
-            let ended: f64 = levels.ended[levels_of.clone()].iter().sum();
-            let seconds: f64 = levels.seconds[levels_of].iter().sum();
-            (ended + thought) / (seconds + thought / at)
+        let seen = |levels_of: Range<usize>| Seen {
+            ended: levels.ended[levels_of.clone()].iter().sum(),
+            seconds: levels.seconds[levels_of].iter().sum(),
         };
         let mut ends = vec![0.0];
         for level in 1..places {
-            ends.push(rate(level..=level, THOUGHT_FREE, each * level as f64));
+            ends.push(seen(level..level + 1).rate(each * level as f64));
         }
-        let full = rate(places..=top, THOUGHT_FREE, each * places as f64);
+        let full = seen(places..top + 1).rate(each * places as f64);
+        let dispersion = dispersion(runs, places);
+        let mut groups = Vec::new();
         let mut begin = places;
         while begin <= top {
             let bin = bins.of(begin);
             let end = (begin..=top).find(|&level| bins.of(level) > bin);
             let end = end.unwrap_or(top + 1);
-            let here = rate(begin..=end - 1, THOUGHT_FULL, full);
-            ends.resize(end, here);
+            groups.push((end, seen(begin..end)));
             begin = end;
         }
-        let near: f64 = levels.ended[places.div_ceil(2)..].iter().sum();
+        let parts = shrunk(&groups, full, dispersion.max(1.0));
+        for ((end, _), part) in groups.iter().zip(parts) {
+            ends.resize(*end, full * part);
+        }
+        let near = seen(places.div_ceil(2)..top + 1).ended;
+        let varies = unhindered_variation(runs, places).max(1.0);
         Some(Self {
             ends,
-            error: 1.0 / near.max(ENDS_MIN).sqrt(),
+            error: (varies / near.max(ENDS_MIN)).sqrt(),
+            dispersion,
             places,
         })
+    }
+
+    /// How much the number of its ends varies while it is full, where that of independent ones varies by 1.
+    pub(super) fn dispersion(&self) -> f64 {
+        self.dispersion
     }
 
     /// From so many in flight on it gets no faster.
@@ -90,6 +102,59 @@ impl Server {
     }
 }
 
+/// What was seen with some numbers in flight.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    ended: f64,
+    seconds: f64,
+}
+
+impl Seen {
+    /// Ends a second, if it was thought to be that.
+    fn rate(self, thought: f64) -> f64 {
+        (self.ended + THOUGHT) / (self.seconds + THOUGHT / thought)
+    }
+}
+
+/// The rate of each group as a part of that of all: as far apart as more than chance sets them (the random effects of
+/// DerSimonian and Laird, "Meta-analysis in clinical trials", 1986). A calm run would otherwise believe itself.
+fn shrunk(groups: &[(usize, Seen)], full: f64, dispersion: f64) -> Vec<f64> {
+    let apart = |seen: Seen| {
+        let rate = (seen.ended + 0.5) / (seen.seconds + 0.5 / full);
+        ((rate / full).ln(), dispersion / (seen.ended + 0.5))
+    };
+    let all: Vec<(f64, f64)> = groups.iter().map(|&(_, seen)| apart(seen)).collect();
+    let weights: f64 = all.iter().map(|(_, variance)| 1.0 / variance).sum();
+    let squares: f64 = all.iter().map(|(_, variance)| variance.powi(-2)).sum();
+    let differ: f64 = all.iter().map(|(log, variance)| log * log / variance).sum();
+    let between = (differ - (all.len() as f64 - 1.0)) / (weights - squares / weights);
+    let between = if between.is_finite() {
+        between.max(0.0)
+    } else {
+        0.0
+    };
+    let part = |&(log, variance): &(f64, f64)| (log * between / (between + variance)).exp();
+    all.iter().map(part).collect()
+}
+
+/// The squared coefficient of variation of the times of requests that found a place free: how much a server's work
+/// varies by itself.
+fn unhindered_variation(runs: &[Spans], places: usize) -> f64 {
+    let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for seconds in runs.iter().flat_map(|run| run.unhindered(places)) {
+        count += 1.0;
+        sum += seconds;
+        squares += seconds * seconds;
+    }
+    let mean: f64 = sum / count;
+    let variation = squares / count / (mean * mean) - 1.0;
+    if variation.is_finite() {
+        variation
+    } else {
+        1.0
+    }
+}
+
 /// How many requests a server of places answers at once, and how many a second in each place: as many places as make
 /// what was seen likely, and of those the fewest, because those that were never taken may not be there.
 fn places(levels: &Levels, ended: f64) -> Option<(usize, f64)> {
@@ -106,13 +171,16 @@ fn places(levels: &Levels, ended: f64) -> Option<(usize, f64)> {
             seconds_beyond -= levels.seconds[places];
             ended_beyond -= levels.ended[places];
             let each = ended / (worked + busy * seconds_beyond.max(0.0));
-            (
-                likely + ended_beyond * busy.ln() + ended * each.ln(),
-                each,
-            )
+            (likely + ended_beyond * busy.ln() + ended * each.ln(), each)
         })
         .collect();
-    let best = fits.iter().map(|fit| fit.0).fold(f64::NEG_INFINITY, f64::max);
+    let best = fits
+        .iter()
+        .map(|fit| fit.0)
+        .fold(f64::NEG_INFINITY, f64::max);
     let least = fits.iter().position(|fit| fit.0 >= best - LIKELY)?;
-    fits[least].1.is_finite().then_some((least + 1, fits[least].1))
+    fits[least]
+        .1
+        .is_finite()
+        .then_some((least + 1, fits[least].1))
 }
