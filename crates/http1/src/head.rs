@@ -65,10 +65,11 @@ impl Head {
         &self.method
     }
 
-    /// The path as it was sent: nothing is decoded or resolved. Without the query.
+    /// The path as it was sent: nothing is decoded or resolved. Without the query; `/` where only a host was named.
     pub fn path(&self) -> &str {
         // It was text when it was found.
-        std::str::from_utf8(&self.text[self.path.clone()]).unwrap_or_default()
+        let path = std::str::from_utf8(&self.text[self.path.clone()]).unwrap_or_default();
+        if path.is_empty() { "/" } else { path }
     }
 
     /// The values of a header, in order, without the space around them.
@@ -169,6 +170,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         return Err(Refusal::new(400, "the request has more than one Host"));
     }
     let range = |part: &[u8]| {
+        // Nothing may lie anywhere.
+        if part.is_empty() {
+            return 0..0;
+        }
         let start = part.as_ptr() as usize - bytes.as_ptr() as usize;
         start..start + part.len()
     };
@@ -181,7 +186,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         },
         path: request
             .path
-            .map_or(0..0, |target| range(path(target).as_bytes())),
+            .map_or(0..0, |target| range(target[path(target)].as_bytes())),
         fields: request
             .headers
             .iter()
@@ -208,13 +213,14 @@ fn values<'a>(
         .map(|header| header.value.trim_ascii())
 }
 
-/// The path of a target, which a proxy's client sends with scheme and host.
-fn path(target: &str) -> &str {
-    let path = match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
-        None => target,
+/// Where the path lies in a target, which a proxy's client sends with scheme and host. Empty behind a host alone.
+fn path(target: &str) -> Range<usize> {
+    let begin = match target.strip_prefix("http://") {
+        Some(rest) => target.len() - rest.len() + rest.find(['/', '?', '#']).unwrap_or(rest.len()),
+        None => 0,
     };
-    path.split(['?', '#']).next().unwrap_or(path)
+    let length = target[begin..].find(['?', '#']);
+    begin..length.map_or(target.len(), |length| begin + length)
 }
 
 fn keep_alive(headers: &[httparse::Header<'_>], is_1_1: bool) -> bool {

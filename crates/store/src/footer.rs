@@ -3,14 +3,15 @@ use crate::StoreError;
 /// Containers may nest this deep in a footer; a real one needs seven.
 const DEPTH_MAX: u8 = 32;
 
-/// Checks that no list in the footer of a Parquet file claims more elements than the footer has bytes.
+/// Checks that no list in the footer of a Parquet file claims more elements than the footer has bytes, and no node of the
+/// schema more children than the schema has nodes.
 ///
-/// The parquet crate (59) reserves memory for as many row groups as the footer claims before it reads the
+/// The parquet crate (59) reserves memory for as many row groups, and children, as the footer claims before it reads the
 /// first, so that six bytes can ask for hundreds of gigabytes and abort the process, which no error
 /// handling survives. The footer is one struct in Thrift's compact protocol:
 /// <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 pub(crate) fn check(file: &[u8]) -> Result<(), StoreError> {
-    let walked = footer(file).and_then(|mut footer| footer.structure(DEPTH_MAX));
+    let walked = footer(file).and_then(|mut footer| footer.file_metadata());
     walked.ok_or_else(|| StoreError::Damaged {
         what: "its footer is cut off or claims more than it holds".to_owned(),
     })
@@ -46,26 +47,15 @@ pub(crate) fn page_sizes(bytes: &[u8]) -> Option<PageSizes> {
     /// Of the format: the kind of a page that is a dictionary.
     const DICTIONARY: u64 = 2;
     let mut header = Compact { rest: bytes };
-    let (mut number, mut fields) = (0_u64, [None; 4]);
-    loop {
-        let head = header.byte()?;
-        let kind = head & 0x0f;
-        if kind == 0 {
-            break;
+    let mut fields = [None; 4];
+    header.fields(|header, number, kind| {
+        let field = usize::try_from(number).ok();
+        match field.and_then(|number| fields.get_mut(number)) {
+            Some(field) if kind == I32 => *field = Some(header.zigzag()?),
+            _ => header.field(kind, DEPTH_MAX)?,
         }
-        number = match head >> 4 {
-            0 => header.zigzag()?,
-            step => number + u64::from(step),
-        };
-        match usize::try_from(number)
-            .ok()
-            .and_then(|number| fields.get_mut(number))
-        {
-            Some(field) if kind == 5 => *field = Some(header.zigzag()?),
-            _ if matches!(kind, 1 | 2) => {}
-            _ => header.value(kind, DEPTH_MAX)?,
-        }
-    }
+        Some(())
+    })?;
     let [_, kind, uncompressed, compressed] = fields;
     Some(PageSizes {
         header: bytes.len() - header.rest.len(),
@@ -74,6 +64,10 @@ pub(crate) fn page_sizes(bytes: &[u8]) -> Option<PageSizes> {
         is_dictionary: kind? == DICTIONARY,
     })
 }
+
+/// Kinds of values in the protocol.
+const I32: u8 = 5;
+const LIST: u8 = 9;
 
 /// What is left of a value in Thrift's compact protocol. Every method is `None` where bytes are missing.
 struct Compact<'a> {
@@ -117,22 +111,59 @@ impl Compact<'_> {
         (count <= self.rest.len()).then_some(count)
     }
 
-    fn structure(&mut self, depth: u8) -> Option<()> {
+    /// The fields of a structure: `each` reads the value of that number and kind.
+    fn fields(&mut self, mut each: impl FnMut(&mut Self, u64, u8) -> Option<()>) -> Option<()> {
+        let mut number = 0;
         loop {
             let head = self.byte()?;
             let kind = head & 0x0f;
             if kind == 0 {
                 return Some(());
             }
-            let id_follows = head >> 4 == 0;
-            if id_follows {
-                self.varint()?;
-            }
-            let boolean_in_head = matches!(kind, 1 | 2);
-            if !boolean_in_head {
-                self.value(kind, depth)?;
-            }
+            number = match head >> 4 {
+                0 => self.zigzag()?,
+                step => number + u64::from(step),
+            };
+            each(self, number, kind)?;
         }
+    }
+
+    /// The value of a field: a truth value is in its head.
+    fn field(&mut self, kind: u8, depth: u8) -> Option<()> {
+        match kind {
+            1 | 2 => Some(()),
+            _ => self.value(kind, depth),
+        }
+    }
+
+    fn structure(&mut self, depth: u8) -> Option<()> {
+        self.fields(|this, _, kind| this.field(kind, depth))
+    }
+
+    /// The whole footer.
+    fn file_metadata(&mut self) -> Option<()> {
+        /// Of the format: the list of the schema's nodes.
+        const SCHEMA: u64 = 2;
+        self.fields(|this, number, kind| match (number, kind) {
+            (SCHEMA, LIST) => this.schema(),
+            _ => this.field(kind, DEPTH_MAX),
+        })
+    }
+
+    fn schema(&mut self) -> Option<()> {
+        /// Of the format: how many of the nodes that follow are one's own.
+        const CHILDREN: u64 = 5;
+        let (count, _) = self.list_head()?;
+        let most = count as u64;
+        (0..count).try_for_each(|_| {
+            self.fields(|this, number, kind| match (number, kind) {
+                (CHILDREN, I32) => this
+                    .zigzag()
+                    .filter(|&children| children <= most)
+                    .map(|_| ()),
+                _ => this.field(kind, DEPTH_MAX),
+            })
+        })
     }
 
     fn value(&mut self, kind: u8, depth: u8) -> Option<()> {
@@ -153,13 +184,19 @@ impl Compact<'_> {
         }
     }
 
-    fn list(&mut self, depth: u8) -> Option<()> {
+    /// How many elements a list has, and their kind.
+    fn list_head(&mut self) -> Option<(usize, u8)> {
         let head = self.byte()?;
         let count = match usize::from(head >> 4) {
             15 => self.count()?,
             short => short,
         };
-        (0..count).try_for_each(|_| self.value(head & 0x0f, depth))
+        Some((count, head & 0x0f))
+    }
+
+    fn list(&mut self, depth: u8) -> Option<()> {
+        let (count, kind) = self.list_head()?;
+        (0..count).try_for_each(|_| self.value(kind, depth))
     }
 
     fn map(&mut self, depth: u8) -> Option<()> {
@@ -194,6 +231,19 @@ mod tests {
 
         let empty = [before, &[0x16, 0x00, 0x19, 0x0c, 0x00]].concat();
         assert!(check(&file(&empty)).is_ok());
+    }
+
+    #[test]
+    fn a_schema_whose_root_claims_two_billion_children_is_refused_before_memory_is_reserved_for_them()
+     {
+        // Version, then a schema of one node: its name, and its children.
+        let node = |children: &[u8]| {
+            let before: &[u8] = &[0x15, 0x02, 0x19, 0x1c, 0x48, 0x01, b'r', 0x15];
+            file(&[before, children, &[0x00, 0x16, 0x00, 0x19, 0x0c, 0x00]].concat())
+        };
+        assert!(check(&node(&[0xfe, 0xff, 0xff, 0xff, 0x0f])).is_err());
+        assert!(check(&node(&[0x01])).is_err());
+        assert!(check(&node(&[0x02])).is_ok());
     }
 
     #[test]

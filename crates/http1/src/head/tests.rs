@@ -25,6 +25,25 @@ fn what_a_request_needs_is_read() {
 }
 
 #[test]
+fn a_target_that_names_a_host_alone_asks_for_its_root() {
+    for (target, path) in [
+        ("http://h", "/"),
+        ("http://", "/"),
+        ("http://h#o", "/"),
+        ("http://h?a=/b", "/"),
+        ("http://h/", "/"),
+        ("http://h/v1?a#b", "/v1"),
+        ("/v1?a=b", "/v1"),
+        ("?a", "/"),
+        ("*", "*"),
+    ] {
+        let head = head(&format!("GET {target} HTTP/1.1\r\nX-Empty:\r\n\r\n")).unwrap();
+        assert_eq!(head.path(), path, "{target}");
+        assert_eq!(head.values("x-empty").collect::<Vec<_>>(), [b""]);
+    }
+}
+
+#[test]
 fn only_a_bearer_has_a_key() {
     for (value, key) in [
         ("Bearer k", Some("k")),
