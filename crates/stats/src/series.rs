@@ -1,6 +1,7 @@
 //! A sample that remembers in which order, and with which others, its values came.
 
 mod batches;
+mod by_level;
 mod mean;
 mod within;
 

@@ -14,7 +14,7 @@ pub(super) struct Spans {
     issued: Vec<Nanos>,
     done: Vec<Nanos>,
     /// In the order of release.
-    seconds: Vec<f32>,
+    seconds: Vec<f64>,
 }
 
 /// What was seen with each number of requests in flight, until the last one of each run was released.
@@ -38,7 +38,7 @@ impl Spans {
             .map(|(issued, done)| (issued, done.max(issued)))
             .unzip();
         let each = issued.iter().zip(&done);
-        let seconds = each.map(|(&issued, &done)| (done - issued).seconds() as f32);
+        let seconds = each.map(|(&issued, &done)| (done - issued).seconds());
         let seconds = seconds.collect();
         done.sort_unstable();
         Self {
@@ -57,7 +57,7 @@ impl Spans {
                 return;
             }
             if level < places {
-                seconds.push(f64::from(self.seconds[number]));
+                seconds.push(self.seconds[number]);
             }
             number += 1;
         });

@@ -116,8 +116,8 @@ impl Seen {
     }
 }
 
-/// The rate of each group as a part of that of all: as far apart as more than chance sets them (the random effects of
-/// DerSimonian and Laird, "Meta-analysis in clinical trials", 1986). A calm run would otherwise believe itself.
+/// The rate of each group as a part of that of all: as far apart as more than chance sets them (random effects:
+/// R. `DerSimonian` and N. Laird, "Meta-analysis in clinical trials", 1986). A calm run would otherwise believe itself.
 fn shrunk(groups: &[(usize, Seen)], full: f64, dispersion: f64) -> Vec<f64> {
     let apart = |seen: Seen| {
         let rate = (seen.ended + 0.5) / (seen.seconds + 0.5 / full);

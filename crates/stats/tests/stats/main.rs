@@ -10,6 +10,7 @@ mod conversations;
 mod coverage;
 mod judged;
 mod lumps;
+mod queues;
 mod request;
 mod server;
 mod simulated;
