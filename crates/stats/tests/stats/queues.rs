@@ -107,16 +107,40 @@ fn halved(queue: Queue, trips: &[Trip]) -> Distribution {
     described
 }
 
+fn hold_in_every_run(queue: Queue, requests: usize) {
+    let numbers = shown_and_held(queue, requests, 100, summarized);
+    for (name, [shown, held]) in NAMES.into_iter().zip(numbers) {
+        assert!(
+            shown > 0.999 && held >= least(100.0),
+            "{name} of {requests}, {queue:?}: {held} of {shown}"
+        );
+    }
+}
+
 #[test]
-fn every_run_of_a_busy_server_has_intervals_and_they_hold() {
-    for (places, load, requests) in [(8, 0.67, 600), (8, 0.84, 600), (1, 0.84, 200)] {
-        let numbers = shown_and_held(queue(places, load), requests, 100, summarized);
-        for (name, [shown, held]) in NAMES.into_iter().zip(numbers) {
-            assert!(
-                shown > 0.999 && held >= least(100.0),
-                "{name} of {requests} by {places} at {load}: {held} of {shown}"
-            );
-        }
+fn every_run_of_a_server_has_intervals_and_they_hold_whatever_its_load() {
+    for (places, load, requests) in [
+        (8, 0.3, 600),
+        (8, 0.67, 600),
+        (8, 0.84, 600),
+        (1, 0.84, 200),
+    ] {
+        hold_in_every_run(queue(places, load), requests);
+    }
+}
+
+#[test]
+fn so_do_those_of_users_who_never_think_and_of_users_who_do() {
+    for think_seconds in [0.0, 0.033] {
+        let arrivals = Arrivals::Closed {
+            users: 16,
+            think_seconds,
+        };
+        let queue = Queue {
+            arrivals,
+            ..queue(8, 0.5)
+        };
+        hold_in_every_run(queue, 600);
     }
 }
 
