@@ -13,6 +13,7 @@ mod lumps;
 mod request;
 mod server;
 mod simulated;
+mod slow_queue;
 mod summary;
 mod throughput;
 mod timeline;
