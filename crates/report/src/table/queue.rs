@@ -64,7 +64,7 @@ fn name(slow: &SlowQueue) -> String {
 #[cfg(test)]
 mod tests {
     use super::slow;
-    use crate::{Style, example, html, text};
+    use crate::{Style, example, html, results_json, text};
     use stats::{PointSummary, SlowQueue};
     use trace::{Arrival, Gaps, Nanos, Pacing};
 
@@ -138,6 +138,22 @@ mod tests {
             "The queue may move more slowly than this run was long: TTFT p50 can be off by 160 %; \
              to tell it to 10 % takes 1,200 s (--duration 1200) or more."
         );
+    }
+
+    #[test]
+    fn the_fact_is_in_the_result_file_of_the_points_that_have_it() {
+        let mut summary = example::open_loop();
+        let key = summary.points[0].point.key.clone();
+        let written = |summary| -> serde_json::Value {
+            serde_json::from_str(&results_json(summary)).unwrap()
+        };
+        let calm = &written(&summary)["results"][&key];
+        assert!(calm.is_object() && calm.get("slow_queue").is_none());
+        summary.points[0] = with(open(STEADY), 1, |_| ());
+        let expected = serde_json::json!({
+            "metric": "ttft.p50", "reach": 0.4, "aim": 0.1, "seconds_needed": 1_200.0,
+        });
+        assert_eq!(written(&summary)["results"][&key]["slow_queue"], expected);
     }
 
     #[test]
