@@ -65,7 +65,7 @@ fn name(slow: &SlowQueue) -> String {
 mod tests {
     use super::slow;
     use crate::{Style, example, html, results_json, text};
-    use stats::{PointSummary, SlowQueue};
+    use stats::{PointSummary, SlowQueue, Summary};
     use trace::{Arrival, Gaps, Nanos, Pacing};
 
     fn with(pacing: Pacing, runs: u32, change: impl FnOnce(&mut SlowQueue)) -> PointSummary {
@@ -144,7 +144,7 @@ mod tests {
     fn the_fact_is_in_the_result_file_of_the_points_that_have_it() {
         let mut summary = example::open_loop();
         let key = summary.points[0].point.key.clone();
-        let written = |summary| -> serde_json::Value {
+        let written = |summary: &Summary| -> serde_json::Value {
             serde_json::from_str(&results_json(summary)).unwrap()
         };
         let calm = &written(&summary)["results"][&key];
