@@ -42,11 +42,6 @@ pub(crate) fn precision_grid(results: &[PrecisionResult]) -> Grid {
             Some(reached) => format!("± {} %", number::significant(reached * 100.0)),
             None => ABSENT.to_owned(),
         };
-        let remark = match (result.reached, result.precise) {
-            (None, _) => "the sample carries no interval: measure longer",
-            (Some(_), false) => "not as precise as asked: measure longer",
-            (Some(_), true) => "",
-        };
         grid.push(vec![
             Cell::inked(format!("{mark} {}", escape::terminal(&result.until)), ink),
             Cell::new(escape::terminal(&result.point)),
@@ -55,10 +50,28 @@ pub(crate) fn precision_grid(results: &[PrecisionResult]) -> Grid {
                 "after {}",
                 number::plural(u64::from(result.runs), "run")
             )),
-            Cell::inked(remark, Ink::Dim),
+            Cell::inked(imprecise(result), Ink::Dim),
         ]);
     }
     grid
+}
+
+/// Why a metric is not precise, and what would help.
+fn imprecise(result: &PrecisionResult) -> String {
+    match (result.reached, result.precise, result.seconds_needed) {
+        (None, ..) => "the sample carries no interval: measure longer".to_owned(),
+        (Some(_), true, _) => String::new(),
+        (Some(_), false, None) => "not as precise as asked: measure longer".to_owned(),
+        (Some(_), false, Some(seconds)) => {
+            let seconds = number::with_decimals(seconds, 0);
+            let helps = if result.at_least {
+                format!("it takes {seconds} s in all or more")
+            } else {
+                format!("about {seconds} s in all would be")
+            };
+            format!("not as precise as asked: {helps}")
+        }
+    }
 }
 
 /// The same as a table for a pull request; empty where nothing was asserted.
@@ -111,8 +124,10 @@ fn remark(result: &AssertionResult) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::precision_grid;
+    use crate::width::columns;
     use crate::{Style, example, markdown, results_json, text};
-    use stats::{Assertion, Summary};
+    use stats::{Assertion, PrecisionResult, Summary};
 
     fn asserted() -> Summary {
         let mut summary = example::summary();
@@ -132,6 +147,49 @@ mod tests {
         let shown = text(&asserted(), Style { color: false });
         let first: Vec<_> = shown.lines().take(14).collect();
         insta::assert_snapshot!(first.join("\n"));
+    }
+
+    fn told(change: impl FnOnce(&mut PrecisionResult)) -> String {
+        let mut result = PrecisionResult {
+            until: "ttft.p99:5%".to_owned(),
+            point: "16".to_owned(),
+            reached: Some(0.12),
+            asked: 0.05,
+            precise: false,
+            runs: 3,
+            seconds_needed: Some(40.0),
+            at_least: false,
+        };
+        change(&mut result);
+        let grid = precision_grid(&[result]);
+        let lines: Vec<String> = grid.lines(Style { color: false }).collect();
+        assert!(lines.iter().all(|line| columns(line) <= 100), "{lines:?}");
+        lines.join("\n").trim().to_owned()
+    }
+
+    #[test]
+    fn what_did_not_become_precise_says_how_long_it_would_take() {
+        assert_eq!(
+            told(|_| ()),
+            "✗ ttft.p99:5%  16  ± 12.0 %  after 3 runs  not as precise as asked: about 40 s in all would be"
+        );
+        let much_too_short = told(|result| result.at_least = true);
+        assert!(
+            much_too_short.ends_with("asked: it takes 40 s in all or more"),
+            "{much_too_short}"
+        );
+        // Files from before it was told.
+        let untold = told(|result| result.seconds_needed = None);
+        assert!(untold.ends_with("asked: measure longer"), "{untold}");
+    }
+
+    #[test]
+    fn what_became_precise_needs_no_more() {
+        let precise = told(|result| {
+            result.precise = true;
+            result.seconds_needed = None;
+        });
+        assert!(precise.ends_with("after 3 runs"), "{precise}");
     }
 
     #[test]

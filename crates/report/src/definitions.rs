@@ -1,5 +1,5 @@
 /// What each number of a result file is, by the name it has there.
-pub(crate) const DEFINITIONS: [(&str, &str); 44] = [
+pub(crate) const DEFINITIONS: [(&str, &str); 45] = [
     (
         "token_event",
         "a streamed event with non-empty generated text; role-only, empty and usage events are none",
@@ -116,6 +116,10 @@ pub(crate) const DEFINITIONS: [(&str, &str); 44] = [
     (
         "steady_state",
         "the window in which the load was at its target: closed loop 80 % of the concurrency, open loop up to the last arrival",
+    ),
+    (
+        "slow_queue",
+        "the server's queue may move too slowly for runs as short as these: how far the median can be off, as a share of it, and about how many seconds over all runs would tell it to `aim`",
     ),
     (
         "success_rate",

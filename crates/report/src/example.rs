@@ -335,6 +335,7 @@ fn point(size: u32, complete: u64, batch: [f64; 2], request: [f64; 2]) -> PointS
         answers: None,
         conversations: None,
         server: None,
+        slow_queue: None,
         point: PointInfo {
             key: size.to_string(),
             pacing: Pacing::Burst { size },

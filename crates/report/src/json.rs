@@ -78,6 +78,9 @@ fn point(point: &PointSummary) -> Value {
         let classes = classes.map(|class| (class.name.clone(), self::class(class)));
         value["classes"] = Value::Object(classes.collect());
     }
+    if let Some(slow) = &point.slow_queue {
+        value["slow_queue"] = json!(slow);
+    }
     if let Some(answers) = &point.answers {
         value["answers"] = json!(answers);
     }

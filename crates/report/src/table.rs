@@ -9,6 +9,7 @@ pub(crate) mod grid;
 mod line;
 pub(crate) mod overview;
 pub(crate) mod pooled;
+mod queue;
 
 pub use self::line::point_line;
 

@@ -1,5 +1,6 @@
 //! Two measurements of the same workload beside each other: better, worse, the same, or untold.
 
+use crate::longer::{Narrows, round_up, times_as_long};
 use crate::metric::{Better, Measured, Metric, Unit};
 use crate::special::{NORMAL_95, normal_two_sided};
 use crate::{Grade, Interval, PointSummary, Summary};
@@ -289,9 +290,6 @@ fn judgement(points: &[ComparedPoint]) -> Judgement {
 /// be the same, and those that changed by more than the minimum effect are found.
 const HALF: f64 = 0.5;
 
-/// An interval so much too wide says little of how it narrows.
-const STEP_MAX: f64 = 25.0;
-
 /// Without an interval nobody knows; so many times more is a next step.
 const NEXT_STEP: f64 = 4.0;
 
@@ -317,29 +315,22 @@ fn requests_needed(
         let reach = (interval.high / ratio)
             .ln()
             .max((ratio / interval.low).ln());
-        let power = if narrows_fast(compared) { 1 } else { 2 };
-        (reach / aim).powi(power).min(STEP_MAX)
+        times_as_long(reach, aim, narrows(compared))
     };
     let factors = compared.metrics.iter().filter(untold).map(factor);
     let most = factors.max_by(f64::total_cmp)?.max(1.0);
     Some(round_up((issued * most).max(1.0)) as u64)
 }
 
-/// Whether its interval narrows as the sample grows, and not as its square root: that of a share of
-/// which nothing is missing, and that of a rate, whose windows see more answers each.
-fn narrows_fast(compared: &ComparedMetric) -> bool {
+/// That of a share of which nothing is missing narrows as the sample grows, and so does that of a rate, whose windows see
+/// more answers each.
+fn narrows(compared: &ComparedMetric) -> Narrows {
     let whole = |side: Option<Measured>| side.is_some_and(|side| side.value >= 1.0);
     match compared.metric.unit() {
-        Unit::Share => whole(compared.base) && whole(compared.new),
-        Unit::PerSecond => true,
-        Unit::Milliseconds | Unit::Seconds => false,
+        Unit::Share if whole(compared.base) && whole(compared.new) => Narrows::AsLength,
+        Unit::PerSecond => Narrows::AsLength,
+        Unit::Share | Unit::Milliseconds | Unit::Seconds => Narrows::AsRoot,
     }
-}
-
-/// To two digits.
-fn round_up(value: f64) -> f64 {
-    let scale = 10_f64.powf((value.log10().floor() - 1.0).max(0.0));
-    (value / scale).ceil() * scale
 }
 
 /// Why two measurements ought not to be compared, each a sentence; empty where they may be.

@@ -21,6 +21,7 @@ mod goodput;
 mod judge;
 mod latency;
 mod lengths;
+mod longer;
 mod lumps;
 mod metric;
 mod pace;
@@ -36,6 +37,7 @@ mod run;
 mod series;
 mod server;
 mod share;
+mod slow_queue;
 mod special;
 mod steady;
 mod stream;
@@ -74,6 +76,7 @@ pub use request::RequestMetrics;
 pub use series::Series;
 pub use server::ServerView;
 pub use share::share_interval;
+pub use slow_queue::SlowQueue;
 pub use summarize::{summarize, summarize_saved};
 pub use summary::{
     Answers, ClassSummary, Concurrency, Conversations, Distribution, FailureCount, Goodput,

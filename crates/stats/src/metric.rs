@@ -145,6 +145,16 @@ pub struct Measured {
     pub interval: Option<Interval>,
 }
 
+impl Measured {
+    /// How far the further end of the interval is off, as a share of the value; `None` without one.
+    pub fn reach(self) -> Option<f64> {
+        let Self { value, interval } = self;
+        let interval = interval?;
+        let further = (value - interval.low).max(interval.high - value);
+        (value > 0.0).then_some(further / value)
+    }
+}
+
 /// A name that is not one of a metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -15,6 +15,7 @@ use crate::reliability::OutcomeTally;
 use crate::run::{Run, RunMetrics, batch_size};
 use crate::series::Grows;
 use crate::server::ServerView;
+use crate::slow_queue::SlowQueue;
 use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
 use crate::traffic::Traffic;
@@ -104,6 +105,8 @@ pub(crate) fn summarize_point(
 
     let exhausted = tally.outcomes.exhausted();
     let (latency, gaps) = tally.latencies.finish(&traffic);
+    let timings = timings(&measured);
+    let slow_queue = SlowQueue::of(&traffic, &latency, &timings);
     let mut summary = PointSummary {
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
         reliability: Reliability {
@@ -114,7 +117,7 @@ pub(crate) fn summarize_point(
             recounted: recounted(&facts),
             ..tally.tokens.finish()
         },
-        timings: timings(&measured),
+        timings,
         throughput: throughput(&measured, &tally.request_rates, &tally.decode_rates),
         latency,
         steady_state: tally.steady.finish(&measured, &traffic),
@@ -139,6 +142,7 @@ pub(crate) fn summarize_point(
             &traffic,
         ),
         server: ServerView::of(&facts),
+        slow_queue,
         receipt: tally.receipt.finish(&facts),
         answers: faults.finish(Judge::new(header).models(), tally.answers.estimated),
         verdict: Verdict::of(Vec::new()),

@@ -1,6 +1,7 @@
 //! How narrow an interval has to be before a measurement may end: `ttft.p99:5%`.
 
-use crate::metric::{Metric, UnknownMetric};
+use crate::longer::{Narrows, Needed};
+use crate::metric::{Measured, Metric, Unit, UnknownMetric};
 use crate::{PointSummary, Summary};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -31,6 +32,13 @@ pub struct PrecisionResult {
     pub precise: bool,
     /// Measured runs that it took.
     pub runs: u32,
+    /// About how many seconds of measuring in all would make it precise, those that it took included; absent where it is, or
+    /// where the sample carries no interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_needed: Option<f64>,
+    /// Whether it may well take longer: of an interval that is much too wide nobody knows how it narrows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 /// Text that asks for no precision.
@@ -79,12 +87,8 @@ impl Precision {
     /// How far the point came.
     pub fn of(&self, point: &PointSummary) -> PrecisionResult {
         let measured = self.metric.of(point);
-        let reached = measured.and_then(|measured| {
-            let interval = measured.interval?;
-            let value = measured.value;
-            let further = (value - interval.low).max(interval.high - value);
-            (value > 0.0).then_some(further / value)
-        });
+        let reached = measured.and_then(Measured::reach);
+        let needed = reached.and_then(|reached| self.needed(point, reached));
         PrecisionResult {
             until: self.text.clone(),
             point: point.point.key.clone(),
@@ -92,7 +96,24 @@ impl Precision {
             asked: self.share,
             precise: reached.is_some_and(|reached| reached <= self.share),
             runs: point.runs,
+            seconds_needed: needed.map(|needed| needed.seconds),
+            at_least: needed.is_some_and(|needed| needed.at_least),
         }
+    }
+
+    /// What would make it precise that reached so far; `None` where it is.
+    fn needed(&self, point: &PointSummary, reached: f64) -> Option<Needed> {
+        if reached <= self.share {
+            return None;
+        }
+        // A share of which nothing is missing; further runs bring more windows of a rate, but no longer ones.
+        let whole = |measured: Measured| measured.value >= 1.0;
+        let narrows = match self.metric.unit() {
+            Unit::Share if self.metric.of(point).is_some_and(whole) => Narrows::AsLength,
+            Unit::Share | Unit::PerSecond | Unit::Milliseconds | Unit::Seconds => Narrows::AsRoot,
+        };
+        let seconds = point.timings.measured_seconds()?;
+        Some(Needed::of(seconds, reached, self.share, narrows))
     }
 }
 

@@ -3,7 +3,9 @@
 //! Every latency is in milliseconds, every duration of a batch in seconds, every rate per second.
 //! Absent means that it was not measured; it is never zero instead.
 
-use crate::{AssertionResult, Certificate, Disturbed, PrecisionResult, ServerView, Verdict};
+use crate::{
+    AssertionResult, Certificate, Disturbed, PrecisionResult, ServerView, SlowQueue, Verdict,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trace::{Pacing, PointInfo, Recounted};
@@ -67,6 +69,9 @@ pub struct PointSummary {
     /// What the server said of itself; absent where it was not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerView>,
+    /// That the server's queue may move too slowly for runs as short as these; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_queue: Option<SlowQueue>,
     /// How the arrival stamps fared.
     pub receipt: Receipt,
     /// What answers said of themselves; absent where records do not have it.
@@ -468,6 +473,14 @@ impl PointSummary {
             Pacing::Closed { concurrency } => f64::from(concurrency),
             Pacing::Open { arrival, .. } => arrival.rate(),
         }
+    }
+}
+
+impl Timings {
+    /// All measured runs together that something was answered in; `None` where there is none.
+    pub(crate) fn measured_seconds(&self) -> Option<f64> {
+        let runs = self.batch_total_seconds?;
+        Some(runs.mean * runs.n as f64)
     }
 }
 

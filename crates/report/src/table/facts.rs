@@ -1,4 +1,4 @@
-use super::{TEXT_COLUMNS, connections, pooled, tokens_per_second};
+use super::{TEXT_COLUMNS, connections, pooled, queue, tokens_per_second};
 use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
@@ -37,6 +37,7 @@ pub(crate) fn facts(point: &PointSummary) -> impl Iterator<Item = (&'static str,
         ),
         ("steady state", steady_state(point)),
         ("in flight", in_flight(point)),
+        ("queue", queue::slow(point)),
         ("goodput", goodput(point)),
         ("answers", answers(point)),
         ("failures", failures(point)),

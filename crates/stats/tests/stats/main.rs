@@ -14,6 +14,7 @@ mod queues;
 mod request;
 mod server;
 mod simulated;
+mod slow_queue;
 mod summary;
 mod throughput;
 mod timeline;
