@@ -39,7 +39,6 @@ struct Tally {
     seconds: Series,
 }
 
-#[derive(Default)]
 struct TurnTally {
     issued: u64,
     complete: u64,
@@ -47,9 +46,20 @@ struct TurnTally {
     tokens: TokenTally,
 }
 
+impl TurnTally {
+    fn new() -> Self {
+        Self {
+            issued: 0,
+            complete: 0,
+            latencies: LatencyPool::in_order(),
+            tokens: TokenTally::default(),
+        }
+    }
+}
+
 impl Tally {
     fn turn(&mut self, pacing: Pacing, number: u32, record: &Record, found: u32) {
-        let turn = self.turns.entry(number).or_default();
+        let turn = self.turns.entry(number).or_insert_with(TurnTally::new);
         turn.issued += 1;
         let mut metrics = RequestMetrics::from_record(record);
         turn.latencies.begin(found);

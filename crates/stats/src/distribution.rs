@@ -62,6 +62,15 @@ impl Distribution {
             p99: Quantile::of_sorted(sorted, 0.99)?,
         })
     }
+
+    /// The same, of values that depend on each other in a way that they are too few to tell.
+    pub(crate) fn without_intervals(mut self) -> Self {
+        for level in [&mut self.p50, &mut self.p90, &mut self.p95, &mut self.p99] {
+            level.interval = None;
+        }
+        self.mean_interval = None;
+        self
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Requests that met every objective.
 
+use crate::series::Grows;
 use crate::traffic::Traffic;
 use crate::{Goodput, RequestMetrics, Series};
 use trace::{Nanos, Pacing, Slo};
@@ -18,14 +19,15 @@ pub fn meets(slo: &Slo, metrics: &RequestMetrics) -> bool {
         && (single || within(slo.tpot_ms, metrics.tpot_ms))
 }
 
-/// Which of the requests met their objectives, in the order of issue: what failed met none.
+/// Which of the requests missed an objective, in the order of issue: what failed met none. It happens the more often the
+/// more are in flight.
 #[derive(Default)]
 pub(crate) struct GoodTally(Series);
 
 impl GoodTally {
     /// Of requests that are released in that way.
     pub(crate) fn new(pacing: Pacing) -> Self {
-        Self(Series::paced(pacing))
+        Self(Series::paced(pacing).growing(Grows::NotAtAll))
     }
 
     /// Adds a request; `metrics` are absent where it failed.
@@ -33,7 +35,7 @@ impl GoodTally {
         let met = slo
             .zip(metrics)
             .is_some_and(|(slo, metrics)| meets(slo, metrics));
-        self.0.push(f64::from(u8::from(met)));
+        self.0.push(f64::from(u8::from(!met)));
     }
 
     /// Begins a request that found so many in flight, or a batch.
@@ -44,8 +46,8 @@ impl GoodTally {
     /// Over the time of throughput; `None` where nothing was issued or no time passed.
     pub(crate) fn finish(mut self, seconds: f64, traffic: &Traffic) -> Option<Goodput> {
         self.0.close();
-        let good: f64 = self.0.values().iter().sum();
         let issued = self.0.values().len() as f64;
+        let good = issued - self.0.values().iter().sum::<f64>();
         (issued > 0.0 && seconds > 0.0).then(|| Goodput {
             requests_per_second: good / seconds,
             share: good / issued,

@@ -42,9 +42,18 @@ pub(crate) struct GapShape {
 impl LatencyPool {
     /// Of requests that are released in that way.
     pub(crate) fn new(pacing: Pacing) -> Self {
+        Self::of(|| Series::paced(pacing))
+    }
+
+    /// Of requests that follow each other, whatever released them.
+    pub(crate) fn in_order() -> Self {
+        Self::of(Series::default)
+    }
+
+    fn of(series: impl Fn() -> Series) -> Self {
         let mut pool = Self::default();
-        for series in pool.all() {
-            *series = Series::paced(pacing);
+        for of_kind in pool.all() {
+            *of_kind = series();
         }
         // Once an answer has begun, what waits behind it takes no longer.
         for series in [&mut pool.tpot, &mut pool.itl, &mut pool.chunk_gap] {

@@ -49,6 +49,8 @@ pub(crate) enum Grows {
     ByWaiting,
     /// As it grew up to there.
     AsSeen,
+    /// Not at all: a share of requests to which something happened.
+    NotAtAll,
 }
 
 /// What clusters have to do with each other.
@@ -154,6 +156,10 @@ impl Series {
             return Some(described);
         }
         if let Some(traffic) = traffic.filter(|_| self.kind == Kind::InOrder) {
+            // The gaps of a few requests are many values, and tell as little as these are few.
+            if self.ends.len() < ORDERED_MIN {
+                return Some(described.without_intervals());
+            }
             self.within(sorted, traffic.queue()).tell(&mut described);
             return Some(described);
         }

@@ -71,8 +71,9 @@ impl Queue {
         let asking = Asking::of(pacing, levels, spans)?;
         let bins = Bins::new();
         let server = Server::of(levels, spans, &bins)?;
-        let lengths: Vec<usize> = spans.iter().map(|run| run.issued().len()).collect();
-        let replays = Replays::of(&asking, &server, &lengths, &bins, seed(spans));
+        let lengths = spans.iter().map(|run| run.issued().len());
+        let lengths: Vec<usize> = lengths.filter(|&length| length > 0).collect();
+        let replays = Replays::of(&asking, &server, &lengths, &bins, seed(spans))?;
         Some(Self {
             bins,
             replays,

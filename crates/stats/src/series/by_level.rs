@@ -10,7 +10,7 @@ use crate::{Interval, MeanStd};
 const FOUND_MIN: f64 = 10.0;
 const FOUND_PARTS: f64 = 10.0;
 
-/// Requests whose values are looked at by level; more say no more of how a server is.
+/// Values that are looked at by level; more say no more of how a server is.
 const LOOKED_AT: usize = 65_536;
 
 /// Values, by the number in flight that their requests found.
@@ -59,7 +59,7 @@ impl<'a> ByLevel<'a> {
 
     fn by_bin(&self, series: &Series) -> Vec<Vec<f64>> {
         let mut values = vec![Vec::new(); self.top + 1];
-        let step = series.ends.len().div_ceil(LOOKED_AT).max(1);
+        let step = series.values.len().div_ceil(LOOKED_AT).max(1);
         for (cluster, &bin) in self.bins.iter().enumerate().step_by(step) {
             let begin = cluster
                 .checked_sub(1)
@@ -108,6 +108,7 @@ impl<'a> ByLevel<'a> {
                 longer.max(least) - wait
             }
             Grows::AsSeen => longer + more * self.waits[self.top] / top.max(1.0) - wait,
+            Grows::NotAtAll => 0.0,
         }
     }
 

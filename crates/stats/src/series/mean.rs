@@ -21,7 +21,7 @@ impl Series {
             let sorted = self.sorted();
             let Interval { low, high } = self.within(&sorted, traffic.queue()).of_mean()?;
             let alone = 2.0 * NORMAL_95 * std / (high - low);
-            return Some((alone * alone).min(n as f64));
+            return Some((alone * alone).clamp(1.0, n as f64));
         }
         let found = self.dependence(|value| value - mean, std * std)?;
         Some(found.cautious())

@@ -1,6 +1,8 @@
 use super::Series;
+use crate::traffic::Traffic;
 use crate::{Distribution, Interval};
 use proptest::prelude::*;
+use trace::{Arrival, Nanos, Pacing};
 
 /// Numbers without an order that anything could see.
 fn shuffled(n: u64) -> impl Iterator<Item = f64> {
@@ -95,4 +97,74 @@ proptest! {
             prop_assert!(1.0 <= effective && effective <= n as f64);
         }
     }
+
+    #[test]
+    fn whatever_the_queue_intervals_are_in_order_and_hold_their_percentile(
+        requests in prop::collection::vec(
+            (0u64..200, 0u64..3_000, prop::option::of(0.0f64..1e3), 1usize..4), 1..120,
+        ),
+        users in prop::option::of(1u32..40),
+        most in prop::option::of(1u32..40),
+        runs in 1usize..4,
+    ) {
+        let pacing = users.map_or(
+            Pacing::Open { arrival: Arrival::Poisson { rate: 10.0 }, max_concurrency: most },
+            |concurrency| Pacing::Closed { concurrency },
+        );
+        let spans = |requests: &[(u64, u64, Option<f64>, usize)]| {
+            let mut now = 0;
+            let span = |&(gap, takes, ..): &(u64, u64, Option<f64>, usize)| {
+                now += gap;
+                (Nanos::from_millis(now), Nanos::from_millis(now + takes))
+            };
+            requests.iter().map(span).collect::<Vec<_>>()
+        };
+        let length = requests.len().div_ceil(runs);
+        let traffic = Traffic::of(pacing, requests.chunks(length).map(spans));
+        let mut series = Series::default();
+        for (run, requests) in requests.chunks(length).enumerate() {
+            for (index, &(.., value, times)) in requests.iter().enumerate() {
+                series.begin(traffic.found(run, index));
+                series.extend(value.into_iter().cycle().take(value.map_or(0, |_| times)));
+            }
+        }
+        if let Some(described) = series.describe_in(&traffic) {
+            let Distribution { p50, p90, p95, p99, n, mean, mean_interval, .. } = described;
+            let levels = [p50, p90, p95, p99].map(|level| (level.value, level.interval));
+            for (value, interval) in levels.into_iter().chain([(mean, mean_interval)]) {
+                if let Some(Interval { low, high }) = interval {
+                    prop_assert!(low.is_finite() && high.is_finite());
+                    prop_assert!(low <= value + 1e-9 && value <= high + 1e-9, "{low} {value} {high}");
+                }
+            }
+            if let Some(effective) = described.n_effective {
+                prop_assert!(1.0 <= effective && effective <= n as f64);
+            }
+        }
+    }
+}
+
+#[test]
+fn many_gaps_of_few_requests_have_no_interval() {
+    let spans = (0..40).map(|n| {
+        (
+            Nanos::from_millis(100 * n),
+            Nanos::from_millis(100 * n + 250),
+        )
+    });
+    let pacing = Pacing::Open {
+        arrival: Arrival::Constant { rate: 10.0 },
+        max_concurrency: None,
+    };
+    let traffic = Traffic::of(pacing, [spans.collect()]);
+    let interval = |requests: u32| {
+        let mut series = Series::default();
+        for request in 0..requests {
+            series.begin(traffic.found(0, request as usize));
+            series.extend((0..50).map(|gap| f64::from(gap * 7 % 11 + request % 5)));
+        }
+        series.describe_in(&traffic).expect("values").p50.interval
+    };
+    assert_eq!(interval(19), None);
+    assert!(interval(40).is_some());
 }

@@ -75,14 +75,9 @@ impl Within<'_> {
         let count = self.sorted.len() as f64;
         let alone = quantile_interval(self.sorted, 0.5)?;
         let part = (alone.high - alone.low) / (interval?.high - interval?.low);
-        Some(
-            if part.is_finite() {
-                count * part * part
-            } else {
-                count
-            }
-            .min(count),
-        )
+        // Of equal values both have no width.
+        let part = if part.is_finite() { part } else { 1.0 };
+        Some((count * part * part).clamp(1.0, count))
     }
 
     /// The mean's; `None` where there is none.
@@ -200,6 +195,7 @@ impl Within<'_> {
         if variance <= 0.0 {
             return 1.0;
         }
+        let parts_count = parts.len() as f64;
         let length = (parts.len() / BATCHES).max(1);
         let batches: Vec<f64> = parts
             .chunks_exact(length)
@@ -209,7 +205,8 @@ impl Within<'_> {
         let of_batches = || {
             let deviation = MeanStd::of(&batches).map_or(0.0, |batches| batches.std);
             let doubt = student_t_95(batches.len() as f64 - 1.0) / NORMAL_95;
-            batches.len() as f64 * (deviation * doubt).powi(2) / (count as f64 * variance)
+            let of_all = parts_count / length as f64;
+            of_all * (deviation * doubt).powi(2) / (count as f64 * variance)
         };
         let spread = match in_order(parts, variance, count) {
             Some(found) if self.levels.is_some() => count as f64 / found.cautious(),

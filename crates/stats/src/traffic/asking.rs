@@ -9,6 +9,9 @@ use trace::{Arrival, Pacing};
 /// Of the time of a closed loop's users, the part that is free where they do think.
 const FREE_MIN: f64 = 0.02;
 
+/// A rate that is off by more is not the planned one; by chance alone twenty requests are off by less.
+const OFF_MAX: f64 = 0.6;
+
 /// Gaps of a dispersion below this are taken for even.
 const EVEN: f64 = 1e-3;
 
@@ -22,8 +25,8 @@ pub(super) struct Asking {
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Who {
-    /// So many requests a second whatever is in flight, until so many are.
-    Anybody { rate: f64, most: usize },
+    /// So many requests a second, whatever is in flight.
+    Anybody { rate: f64 },
     /// Each of so many users who has no request in flight, so often a second.
     Users { users: f64, each: f64 },
 }
@@ -66,16 +69,28 @@ impl Asking {
                 arrival,
                 max_concurrency,
             } => {
+                // Where the client itself let requests wait, its queue is another one.
                 let most = max_concurrency.map_or(usize::MAX, |most| most as usize);
+                if levels.seconds.len() > most {
+                    return None;
+                }
                 let (rate, gaps) = match arrival {
                     Arrival::Poisson { rate } => (rate, Gaps::Drawn(1.0)),
                     Arrival::Constant { rate } => (rate, Gaps::Drawn(0.0)),
                     Arrival::Gamma { rate, shape } => (rate, Gaps::Drawn(1.0 / shape)),
                     _ => (seen, Gaps::planned(seen, runs)),
                 };
+                // Of conversations only the first requests come as planned.
+                let is_as_planned = (1.0 - OFF_MAX..1.0 + OFF_MAX).contains(&(rate / seen));
                 Self {
-                    who: Who::Anybody { rate, most },
-                    gaps,
+                    who: Who::Anybody {
+                        rate: if is_as_planned { rate } else { seen },
+                    },
+                    gaps: if is_as_planned {
+                        gaps
+                    } else {
+                        Gaps::Drawn(1.0)
+                    },
                 }
             }
         };
@@ -86,7 +101,7 @@ impl Asking {
 impl Who {
     fn is_finite(self) -> bool {
         let rate = match self {
-            Self::Anybody { rate, .. } => rate,
+            Self::Anybody { rate } => rate,
             Self::Users { each, .. } => each,
         };
         rate.is_finite() && rate > 0.0
@@ -95,8 +110,7 @@ impl Who {
     /// Requests a second while so many are in flight.
     pub(super) fn arriving(self, level: usize) -> f64 {
         match self {
-            Self::Anybody { rate, most } if level < most => rate,
-            Self::Anybody { .. } => 0.0,
+            Self::Anybody { rate } => rate,
             Self::Users { users, each } => each * (users - level as f64).max(0.0),
         }
     }

@@ -53,7 +53,7 @@ impl Replays {
         lengths: &[usize],
         bins: &Bins,
         seed: u64,
-    ) -> Self {
+    ) -> Option<Self> {
         let arrivals = asking.gaps.dispersion();
         let pace = (arrivals + server.dispersion()) / (arrivals + 1.0);
         let pace = match asking.gaps {
@@ -61,6 +61,10 @@ impl Replays {
             Gaps::Drawn(_) => pace.clamp(*PACE.start(), *PACE.end()),
         };
         let (simulated, total) = simulated(lengths, pace);
+        // What changes by plan has to be played through whole.
+        if matches!(asking.gaps, Gaps::Planned(_)) && total > REQUESTS_MAX as f64 {
+            return None;
+        }
         // One that is too long goes on from replay to replay, as if each were a part of it.
         let goes_on = simulated.is_none();
         let lengths = simulated.unwrap_or_else(|| vec![REQUESTS_MAX]);
@@ -71,19 +75,21 @@ impl Replays {
         let at = ERRORS.map(|errors| {
             let rates = server.rates(errors);
             let mut walk = Walk::new(asking.who, &rates, &work, bins);
+            let is_chain = goes_on && (arrivals - 1.0).abs() < 1e-9;
+            let in_the_end = is_chain.then(|| shares(asking.who, &rates, bins)).flatten();
+            // A queue that only grows has no middle to go on from.
+            let goes_on = goes_on && (!is_chain || in_the_end.is_some());
             let of_replay = |gaps| walk.run(gaps, &lengths, goes_on);
             let counts: Vec<Vec<f64>> = gaps.chunks_exact(count).map(of_replay).collect();
-            let is_chain = goes_on && (arrivals - 1.0).abs() < 1e-9;
-            let in_the_end = is_chain.then(|| shares(asking.who, &rates, bins));
             Found {
-                expected: in_the_end.flatten().unwrap_or_else(|| mean_shares(&counts)),
+                expected: in_the_end.unwrap_or_else(|| mean_shares(&counts)),
                 counts,
             }
         });
-        Self {
+        Some(Self {
             at: at.into(),
             scale: (count as f64 / total).sqrt(),
-        }
+        })
     }
 }
 
@@ -96,15 +102,20 @@ impl Replays {
 )]
 fn simulated(lengths: &[usize], pace: f64) -> (Option<Vec<usize>>, f64) {
     let paced = |&length: &usize| ((length as f64 * pace).round() as usize).max(1);
-    let total = lengths.iter().map(|length| paced(length) as f64).sum();
+    let mut lengths: Vec<usize> = lengths.iter().map(paced).collect();
+    let total: usize = lengths.iter().sum();
+    // Of too many the longest ones: a run that was cut short stands for none of the others.
+    if total > REQUESTS_MAX {
+        lengths.sort_unstable_by(|one, other| other.cmp(one));
+    }
     let mut left = REQUESTS_MAX;
     let fits = |length: &usize| {
         let fits = *length <= left;
         left = left.saturating_sub(*length);
         fits
     };
-    let simulated: Vec<usize> = lengths.iter().map(paced).take_while(fits).collect();
-    ((!simulated.is_empty()).then_some(simulated), total)
+    let simulated: Vec<usize> = lengths.into_iter().take_while(fits).collect();
+    ((!simulated.is_empty()).then_some(simulated), total as f64)
 }
 
 fn mean_shares(counts: &[Vec<f64>]) -> Vec<f64> {

@@ -119,13 +119,19 @@ impl Seen {
 /// The rate of each group as a part of that of all: as far apart as more than chance sets them (random effects:
 /// R. `DerSimonian` and N. Laird, "Meta-analysis in clinical trials", 1986). A calm run would otherwise believe itself.
 fn shrunk(groups: &[(usize, Seen)], full: f64, dispersion: f64) -> Vec<f64> {
+    if groups.len() < 2 {
+        return vec![1.0; groups.len()];
+    }
     let apart = |seen: Seen| {
         let rate = (seen.ended + 0.5) / (seen.seconds + 0.5 / full);
         ((rate / full).ln(), dispersion / (seen.ended + 0.5))
     };
     let all: Vec<(f64, f64)> = groups.iter().map(|&(_, seen)| apart(seen)).collect();
     let weights: f64 = all.iter().map(|(_, variance)| 1.0 / variance).sum();
-    let squares: f64 = all.iter().map(|(_, variance)| variance.powi(-2)).sum();
+    let squares: f64 = all
+        .iter()
+        .map(|(_, variance)| 1.0 / (variance * variance))
+        .sum();
     let differ: f64 = all.iter().map(|(log, variance)| log * log / variance).sum();
     let between = (differ - (all.len() as f64 - 1.0)) / (weights - squares / weights);
     let between = if between.is_finite() {

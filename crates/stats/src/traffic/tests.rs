@@ -118,13 +118,10 @@ fn even_ends_vary_less_than_those_of_chance() {
 fn replays(lengths: &[usize], load: f64) -> Replays {
     let (server, _) = server(&[seen(1, load, 20_000, 2)]);
     let asking = Asking {
-        who: Who::Anybody {
-            rate: load,
-            most: usize::MAX,
-        },
+        who: Who::Anybody { rate: load },
         gaps: Gaps::Drawn(1.0),
     };
-    Replays::of(&asking, &server, lengths, &Bins::new(), 1)
+    Replays::of(&asking, &server, lengths, &Bins::new(), 1).expect("replays")
 }
 
 fn mean_level(shares: &[f64]) -> f64 {
@@ -231,4 +228,58 @@ fn what_tells_nothing_is_no_queue_and_no_panic() {
         assert!(traffic.queue().is_none());
         assert_eq!(traffic.found(0, 99), 0);
     }
+}
+
+#[test]
+fn a_run_that_was_cut_short_does_not_stand_for_the_others() {
+    let cut = replays(&[20, 3_900, 3_900], 0.9);
+    let level = mean_level(&cut.at[MIDDLE].expected);
+    assert!(level > 6.0, "{level}");
+}
+
+#[test]
+fn a_queue_that_only_grows_is_as_long_as_a_replay_makes_it() {
+    let growing = replays(&[20_000], 1.2);
+    let level = mean_level(&growing.at[MIDDLE].expected);
+    // A fifth of 4,000 requests are left at the end of each, and half of that on average.
+    assert!((100.0..800.0).contains(&level), "{level}");
+}
+
+#[test]
+fn a_client_that_lets_requests_wait_shows_another_queue() {
+    let requests: Vec<(Nanos, Nanos)> = (0..100)
+        .map(|turn| {
+            (
+                Nanos::from_millis(turn * 50),
+                Nanos::from_millis(turn * 50 + 120),
+            )
+        })
+        .collect();
+    let of = |most| {
+        let pacing = Pacing::Open {
+            arrival: Arrival::Poisson { rate: 20.0 },
+            max_concurrency: Some(most),
+        };
+        Traffic::of(pacing, [requests.clone()]).queue().is_some()
+    };
+    assert!(!of(3) && of(4));
+}
+
+#[test]
+fn turns_of_conversations_come_as_often_as_they_were_seen() {
+    // A plan of 4 conversations a second, each of five turns.
+    let requests = (0..200).map(|turn| {
+        (
+            Nanos::from_millis(turn * 50),
+            Nanos::from_millis(turn * 50 + 40),
+        )
+    });
+    let run = Spans::new(requests);
+    let mut levels = Levels::default();
+    run.found(&mut levels);
+    let asking = Asking::of(poisson(4.0), &levels, &[run]).expect("an open loop");
+    let Who::Anybody { rate } = asking.who else {
+        panic!("nobody is a user here");
+    };
+    assert!((rate - 20.0).abs() < 0.1, "{rate}");
 }
