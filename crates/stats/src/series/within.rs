@@ -136,7 +136,8 @@ impl Within<'_> {
         let reach = |spread: f64| {
             let effective = count / spread;
             let interval = quantile_interval_of(self.sorted, probability, effective.max(least))?;
-            // Of few, the ends lie at the largest values that there happen to be: they reach as much further as these are fewer.
+            // Of few, the ends lie at the largest values that there happen to be: they reach as much further as these
+            // are fewer.
             let stretch = (ENOUGH * least / effective).max(1.0).sqrt();
             Some(Reach {
                 below: (value - interval.low) * stretch,

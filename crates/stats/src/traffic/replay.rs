@@ -45,8 +45,10 @@ pub(crate) struct Replays {
 }
 
 impl Replays {
-    /// Of runs of so many requests each. A queue between more even ends moves more slowly, as if fewer requests had come (a diffusion's speed is the sum of both variances: Kingman, "The heavy traffic
-    /// approximation in the theory of queues", 1965).
+    /// Of runs of so many requests each; `None` where they are too many to be played through and not all alike.
+    ///
+    /// A queue between more even ends moves more slowly, as if fewer requests had come: a diffusion's speed is the sum of
+    /// both variances (Kingman, "The heavy traffic approximation in the theory of queues", 1965).
     pub(super) fn of(
         asking: &Asking,
         server: &Server,
