@@ -137,7 +137,7 @@ impl<'a> ByLevel<'a> {
     }
 
     /// Between which positions in [`ERRORS`] a run that scored as `seen` is no surprise, and what is expected at each.
-    /// `scores` of each of so many bins at one of them.
+    /// `error` is the standard error of `seen` without the waves; `scores` are those of each of so many bins at one of them.
     pub(super) fn possible(
         &self,
         seen: f64,
@@ -246,6 +246,7 @@ fn weighted(weights: &[f64], scores: &[f64]) -> f64 {
         .sum()
 }
 
+/// The value at a position in [`ERRORS`], of one for each.
 pub(super) fn at(values: &[f64], position: f64) -> f64 {
     interpolated(position, |index| values[index])
 }

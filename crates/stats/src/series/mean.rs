@@ -72,7 +72,7 @@ impl Series {
     clippy::cast_sign_loss,
     reason = "a time lies between 1 and the number of values"
 )]
-pub(crate) fn skewness_of_sum(totals: &[f64], times: f64) -> f64 {
+pub(super) fn skewness_of_sum(totals: &[f64], times: f64) -> f64 {
     let length = (BLOCK_TIMES * times) as usize;
     let blocks: Vec<f64> = totals
         .chunks_exact(length.clamp(1, (totals.len() / 2).max(1)))
@@ -97,7 +97,7 @@ pub(crate) fn skewness_of_sum(totals: &[f64], times: f64) -> f64 {
 
 /// What becomes of a bound of the symmetric statistic where the sum has that skewness: the inverse
 /// of g(t) = t + γt²/3 + γ²t³/27 + γ/6.
-pub(crate) fn halls_inverse(bound: f64, skewness: f64) -> f64 {
+pub(super) fn halls_inverse(bound: f64, skewness: f64) -> f64 {
     if skewness.abs() < 1e-9 {
         return bound;
     }
