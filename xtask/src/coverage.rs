@@ -33,6 +33,9 @@ pub(crate) struct CoverageArgs {
     /// Only cells with this in their name, as `M/M/1 0.84 600`; may be repeated
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
+    /// Only runs of so many requests
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    requests: Vec<usize>,
     /// 200 runs of each cell, and none longer than 3,000 requests
     #[arg(long, conflicts_with = "runs")]
     quick: bool,
@@ -47,6 +50,7 @@ pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
         let name = cell.name();
         let named = |pattern: &String| name.contains(pattern.as_str());
         (args.only.is_empty() || args.only.iter().any(named))
+            && (args.requests.is_empty() || args.requests.contains(&cell.requests))
             && !(args.quick && cell.requests > QUICK_REQUESTS_MAX)
     };
     let cells: Vec<Cell> = cells().into_iter().filter(asked).collect();

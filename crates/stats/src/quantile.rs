@@ -1,7 +1,7 @@
 //! The one percentile of the product, and its interval.
 
 use crate::Interval;
-use crate::special::{bisect, regularized_beta};
+use crate::special::{regularized_beta, root};
 
 /// Probability left out at each end of an interval: 95 % intervals, equal tails.
 const TAIL: f64 = 0.025;
@@ -99,8 +99,8 @@ fn interval_ranks(n: f64, probability: f64) -> Option<(f64, f64)> {
     );
     let from = (middle - 4.0 * spread - 4.0).max(1.0);
     let to = (middle + 4.0 * spread + 4.0).min(n);
-    let low = bisect(from, to, |rank| below(rank) > 1.0 - TAIL);
-    let high = bisect(from, to, |rank| below(rank) > TAIL);
+    let low = root(from, to, |rank| below(rank) - (1.0 - TAIL));
+    let high = root(from, to, |rank| below(rank) - TAIL);
     Some((low, high))
 }
 

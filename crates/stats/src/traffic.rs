@@ -6,6 +6,7 @@
 //! are played through, on servers as slow and as fast as the one that was seen may be; what was measured is compared with
 //! what they would have.
 
+mod alone;
 mod asking;
 mod bins;
 mod levels;
@@ -84,6 +85,11 @@ impl Queue {
     /// The time of all that the server does, at one of [`ERRORS`].
     pub(crate) fn slower(&self, at: usize) -> f64 {
         self.server.slower(ERRORS[at])
+    }
+
+    /// Whether the server took longer and longer while many waited.
+    pub(crate) fn falls_behind(&self) -> bool {
+        self.server.falls_behind()
     }
 
     /// Milliseconds from one end to the next with more in flight than were seen, at one of [`ERRORS`].

@@ -97,24 +97,64 @@ fn blocks(values: &[f64]) -> Option<Vec<f64>> {
         .collect()
 }
 
-/// What is left of a series when its straight line of least squares is taken out.
-fn detrended(values: &[f64]) -> Vec<f64> {
+/// How much the straight line of least squares through a series rises from its first value to its last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rise {
+    pub(crate) by: f64,
+    /// The standard error of that.
+    pub(crate) error: f64,
+}
+
+impl Rise {
+    /// `None` of a series that is too short against its own memory, or that is a straight line itself.
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
+        let n = values.len();
+        let (slope, squares) = line(values);
+        let residuals = detrended(values);
+        let freedom = n.checked_sub(2).filter(|&freedom| freedom > 0)? as f64;
+        let of_residuals: f64 = residuals.iter().map(|value| value * value).sum();
+        let found = in_order(residuals, of_residuals / n as f64, n)?;
+        let dependent = if found.is_material() {
+            n as f64 / found.effective
+        } else {
+            1.0
+        };
+        let length = n as f64 - 1.0;
+        let error = length * (dependent * of_residuals / freedom / squares).sqrt();
+        (error > 0.0).then_some(Self {
+            by: slope * length,
+            error,
+        })
+    }
+}
+
+/// The slope of the straight line of least squares, and the sum of squared distances from the middle.
+fn line(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let middle = (n - 1.0) / 2.0;
     let mean = values.iter().sum::<f64>() / n;
-    let at = |index: usize| index as f64 - middle;
     let (mut together, mut squares) = (0.0, 0.0);
     for (index, value) in values.iter().enumerate() {
-        together += at(index) * (value - mean);
-        squares += at(index) * at(index);
+        let at = index as f64 - middle;
+        together += at * (value - mean);
+        squares += at * at;
     }
     let slope = if squares > 0.0 {
         together / squares
     } else {
         0.0
     };
-    let line = |(index, value): (usize, &f64)| value - mean - slope * at(index);
-    values.iter().enumerate().map(line).collect()
+    (slope, squares)
+}
+
+/// What is left of a series when its straight line of least squares is taken out.
+fn detrended(values: &[f64]) -> Vec<f64> {
+    let n = values.len() as f64;
+    let middle = (n - 1.0) / 2.0;
+    let mean = values.iter().sum::<f64>() / n;
+    let (slope, _) = line(values);
+    let rest = |(index, value): (usize, &f64)| value - mean - slope * (index as f64 - middle);
+    values.iter().enumerate().map(rest).collect()
 }
 
 /// The rank of each value, from 1; equal ones share theirs.
@@ -135,7 +175,7 @@ pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Trend, ranks};
+    use super::{Rise, Trend, ranks};
 
     fn score(values: &[f64]) -> f64 {
         let mut trend = Trend::default();
@@ -176,5 +216,19 @@ mod tests {
     fn a_handful_of_values_tells_nothing() {
         let few: Vec<f64> = (0..39).map(f64::from).collect();
         assert!(score(&few).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_rise_has_the_error_of_a_regression() {
+        // 2, −2 in turn about 0, 1, 2, …: the slope of 1000 values is all but 1.
+        let values: Vec<f64> = (0..1000u32)
+            .map(|n| f64::from(n) + if n.is_multiple_of(2) { 2.0 } else { -2.0 })
+            .collect();
+        let rise = Rise::of(&values).unwrap();
+        assert!((rise.by - 999.0).abs() < 0.05, "{rise:?}");
+        // 999 · √(4 · 1000 / 998 / (1000 · 999 · 1001 / 12)).
+        assert!((rise.error - 0.219).abs() < 0.001, "{rise:?}");
+        assert_eq!(Rise::of(&[1.0, 2.0]), None);
+        assert_eq!(Rise::of(&[1.0, 1.0, 1.0, 1.0]), None);
     }
 }

@@ -25,7 +25,10 @@ const SKEWNESS_MAX: f64 = 1.0;
 const PERCENTILES: [(f64, f64); 4] = [(0.5, 6.0), (0.9, 36.0), (0.95, 72.0), (0.99, 368.0)];
 
 /// With so many times the least that carries an interval, its ends no longer lie among the few largest values.
-const ENOUGH: f64 = 2.0;
+const ENOUGH: f64 = 3.0;
+
+/// Percentiles up to this one are of what most requests find.
+const BULK: f64 = 0.9;
 
 /// Values, and what their requests found in flight.
 pub(super) struct Within<'a> {
@@ -128,7 +131,9 @@ impl Within<'_> {
     fn of_quantile(&self, probability: f64, least: f64) -> Option<Interval> {
         let value = quantile(self.sorted, probability)?;
         let count = self.sorted.len() as f64;
-        if count < least {
+        // How slow the slowest are is known of a server that stays as it is.
+        let is_known = |levels: &ByLevel<'_>| !levels.queue.falls_behind();
+        if count < least || probability > BULK && !self.levels.as_ref().is_none_or(is_known) {
             return None;
         }
         let score = |other: f64| f64::from(u8::from(other > value));

@@ -26,6 +26,9 @@ const LEVELS_MAX: usize = 20_000;
 /// would go faster, which no run is long enough to rely on.
 const PACE: std::ops::RangeInclusive<f64> = 0.4..=1.0;
 
+/// A server's work that varies by more than this is more uneven than Poisson's.
+const UNEVEN: f64 = 1.1;
+
 /// What runs of a server find that is so much slower than it looked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Found {
@@ -73,11 +76,13 @@ impl Replays {
         let count: usize = lengths.iter().sum();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let gaps = asking.gaps.draws(count, REPLAYS, &mut rng);
-        let work = Gaps::Drawn(1.0).draws(count + 1, REPLAYS, &mut rng);
+        let variation = server.variation();
+        let variation = if variation > UNEVEN { variation } else { 1.0 };
+        let work = Gaps::Drawn(variation).draws(count + 1, REPLAYS, &mut rng);
         let at = ERRORS.map(|errors| {
             let rates = server.rates(errors);
             let mut walk = Walk::new(asking.who, &rates, &work, bins);
-            let is_chain = goes_on && (arrivals - 1.0).abs() < 1e-9;
+            let is_chain = goes_on && (arrivals - 1.0).abs() < 1e-9 && variation <= 1.0;
             let in_the_end = is_chain.then(|| shares(asking.who, &rates, bins)).flatten();
             // A queue that only grows has no middle to go on from.
             let goes_on = goes_on && (!is_chain || in_the_end.is_some());

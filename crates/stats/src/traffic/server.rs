@@ -1,5 +1,6 @@
 //! How fast a server ends requests, by how many it has.
 
+use super::alone::Alone;
 use super::bins::Bins;
 use super::levels::{Levels, Spans, dispersion};
 use std::ops::Range;
@@ -10,6 +11,9 @@ const THOUGHT: f64 = 4.0;
 /// A fit that is less likely than the best one by more than this, in logarithms, is none: half of the 90 % point of
 /// chi-squared with one degree of freedom.
 const LIKELY: f64 = 1.35;
+
+/// More than this part of requests find no place free where a server that slows falls behind.
+const WAITING: f64 = 0.4;
 
 /// Fewer ends say nothing.
 const ENDS_MIN: f64 = 2.0;
@@ -25,6 +29,7 @@ pub(super) struct Server {
     error: f64,
     /// How much the number of its ends varies while it is full, where that of independent ones varies by 1.
     dispersion: f64,
+    alone: Alone,
     /// From so many in flight on it gets no faster.
     places: usize,
 }
@@ -46,8 +51,10 @@ impl Server {
         for level in 1..places {
             ends.push(seen(level..level + 1).rate(each * level as f64));
         }
-        let full = seen(places..top + 1).rate(each * places as f64);
+        let alone = Alone::of(runs, places);
         let dispersion = dispersion(runs, places);
+        let varies = dispersion.max(alone.variation).max(1.0);
+        let full = seen(places..top + 1).surely(each * places as f64, varies);
         let mut groups = Vec::new();
         let mut begin = places;
         while begin <= top {
@@ -57,16 +64,16 @@ impl Server {
             groups.push((end, seen(begin..end)));
             begin = end;
         }
-        let parts = shrunk(&groups, full, dispersion.max(1.0));
+        let parts = shrunk(&groups, full, varies);
         for ((end, _), part) in groups.iter().zip(parts) {
             ends.resize(*end, full * part);
         }
         let near = seen(places.div_ceil(2)..top + 1).ended;
-        let varies = unhindered_variation(runs, places).max(1.0);
         Some(Self {
             ends,
-            error: (varies / near.max(ENDS_MIN)).sqrt(),
+            error: alone.doubt * (alone.variation.max(1.0) / near.max(ENDS_MIN)).sqrt(),
             dispersion,
+            alone,
             places,
         })
     }
@@ -74,6 +81,16 @@ impl Server {
     /// How much the number of its ends varies while it is full, where that of independent ones varies by 1.
     pub(super) fn dispersion(&self) -> f64 {
         self.dispersion
+    }
+
+    /// The squared coefficient of variation of what it does for one request.
+    pub(super) fn variation(&self) -> f64 {
+        self.alone.variation
+    }
+
+    /// Whether it took longer and longer while many waited: how long the last ones did is what they happened to find.
+    pub(super) fn falls_behind(&self) -> bool {
+        self.alone.slows && self.alone.waiting > WAITING
     }
 
     /// From so many in flight on it gets no faster.
@@ -114,6 +131,15 @@ impl Seen {
     fn rate(self, thought: f64) -> f64 {
         (self.ended + THOUGHT) / (self.seconds + THOUGHT / thought)
     }
+
+    /// The same, as far from what was thought as it is beyond the chance of ends that vary so much (the positive part of
+    /// W. James and C. Stein, "Estimation with quadratic loss", 1961).
+    fn surely(self, thought: f64, varies: f64) -> f64 {
+        let apart = (self.rate(thought) / thought).ln();
+        let chance = varies / (self.ended + THOUGHT);
+        let sure = (1.0 - chance / (apart * apart)).max(0.0);
+        thought * (apart * sure).exp()
+    }
 }
 
 /// The rate of each group as a part of that of all: as far apart as more than chance sets them (random effects:
@@ -141,24 +167,6 @@ fn shrunk(groups: &[(usize, Seen)], full: f64, dispersion: f64) -> Vec<f64> {
     };
     let part = |&(log, variance): &(f64, f64)| (log * between / (between + variance)).exp();
     all.iter().map(part).collect()
-}
-
-/// The squared coefficient of variation of the times of requests that found a place free: how much a server's work
-/// varies by itself.
-fn unhindered_variation(runs: &[Spans], places: usize) -> f64 {
-    let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
-    for seconds in runs.iter().flat_map(|run| run.unhindered(places)) {
-        count += 1.0;
-        sum += seconds;
-        squares += seconds * seconds;
-    }
-    let mean: f64 = sum / count;
-    let variation = squares / count / (mean * mean) - 1.0;
-    if variation.is_finite() {
-        variation
-    } else {
-        1.0
-    }
 }
 
 /// How many requests a server of places answers at once, and how many a second in each place: as many places as make
@@ -189,4 +197,22 @@ fn places(levels: &Levels, ended: f64) -> Option<(usize, f64)> {
         .1
         .is_finite()
         .then_some((least + 1, fits[least].1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+
+    #[test]
+    fn a_few_ends_of_a_full_server_do_not_make_it_a_fast_one() {
+        let full = |ended, seconds, varies| Seen { ended, seconds }.surely(10.0, varies);
+        // Twice as fast for twenty ends, of service as uneven as this: chance.
+        assert!((full(20.0, 1.0, 12.0) - 10.0).abs() < 1e-9);
+        // Of 2,000, hardly.
+        assert!((full(2_000.0, 100.0, 12.0) - 19.8).abs() < 0.1);
+        // A little of it, in between; slower as well as faster.
+        let [faster, slower] = [full(20.0, 1.0, 3.0), full(20.0, 4.0, 3.0)];
+        assert!((13.0..17.0).contains(&faster) && (6.0..9.0).contains(&slower));
+        assert!((full(0.0, 0.0, 1.0) - 10.0).abs() < 1e-9);
+    }
 }

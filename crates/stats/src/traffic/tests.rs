@@ -25,12 +25,16 @@ fn poisson(rate: f64) -> Pacing {
 
 /// What a client saw of a server of that many places, with services of one second on average.
 fn seen(places: usize, load: f64, requests: usize, seed: u64) -> Spans {
+    seen_of(Service::Exponential, places, load, requests, seed)
+}
+
+fn seen_of(service: Service, places: usize, load: f64, requests: usize, seed: u64) -> Spans {
     let queue = Queue {
         arrivals: Arrivals::Poisson {
             rate: load * places as f64,
         },
         server: Places::Places(places),
-        service: Service::Exponential,
+        service,
         mean_seconds: 1.0,
         drift: 0.0,
     };
@@ -115,13 +119,32 @@ fn even_ends_vary_less_than_those_of_chance() {
     assert!((0.8..1.2).contains(&chance), "{chance}");
 }
 
+#[test]
+fn uneven_service_makes_waves_higher() {
+    let deviation = |service| {
+        let (server, _) = server(&[seen_of(service, 1, 0.84, 20_000, 2)]);
+        let replays = replays_of(&server, &[400], 0.84);
+        let levels = replays.at[MIDDLE].counts.iter();
+        let levels: Vec<f64> = levels
+            .map(|counts| mean_level(counts) / counts.iter().sum::<f64>())
+            .collect();
+        crate::MeanStd::of(&levels).expect("levels").std
+    };
+    let [even, uneven] = [Service::LogNormal { sigma: 0.5 }, Service::Bimodal].map(deviation);
+    assert!(uneven > 1.5 * even, "{uneven} and {even}");
+}
+
 fn replays(lengths: &[usize], load: f64) -> Replays {
     let (server, _) = server(&[seen(1, load, 20_000, 2)]);
+    replays_of(&server, lengths, load)
+}
+
+fn replays_of(server: &Server, lengths: &[usize], load: f64) -> Replays {
     let asking = Asking {
         who: Who::Anybody { rate: load },
         gaps: Gaps::Drawn(1.0),
     };
-    Replays::of(&asking, &server, lengths, &Bins::new(), 1).expect("replays")
+    Replays::of(&asking, server, lengths, &Bins::new(), 1).expect("replays")
 }
 
 fn mean_level(shares: &[f64]) -> f64 {
