@@ -5,6 +5,7 @@
 //! shown*.
 
 mod cells;
+pub(crate) mod comparisons;
 mod tally;
 mod truth;
 
@@ -42,7 +43,7 @@ pub(crate) struct CoverageArgs {
 }
 
 /// The numbers whose intervals are looked at.
-pub(crate) const NUMBERS: [&str; 5] = ["mean", "p50", "p90", "p99", "rate"];
+pub(crate) const NUMBERS: [&str; 6] = ["mean", "p50", "p90", "p99", "good", "rate"];
 
 pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
     let runs = if args.quick { QUICK_RUNS } else { args.runs };
@@ -61,8 +62,8 @@ pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
     );
     println!(
         "{runs} simulated runs of each cell, each from an empty server on; 95 % intervals of `e2e`, and of the rate of the \
-         steady part.\nheld: of those shown, how many hold the expectation over such runs, and its own 95 % interval; \
-         steady: how many hold that of a run without end.\n"
+         steady part.\nheld: of those shown, how many hold what all requests of such runs have together, and its own 95 % \
+         interval; each: how many hold what such a run has on average; steady: that of a run without end.\n"
     );
     println!("{}", tally::HEADING);
     let (mut shown, mut missed) = (0, 0);
@@ -92,18 +93,19 @@ pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
 }
 
 /// One cell's tallies, in the order of [`NUMBERS`].
-fn look(cell: &Cell, runs: u64, steady: &Truths) -> anyhow::Result<[Tally; 5]> {
-    let mut truths = run_truths(cell)?;
+fn look(cell: &Cell, runs: u64, steady: &Truths) -> anyhow::Result<[Tally; NUMBERS.len()]> {
+    let [mut of_all, of_each] = run_truths(cell)?;
     let found = in_parallel(runs, |run| cell.numbers(run));
     let found: Vec<_> = found.into_iter().collect::<anyhow::Result<_>>()?;
     // What such runs say of their rate on average: the steady part of a run is found by the product.
     let rates: Vec<f64> = found.iter().filter_map(|numbers| numbers.rate).collect();
-    truths[4] = stats::MeanStd::of(&rates).map(|rates| rates.mean);
-    let mut tallies = [Tally::default(); 5];
+    of_all[NUMBERS.len() - 1] = stats::MeanStd::of(&rates).map(|rates| rates.mean);
+    let mut tallies = [Tally::default(); NUMBERS.len()];
     for numbers in &found {
         let each = tallies.iter_mut().zip(numbers.intervals);
-        for ((tally, interval), (truth, steady)) in each.zip(truths.iter().zip(steady)) {
-            tally.add(interval, *truth, *steady);
+        let truths = of_all.iter().zip(&of_each).zip(steady);
+        for ((tally, interval), ((&of_all, &of_each), &steady)) in each.zip(truths) {
+            tally.add(interval, [of_all, of_each, steady]);
         }
     }
     Ok(tallies)

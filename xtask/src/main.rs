@@ -83,6 +83,9 @@ enum Bench {
     Evidence(evidence::EvidenceArgs),
     /// How often the intervals that are shown hold, over simulated runs whose truth is known
     Coverage(coverage::CoverageArgs),
+    /// What comparisons of simulated servers find: nothing between two alike, and a slower one with as many requests as
+    /// the first comparison asks for
+    Comparisons(coverage::comparisons::ComparisonsArgs),
     /// The relay alone: what `gateway` measures
     #[command(hide = true)]
     Relay(gateway::RelayArgs),
@@ -127,6 +130,10 @@ fn run() -> anyhow::Result<()> {
         Bench::Gateway(args) => gateway::run(&args),
         Bench::Evidence(args) => evidence::run(&args),
         Bench::Coverage(args) => coverage::run(&args),
+        Bench::Comparisons(args) => {
+            coverage::comparisons::run(&args);
+            Ok(())
+        }
         Bench::Relay(args) => gateway::relay(&args),
         Bench::Ours(args) => engine::ours(&args),
         Bench::Bare(args) => bare::run(&args),

@@ -63,17 +63,13 @@ const UNTOLD: f64 = 10.0;
 
 impl Probe {
     /// What a point showed at that rate. Requests that waited in one queue say less than independent ones: they
-    /// count for the effective size of what was asked of them, or of a latency, whichever is less.
+    /// count for the effective size of the share that was good.
     pub fn of(rate: f64, point: &PointSummary) -> Self {
         let issued = point.reliability.issued as f64;
-        let share = point.goodput.as_ref().map_or(0.0, |goodput| goodput.share);
-        let good = point.goodput.as_ref().map(|goodput| goodput.n_effective);
-        let latencies = [&point.latency.ttft, &point.latency.e2e].into_iter();
-        let of_latencies = latencies.flatten().map(|latency| latency.n_effective);
-        let sizes = good.into_iter().chain(of_latencies);
-        let effective = sizes
-            .map(|size| size.unwrap_or(issued / UNTOLD))
-            .fold(issued, f64::min);
+        let goodput = point.goodput.as_ref();
+        let share = goodput.map_or(0.0, |goodput| goodput.share);
+        let effective = goodput.and_then(|goodput| goodput.n_effective);
+        let effective = effective.unwrap_or(issued / UNTOLD).min(issued);
         Self {
             rate,
             good: share * issued,

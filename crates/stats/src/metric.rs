@@ -276,10 +276,13 @@ impl Metric {
             return self.latency(point).map(|sample| statistic.of(sample));
         }
         let (rates, steady) = (&point.throughput, point.steady_state.as_ref());
-        let issued = point.reliability.issued;
+        let issued = point.reliability.issued as f64;
         Some(match self.name {
-            Name::Success => share(point.reliability.success_rate?, issued),
-            Name::Goodput => share(point.goodput.as_ref()?.share, issued),
+            Name::Success => share(point.reliability.success_rate?, Some(issued)),
+            Name::Goodput => {
+                let goodput = point.goodput.as_ref()?;
+                share(goodput.share, goodput.n_effective)
+            }
             Name::GoodputPerSecond => plain(point.goodput.as_ref()?.requests_per_second),
             Name::SteadyTokensPerSecond => Measured {
                 value: steady?.output_tokens_per_second?.mean,
@@ -358,10 +361,11 @@ fn over_runs(rate: MeanStd) -> Measured {
     }
 }
 
-fn share(share: f64, n: u64) -> Measured {
+/// A share of as many independent requests; it has no interval where nobody knows how many.
+fn share(share: f64, n: Option<f64>) -> Measured {
     Measured {
         value: share,
-        interval: share_interval(share, n as f64),
+        interval: n.and_then(|n| share_interval(share, n)),
     }
 }
 

@@ -49,8 +49,6 @@ pub(crate) enum Grows {
     ByWaiting,
     /// As it grew up to there.
     AsSeen,
-    /// Not at all: a share of requests to which something happened.
-    NotAtAll,
 }
 
 /// What clusters have to do with each other.

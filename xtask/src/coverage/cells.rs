@@ -1,13 +1,17 @@
 //! The servers and loads that are simulated, and what the product says of one run of each.
 
-use crate::coverage::only_point;
+use crate::coverage::{NUMBERS, only_point};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use stats::Interval;
+use stats::{Interval, Metric};
 use testkit::queues::{Arrivals, Queue, Server, Service, Trip, saved};
+use trace::Slo;
 
 /// Service takes so long on average.
 const MEAN_SECONDS: f64 = 0.022;
+
+/// An answer is good that takes no longer than three services: nearly all are while there is no queue.
+pub(crate) const GOOD_MS: f64 = 66.0;
 
 /// Parts of a server's capacity that are asked of it.
 const LOADS: [f64; 6] = [0.3, 0.5, 0.67, 0.84, 0.9, 0.95];
@@ -31,9 +35,9 @@ pub(crate) struct Cell {
     pub(crate) is_steady: bool,
 }
 
-/// What the product says of one run: the intervals of [`NUMBERS`](super::NUMBERS), and the rate itself.
+/// What the product says of one run: the intervals of [`NUMBERS`], and the rate itself.
 pub(crate) struct Numbers {
-    pub(crate) intervals: [Option<Interval>; 5],
+    pub(crate) intervals: [Option<Interval>; NUMBERS.len()],
     pub(crate) rate: Option<f64>,
 }
 
@@ -60,9 +64,15 @@ impl Cell {
     /// What the product says of the run with that number.
     pub(crate) fn numbers(&self, run: u64) -> anyhow::Result<Numbers> {
         let trips = self.trips(0, run, self.requests);
-        let saved = saved(&trips, self.queue.arrivals);
+        let mut saved = saved(&trips, self.queue.arrivals);
+        saved.header.slo = Some(Slo {
+            ttft_ms: None,
+            tpot_ms: None,
+            e2e_ms: Some(GOOD_MS),
+        });
         let point = only_point(stats::summarize_saved(&saved))?;
         let latency = point.latency.e2e.as_ref();
+        let good: Metric = "goodput".parse()?;
         let steady = point.steady_state.as_ref();
         Ok(Numbers {
             intervals: [
@@ -70,10 +80,21 @@ impl Cell {
                 latency.and_then(|latency| latency.p50.interval),
                 latency.and_then(|latency| latency.p90.interval),
                 latency.and_then(|latency| latency.p99.interval),
+                good.of(&point).and_then(|good| good.interval),
                 steady.and_then(|steady| steady.requests_per_second_interval),
             ],
             rate: steady.and_then(|steady| Some(steady.requests_per_second?.mean)),
         })
+    }
+}
+
+/// A server of eight places under that load.
+pub(crate) fn lognormal_of_eight(load: f64, requests: usize) -> Cell {
+    Cell {
+        system: format!("M/G/8 lognormal {load}"),
+        queue: open(load, 8, Server::Places(8), LOG_NORMAL),
+        requests,
+        is_steady: true,
     }
 }
 

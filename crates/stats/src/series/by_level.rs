@@ -13,6 +13,10 @@ const FOUND_PARTS: f64 = 10.0;
 /// Values that are looked at by level; more say no more of how a server is.
 const LOOKED_AT: usize = 65_536;
 
+/// Parts of a sample between which the percentiles of single runs are looked for, and steps from its end on.
+const STEPS: usize = 64;
+const BEYOND: usize = 16;
+
 /// Values, by the number in flight that their requests found.
 pub(super) struct ByLevel<'a> {
     pub(super) queue: &'a Queue,
@@ -108,7 +112,6 @@ impl<'a> ByLevel<'a> {
                 longer.max(least) - wait
             }
             Grows::AsSeen => longer + more * self.waits[self.top] / top.max(1.0) - wait,
-            Grows::NotAtAll => 0.0,
         }
     }
 
@@ -183,25 +186,97 @@ impl<'a> ByLevel<'a> {
         (possible, means)
     }
 
-    /// The percentile that is expected at a position in [`ERRORS`].
+    /// The percentile that is expected at a position in [`ERRORS`]: that of the requests of all runs together, and what
+    /// each run has on average. The busiest runs have most of the slowest requests, so that these are two numbers, and
+    /// both are what a run is taken to tell.
     pub(super) fn expected(
         &self,
         position: f64,
         probability: f64,
         series: &Series,
         sorted: &[f64],
-    ) -> f64 {
-        let of = |index: usize| {
-            let found = &self.queue.replays.at[index];
-            let shifts = self.shifts(index, bins_of(found), series);
-            let least = sorted[0];
-            let most = sorted[sorted.len() - 1] + shifts.iter().copied().fold(0.0, f64::max);
-            bisect(least, most, |value| {
-                weighted(&found.expected, &self.beyond(value, &shifts)) > 1.0 - probability
-            })
+    ) -> Interval {
+        let both = |index| {
+            let of_all = self.of_all(index, probability, series, sorted);
+            [
+                of_all,
+                self.of_each(index, probability, series, sorted, of_all),
+            ]
         };
-        interpolated(position, of)
+        let (below, part) = whole_and_part(position);
+        let [mut of_all, mut of_each] = both(below);
+        if part > 0.0 {
+            let next = both(below + 1);
+            of_all += (next[0] - of_all) * part;
+            of_each += (next[1] - of_each) * part;
+        }
+        Interval {
+            low: of_all.min(of_each),
+            high: of_all.max(of_each),
+        }
     }
+
+    fn of_all(&self, index: usize, probability: f64, series: &Series, sorted: &[f64]) -> f64 {
+        let found = &self.queue.replays.at[index];
+        let shifts = self.shifts(index, bins_of(found), series);
+        bisect(sorted[0], longest(sorted, &shifts), |value| {
+            weighted(&found.expected, &self.beyond(value, &shifts)) > 1.0 - probability
+        })
+    }
+
+    /// The mean over replays of each one's percentile, beside that of all together.
+    fn of_each(
+        &self,
+        index: usize,
+        probability: f64,
+        series: &Series,
+        sorted: &[f64],
+        of_all: f64,
+    ) -> f64 {
+        let replays = &self.queue.replays;
+        let found = &replays.at[index];
+        let shifts = self.shifts(index, bins_of(found), series);
+        let values = spaced(sorted, longest(sorted, &shifts));
+        let beyond: Vec<Vec<f64>> = values
+            .iter()
+            .map(|&value| self.beyond(value, &shifts))
+            .collect();
+        let of_replay = |counts: &Vec<f64>| {
+            let allowed = (1.0 - probability) * counts.iter().sum::<f64>();
+            let reached = beyond.partition_point(|beyond| weighted(counts, beyond) > allowed);
+            let reached = reached.min(values.len() - 1);
+            let Some(before) = reached.checked_sub(1) else {
+                return values[0];
+            };
+            let [above, below] =
+                [before, reached].map(|at| weighted(counts, &beyond[at]) - allowed);
+            values[before] + (values[reached] - values[before]) * part(above, -below)
+        };
+        let sum: f64 = found.counts.iter().map(of_replay).sum();
+        let mean = sum / found.counts.len() as f64;
+        // Of a part of a run it is lower than of all of it.
+        of_all + (mean - of_all) * replays.scale.powi(2).min(1.0)
+    }
+}
+
+/// The longest that any value becomes.
+fn longest(sorted: &[f64], shifts: &[f64]) -> f64 {
+    sorted[sorted.len() - 1] + shifts.iter().copied().fold(0.0, f64::max)
+}
+
+/// Values between which shares are told: as near to each other as the sample's are, ever nearer towards its end, and on
+/// to the longest.
+fn spaced(sorted: &[f64], longest: f64) -> Vec<f64> {
+    let last = sorted.len() - 1;
+    let evenly = (0..STEPS).map(|step| last * step / STEPS);
+    let towards = (0..usize::BITS).map_while(|times| last.checked_sub((last / STEPS) >> times));
+    let until_end = towards.take_while(|&rank| rank < last).chain([last]);
+    let most = sorted[last];
+    let beyond = (1..=BEYOND).map(|step| most + (longest - most) * step as f64 / BEYOND as f64);
+    let seen = evenly.chain(until_end).map(|rank| sorted[rank]);
+    let mut values: Vec<f64> = seen.chain(beyond).collect();
+    values.dedup();
+    values
 }
 
 /// How much of the way to the next position is still possible.
@@ -245,23 +320,18 @@ fn weighted(weights: &[f64], scores: &[f64]) -> f64 {
 
 /// The value at a position in [`ERRORS`], of one for each.
 pub(super) fn at(values: &[f64], position: f64) -> f64 {
-    interpolated(position, |index| values[index])
+    let (below, part) = whole_and_part(position);
+    let next = values.get(below + 1).unwrap_or(&values[below]);
+    values[below] + (next - values[below]) * part
 }
 
-/// Between the values at whole positions.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a position lies between 0 and the last one"
 )]
-fn interpolated(position: f64, of: impl Fn(usize) -> f64) -> f64 {
-    let (below, part) = (position.floor() as usize, position.fract());
-    let value = of(below);
-    if part > 0.0 {
-        value + (of(below + 1) - value) * part
-    } else {
-        value
-    }
+fn whole_and_part(position: f64) -> (usize, f64) {
+    (position.floor() as usize, position.fract())
 }
 
 #[cfg(test)]

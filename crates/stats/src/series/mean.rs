@@ -9,21 +9,23 @@ use crate::{Interval, MeanStd};
 const BLOCK_TIMES: f64 = 4.0;
 
 impl Series {
-    /// So many independent values would tell as much of the mean, with the doubt about their dependence in it: less
-    /// rather than more. `None` where the series is too short to tell.
-    pub(crate) fn effective_of_mean(&self, traffic: &Traffic) -> Option<f64> {
-        let MeanStd { mean, std, .. } = MeanStd::of(&self.values)?;
+    /// So many independent values would tell as much of the share of those above `bound`, with the doubt about their
+    /// dependence in it: less rather than more. `None` where the series is too short to tell.
+    pub(crate) fn effective_of_share(&self, bound: f64, traffic: &Traffic) -> Option<f64> {
         let n = self.values.len();
-        if n < ORDERED_MIN || std <= 0.0 {
+        let sorted = self.sorted();
+        let share = (n - sorted.partition_point(|&value| value <= bound)) as f64 / n as f64;
+        if n < ORDERED_MIN {
             return Some(n as f64);
         }
         if self.kind == Kind::InOrder {
-            let sorted = self.sorted();
-            let Interval { low, high } = self.within(&sorted, traffic.queue()).of_mean()?;
-            let alone = 2.0 * NORMAL_95 * std / (high - low);
-            return Some((alone * alone).clamp(1.0, n as f64));
+            let within = self.within(&sorted, traffic.queue());
+            let of = |end: f64| wilsons_size(share, end);
+            let Interval { low, high } = within.of_share(bound, share)?;
+            return Some(of(low).min(of(high)).clamp(1.0, n as f64));
         }
-        let found = self.dependence(|value| value - mean, std * std)?;
+        let score = |value: f64| f64::from(u8::from(value > bound)) - share;
+        let found = self.dependence(score, share * (1.0 - share))?;
         Some(found.cautious())
     }
 
@@ -64,6 +66,13 @@ impl Series {
             high: mean - error * halls_inverse(-t, skewness),
         })
     }
+}
+
+/// Of so many independent values Wilson's interval of a share ends there. Infinite where it has no width to that side, and
+/// where it ends at 0 or 1, which no number of them does: the other side tells.
+fn wilsons_size(share: f64, end: f64) -> f64 {
+    let size = NORMAL_95 * NORMAL_95 * end * (1.0 - end) / (share - end).powi(2);
+    if size > 0.0 { size } else { f64::INFINITY }
 }
 
 /// The skewness of the sum of `totals`, from blocks of several autocorrelation `times`.

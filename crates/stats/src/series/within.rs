@@ -11,6 +11,7 @@ use super::by_level::{ByLevel, at};
 use super::mean::{halls_inverse, skewness_of_sum};
 use crate::dependence::in_order;
 use crate::quantile::{quantile, quantile_interval, quantile_interval_of};
+use crate::share::share_interval;
 use crate::special::{NORMAL_95, student_t_95};
 use crate::traffic::Queue;
 use crate::{Distribution, Interval, MeanStd};
@@ -158,20 +159,57 @@ impl Within<'_> {
         let Some(levels) = &self.levels else {
             return Some(around(all));
         };
-        let known = levels.profile(self.series, score);
-        let rest_spread = self.spread_of_rest(score, &known);
+        let (rest_spread, possible, _) = self.beyond(levels, value, above);
         let rest = reach(rest_spread)?;
-        let error = (above * (1.0 - above) * rest_spread / count).sqrt();
-        let (possible, _) = levels.possible(above, error, |at, bins| {
-            levels.beyond(value, &levels.shifts(at, bins, self.series))
-        });
         let expected =
             |position: f64| levels.expected(position, probability, self.series, self.sorted);
         let waves = Reach {
-            below: value - expected(possible.low),
-            above: expected(possible.high) - value,
+            below: value - expected(possible.low).low,
+            above: expected(possible.high).high - value,
         };
         Some(around(all.or_both(rest, waves)))
+    }
+
+    /// That of the share of values above `bound`, which is `share`.
+    pub(super) fn of_share(&self, bound: f64, share: f64) -> Option<Interval> {
+        let count = self.sorted.len() as f64;
+        let reach = |spread: f64| {
+            let interval = share_interval(share, count / spread)?;
+            Some(Reach {
+                below: share - interval.low,
+                above: interval.high - share,
+            })
+        };
+        let parts = self
+            .series
+            .totals(|value| f64::from(u8::from(value > bound)) - share);
+        let all = reach(self.spread(parts, share * (1.0 - share)))?;
+        let around = |reach: Reach| Interval {
+            low: (share - reach.below).max(0.0),
+            high: (share + reach.above).min(1.0),
+        };
+        let Some(levels) = &self.levels else {
+            return Some(around(all));
+        };
+        let (rest_spread, possible, shares) = self.beyond(levels, bound, share);
+        let waves = Reach {
+            below: share - at(&shares, possible.low),
+            above: at(&shares, possible.high) - share,
+        };
+        Some(around(all.or_both(reach(rest_spread)?, waves)))
+    }
+
+    /// Of the share of values above `bound`, which is `share`: its spread without the waves, on which servers so many are
+    /// no surprise, and how many are expected on each.
+    fn beyond(&self, levels: &ByLevel<'_>, bound: f64, share: f64) -> (f64, Interval, Vec<f64>) {
+        let score = |value: f64| f64::from(u8::from(value > bound));
+        let known = levels.profile(self.series, score);
+        let spread = self.spread_of_rest(score, &known);
+        let error = (share * (1.0 - share) * spread / self.sorted.len() as f64).sqrt();
+        let (possible, shares) = levels.possible(share, error, |at, bins| {
+            levels.beyond(bound, &levels.shifts(at, bins, self.series))
+        });
+        (spread, possible, shares)
     }
 
     /// The variance of the mean of scores without what their levels tell of them, in variances of what it is for
