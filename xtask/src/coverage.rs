@@ -61,8 +61,8 @@ pub(crate) fn run(args: &CoverageArgs) -> anyhow::Result<()> {
         crate::coverage::cells::cells()[0].name()
     );
     println!(
-        "{runs} simulated runs of each cell, each from an empty server on; 95 % intervals of `e2e`, and of the rate of the \
-         steady part.\nheld: of those shown, how many hold what all requests of such runs have together, and its own 95 % \
+        "{runs} simulated runs of each cell, each from an empty server on; 95 % intervals of `e2e`, of the share that is \
+         good (`e2e` of 66 ms at most), and of the rate of the steady part.\nheld: of those shown, how many hold what all requests of such runs have together, and its own 95 % \
          interval; each: how many hold what such a run has on average; steady: that of a run without end.\n"
     );
     println!("{}", tally::HEADING);

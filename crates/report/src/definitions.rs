@@ -1,5 +1,5 @@
 /// What each number of a result file is, by the name it has there.
-pub(crate) const DEFINITIONS: [(&str, &str); 45] = [
+pub(crate) const DEFINITIONS: [(&str, &str); 46] = [
     (
         "token_event",
         "a streamed event with non-empty generated text; role-only, empty and usage events are none",
@@ -145,6 +145,10 @@ pub(crate) const DEFINITIONS: [(&str, &str); 45] = [
     (
         "share",
         "goodput: of the requests issued; steady_state: of the run",
+    ),
+    (
+        "share_ci95",
+        "95 % interval of goodput's share, which covers what other runs of the same plan would have measured",
     ),
     (
         "client_lag",

@@ -139,6 +139,7 @@ pub(crate) fn open_loop() -> Summary {
     point.goodput = Some(Goodput {
         requests_per_second: 2.2,
         share: 0.917,
+        share_interval: None,
         n_effective: None,
     });
     point.verdict = Verdict {

@@ -3,8 +3,8 @@ use crate::escape;
 use crate::latency;
 use serde_json::{Map, Value, json};
 use stats::{
-    ClassSummary, Distribution, Interval, Latency, MeanStd, PointSummary, Pooling, Receipt,
-    SteadyState, Summary, Throughput, Timings, Tokens, TurnSummary,
+    ClassSummary, Distribution, Goodput, Interval, Latency, MeanStd, PointSummary, Pooling,
+    Receipt, SteadyState, Summary, Throughput, Timings, Tokens, TurnSummary,
 };
 
 /// Version of the result file's shape. It rises when a reader of the previous one would misread it.
@@ -63,7 +63,7 @@ fn point(point: &PointSummary) -> Value {
         "steady_state": point.steady_state.as_ref().map(steady_state),
         "reliability": point.reliability,
         "concurrency": point.concurrency,
-        "goodput": point.goodput,
+        "goodput": point.goodput.as_ref().map(goodput),
         "receipt": receipt(&point.receipt),
         "verdict": point.verdict,
     });
@@ -132,7 +132,7 @@ fn class(class: &ClassSummary) -> Value {
         "output_tokens_per_second": class.output_tokens_per_second,
         "latency": latencies(&class.latency),
         "reliability": class.reliability,
-        "goodput": class.goodput,
+        "goodput": class.goodput.as_ref().map(goodput),
     })
 }
 
@@ -267,6 +267,15 @@ fn always(sample: Option<MeanStd>) -> Value {
         || json!({ "mean": null, "std": null, "min": null, "max": null, "n": 0 }),
         mean_std,
     )
+}
+
+fn goodput(goodput: &Goodput) -> Value {
+    json!({
+        "requests_per_second": goodput.requests_per_second,
+        "share": goodput.share,
+        "share_ci95": interval(goodput.share_interval),
+        "n_effective": goodput.n_effective,
+    })
 }
 
 fn interval(interval: Option<Interval>) -> Value {

@@ -276,12 +276,20 @@ impl Metric {
             return self.latency(point).map(|sample| statistic.of(sample));
         }
         let (rates, steady) = (&point.throughput, point.steady_state.as_ref());
-        let issued = point.reliability.issued as f64;
         Some(match self.name {
-            Name::Success => share(point.reliability.success_rate?, Some(issued)),
+            Name::Success => {
+                let success = point.reliability.success_rate?;
+                Measured {
+                    value: success,
+                    interval: share_interval(success, point.reliability.issued as f64),
+                }
+            }
             Name::Goodput => {
                 let goodput = point.goodput.as_ref()?;
-                share(goodput.share, goodput.n_effective)
+                Measured {
+                    value: goodput.share,
+                    interval: goodput.share_interval,
+                }
             }
             Name::GoodputPerSecond => plain(point.goodput.as_ref()?.requests_per_second),
             Name::SteadyTokensPerSecond => Measured {
@@ -358,14 +366,6 @@ fn over_runs(rate: MeanStd) -> Measured {
     Measured {
         value: rate.mean,
         interval: (rate.n >= RUNS_MIN).then_some(interval),
-    }
-}
-
-/// A share of as many independent requests; it has no interval where nobody knows how many.
-fn share(share: f64, n: Option<f64>) -> Measured {
-    Measured {
-        value: share,
-        interval: n.and_then(|n| share_interval(share, n)),
     }
 }
 

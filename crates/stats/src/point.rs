@@ -18,13 +18,13 @@ use crate::server::ServerView;
 use crate::slow_queue::SlowQueue;
 use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
-use crate::traffic::Traffic;
+use crate::traffic::{Span, Traffic};
 use crate::verdict::{Evidence, Lateness};
 use crate::{
     Concurrency, Interval, MeanStd, PointSummary, Reliability, RequestMetrics, Series, SteadyState,
     Throughput, Timings, Tokens, Verdict, bootstrap_median,
 };
-use trace::{Arrival, Nanos, Pacing, PointInfo, Record, RunFacts, RunHeader};
+use trace::{Arrival, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts, RunHeader};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -79,7 +79,12 @@ pub(crate) fn summarize_point(
 ) -> PointSummary {
     let spans = |run: &Run| {
         let records = run.records.iter();
-        records.map(|record| (record.issued, record.done)).collect()
+        let span = |record: &&Record| Span {
+            issued: record.issued,
+            done: record.done,
+            answered: record.outcome == Outcome::Complete,
+        };
+        records.map(span).collect::<Vec<Span>>()
     };
     let traffic = Traffic::of(point.pacing, runs.iter().map(spans));
     let mut tally = Tally::new(point.pacing, header);

@@ -441,6 +441,9 @@ pub struct Goodput {
     pub requests_per_second: f64,
     /// Of all issued: a failed request met nothing.
     pub share: f64,
+    /// 95 % interval of the share; absent for the same reason.
+    #[serde(default)]
+    pub share_interval: Option<Interval>,
     /// How many independent requests would tell as much of the share; absent where there are too few to know.
     #[serde(default)]
     pub n_effective: Option<f64>,

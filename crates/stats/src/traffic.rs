@@ -16,13 +16,13 @@ mod server;
 mod tests;
 
 pub(crate) use bins::Bins;
-pub(crate) use levels::rising;
+pub(crate) use levels::{Span, rising};
 pub(crate) use replay::{ERRORS, Found, Replays};
 
 use asking::Asking;
 use levels::{Levels, Spans};
 use server::Server;
-use trace::{Nanos, Pacing};
+use trace::Pacing;
 
 /// The requests of one point: how many were in flight when each was released, and what queue that was.
 #[derive(Debug, Default)]
@@ -38,11 +38,15 @@ pub(crate) struct Queue {
     pub(crate) bins: Bins,
     pub(crate) replays: Replays,
     server: Server,
+    falls_behind: bool,
 }
 
 impl Traffic {
-    /// Of runs, each of requests in the order of release: when it was released, and when it ended, answered or not.
-    pub(crate) fn of(pacing: Pacing, runs: impl IntoIterator<Item = Vec<(Nanos, Nanos)>>) -> Self {
+    /// Of runs, each of requests in the order of release.
+    pub(crate) fn of<S: Into<Span>>(
+        pacing: Pacing,
+        runs: impl IntoIterator<Item = Vec<S>>,
+    ) -> Self {
         let spans: Vec<Spans> = runs.into_iter().map(Spans::new).collect();
         let mut levels = Levels::default();
         let found: Vec<Vec<u32>> = spans.iter().map(|run| run.found(&mut levels)).collect();
@@ -78,6 +82,8 @@ impl Queue {
         Some(Self {
             bins,
             replays,
+            // A plan that changes finds a server that does.
+            falls_behind: server.falls_behind() && !asking.is_planned(),
             server,
         })
     }
@@ -89,7 +95,7 @@ impl Queue {
 
     /// Whether the server took longer and longer while many waited.
     pub(crate) fn falls_behind(&self) -> bool {
-        self.server.falls_behind()
+        self.falls_behind
     }
 
     /// Milliseconds from one end to the next with more in flight than were seen, at one of [`ERRORS`].

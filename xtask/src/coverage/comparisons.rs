@@ -3,7 +3,7 @@
 
 use crate::coverage::cells::{Cell, lognormal_of_eight};
 use crate::coverage::in_parallel;
-use stats::{CompareOptions, Comparison, Judgement, Summary, summarize_saved};
+use stats::{CompareOptions, Judgement, Summary, summarize_saved};
 use testkit::queues::saved;
 
 /// Parts of the server's capacity.
@@ -70,15 +70,15 @@ fn of_pair(args: &ComparisonsArgs, load: f64, pair: u64) -> Pair {
     };
     let compare = |base: &Summary, other: &Summary| stats::compare(base, other, &options);
     let before = summary(&base, 2 * pair, args.requests);
-    let Comparison {
-        judgement: alike, ..
-    } = compare(&before, &summary(&base, 2 * pair + 1, args.requests));
+    let alike = compare(&before, &summary(&base, 2 * pair + 1, args.requests)).judgement;
     let first = compare(&before, &summary(&slower, 2 * pair + 1, args.requests));
     let needed = first.requests_needed.unwrap_or(args.requests as u64);
     let requests = usize::try_from(needed).unwrap_or(usize::MAX);
+    // Other runs than those that were asked how many.
+    let later = 2 * (args.pairs + pair);
     let second = compare(
-        &summary(&base, 2 * pair, requests),
-        &summary(&slower, 2 * pair + 1, requests),
+        &summary(&base, later, requests),
+        &summary(&slower, later + 1, requests),
     );
     Pair {
         alike,

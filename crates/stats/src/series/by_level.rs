@@ -76,17 +76,17 @@ impl<'a> ByLevel<'a> {
         values
     }
 
-    /// The mean score of each bin up to the top; it rises with the level.
+    /// The mean score of each bin up to the top, of those that are finite; it rises with the level.
     pub(super) fn profile(&self, series: &Series, score: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); self.top + 1];
         let mut begin = 0;
         for (&end, &bin) in series.ends.iter().zip(&self.bins) {
             let sum = &mut sums[bin.min(self.top)];
-            sum.0 += series.values[begin..end]
-                .iter()
-                .map(|&value| score(value))
-                .sum::<f64>();
-            sum.1 += (end - begin) as f64;
+            let scores = series.values[begin..end].iter().map(|&value| score(value));
+            for score in scores.filter(|score| score.is_finite()) {
+                sum.0 += score;
+                sum.1 += 1.0;
+            }
             begin = end;
         }
         rising(sums.iter().map(|&(sum, count)| (sum / count, count)))
@@ -250,12 +250,13 @@ impl<'a> ByLevel<'a> {
             };
             let [above, below] =
                 [before, reached].map(|at| weighted(counts, &beyond[at]) - allowed);
-            values[before] + (values[reached] - values[before]) * part(above, -below)
+            let part = (above / (above - below)).clamp(0.0, 1.0);
+            values[before] + (values[reached] - values[before]) * part
         };
         let sum: f64 = found.counts.iter().map(of_replay).sum();
         let mean = sum / found.counts.len() as f64;
-        // Of a part of a run it is lower than of all of it.
-        of_all + (mean - of_all) * replays.scale.powi(2).min(1.0)
+        // The fewer requests a run has, the further its percentile lies from that of all on average.
+        of_all + (mean - of_all) * replays.scale.powi(2)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The interval of a mean.
 
 use super::{EFFECTIVE_MIN, Kind, ORDERED_MIN, Series};
+use crate::share::share_interval;
 use crate::special::{NORMAL_95, student_t_95};
 use crate::traffic::Traffic;
 use crate::{Interval, MeanStd};
@@ -9,24 +10,25 @@ use crate::{Interval, MeanStd};
 const BLOCK_TIMES: f64 = 4.0;
 
 impl Series {
-    /// So many independent values would tell as much of the share of those above `bound`, with the doubt about their
-    /// dependence in it: less rather than more. `None` where the series is too short to tell.
-    pub(crate) fn effective_of_share(&self, bound: f64, traffic: &Traffic) -> Option<f64> {
-        let n = self.values.len();
+    /// The 95 % interval of the share of values above `bound`, and so many independent values would tell as much of it, with
+    /// the doubt about their dependence in both. `None` where the series is too short to tell.
+    pub(crate) fn share_above(&self, bound: f64, traffic: &Traffic) -> Option<(Interval, f64)> {
+        let n = self.values.len() as f64;
         let sorted = self.sorted();
-        let share = (n - sorted.partition_point(|&value| value <= bound)) as f64 / n as f64;
-        if n < ORDERED_MIN {
-            return Some(n as f64);
-        }
-        if self.kind == Kind::InOrder {
+        let below = sorted.partition_point(|&value| value <= bound) as f64;
+        let share = 1.0 - below / n;
+        if self.values.len() >= ORDERED_MIN && self.kind == Kind::InOrder {
             let within = self.within(&sorted, traffic.queue());
-            let of = |end: f64| wilsons_size(share, end);
-            let Interval { low, high } = within.of_share(bound, share)?;
-            return Some(of(low).min(of(high)).clamp(1.0, n as f64));
+            let interval = within.of_share(bound, share)?;
+            return Some((interval, wilsons_size(share, interval, n)));
         }
-        let score = |value: f64| f64::from(u8::from(value > bound)) - share;
-        let found = self.dependence(score, share * (1.0 - share))?;
-        Some(found.cautious())
+        let size = if self.values.len() >= ORDERED_MIN {
+            let score = |value: f64| f64::from(u8::from(value > bound)) - share;
+            self.dependence(score, share * (1.0 - share))?.cautious()
+        } else {
+            n
+        };
+        Some((share_interval(share, size)?, size))
     }
 
     /// The 95 % interval of the mean; `None` where the series is too short to tell.
@@ -68,11 +70,27 @@ impl Series {
     }
 }
 
-/// Of so many independent values Wilson's interval of a share ends there. Infinite where it has no width to that side, and
-/// where it ends at 0 or 1, which no number of them does: the other side tells.
-fn wilsons_size(share: f64, end: f64) -> f64 {
-    let size = NORMAL_95 * NORMAL_95 * end * (1.0 - end) / (share - end).powi(2);
-    if size > 0.0 { size } else { f64::INFINITY }
+/// Of so many independent values, `n` at most, Wilson's interval of a share is as wide as this one to its wider side. No
+/// number of them reaches 0 or 1: where one end does, the other tells, and where that says nothing either, none count.
+fn wilsons_size(share: f64, interval: Interval, n: f64) -> f64 {
+    let Interval { low, high } = interval;
+    let size = |end: f64| NORMAL_95 * NORMAL_95 * end * (1.0 - end) / (share - end).powi(2);
+    // Of a share of 0 or 1 that side has no width.
+    let ends = [low, high].into_iter();
+    let told: Vec<f64> = ends
+        .filter(|end| (end - share).abs() > 0.0)
+        .map(size)
+        .collect();
+    match told
+        .iter()
+        .copied()
+        .filter(|&size| size > 0.0)
+        .reduce(f64::min)
+    {
+        Some(size) => size.clamp(1.0, n),
+        None if told.is_empty() => n,
+        None => 1.0,
+    }
 }
 
 /// The skewness of the sum of `totals`, from blocks of several autocorrelation `times`.
@@ -111,4 +129,32 @@ pub(super) fn halls_inverse(bound: f64, skewness: f64) -> f64 {
         return bound;
     }
     3.0 / skewness * ((1.0 + skewness * (bound - skewness / 6.0)).cbrt() - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wilsons_size;
+    use crate::Interval;
+    use crate::share::share_interval;
+
+    #[test]
+    fn a_share_of_wilsons_interval_has_his_size() {
+        for (share, n) in [(0.3, 50.0), (0.0, 80.0), (1.0, 80.0)] {
+            let interval = share_interval(share, n).unwrap();
+            let size = wilsons_size(share, interval, 1_000.0);
+            assert!((size - n).abs() < 1e-6, "{share}: {size}");
+        }
+    }
+
+    #[test]
+    fn an_interval_that_leaves_everything_open_is_of_one_value() {
+        let of = |share, low, high| wilsons_size(share, Interval { low, high }, 1_000.0);
+        for share in [0.0, 0.3, 1.0] {
+            assert!((of(share, 0.0, 1.0) - 1.0).abs() < 1e-12, "{share}");
+        }
+        // Where one end is open, the other one tells.
+        let size = of(0.1, 0.0, 0.2);
+        assert!((size - 3.8415 * 0.16 / 0.01).abs() < 0.01, "{size}");
+        assert!((of(0.0, 0.0, 0.0) - 1_000.0).abs() < 1e-12);
+    }
 }

@@ -18,8 +18,8 @@ const SHORTEST: f64 = 1e-9;
 /// The longest of independent exponential times carries as much of their variance as (ln n − this)², in parts of n.
 const EXPONENTIAL: f64 = 0.4;
 
-/// A longest time that carries more than an exponential one by this leaves the variance unknown, and by so much more, it
-/// may be anything.
+/// From this multiple of what the longest exponential time carries on, the standard error grows; by so much more of it, it
+/// is three times as large.
 const HEAVY: f64 = 1.5;
 const HEAVIEST: f64 = 4.0;
 
@@ -40,7 +40,7 @@ pub(super) struct Alone {
 impl Alone {
     pub(super) fn of(runs: &[Spans], places: usize) -> Self {
         let times: Vec<Vec<f64>> = runs.iter().map(|run| run.unhindered(places)).collect();
-        let all: f64 = runs.iter().map(|run| run.issued().len() as f64).sum();
+        let all: f64 = runs.iter().map(|run| run.answered() as f64).sum();
         let (mut count, mut sum, mut squares, mut longest) = (0.0, 0.0, 0.0, 0.0_f64);
         for &seconds in times.iter().flatten() {
             count += 1.0;
@@ -97,7 +97,7 @@ fn slows(runs: &[Vec<f64>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Alone, doubt};
-    use crate::traffic::levels::Spans;
+    use crate::traffic::levels::{Span, Spans};
     use trace::Nanos;
 
     /// One request after the other, each of them on an idle server.
@@ -110,7 +110,7 @@ mod tests {
         Alone::of(&[Spans::new((0..).zip(seconds).map(span))], 1)
     }
 
-    /// Half and one and a half tenths of a second by turns, which take this part longer in the end.
+    /// 50 ms, and 150 ms every third time, which take this part longer in the end.
     fn longer(by: f64, requests: u32) -> Alone {
         alone((0..requests).map(|n| {
             let grown = 1.0 + by * f64::from(n) / f64::from(requests);
@@ -135,6 +135,26 @@ mod tests {
         assert!((alone.waiting - 0.25).abs() < 1e-12);
         // Of 10, 10 and 30: a variance of 800 / 9 about a mean of 50 / 3.
         assert!((alone.variation - 0.32).abs() < 1e-12, "{alone:?}");
+    }
+
+    #[test]
+    fn a_request_that_hung_is_no_time_of_service() {
+        let span = |n: u32| {
+            let issued = Nanos::from_seconds(f64::from(n));
+            let hangs = n == 7;
+            let seconds = if hangs {
+                600.0
+            } else {
+                0.5 + 0.01 * f64::from(n % 5)
+            };
+            Span {
+                issued,
+                done: issued + Nanos::from_seconds(seconds),
+                answered: !hangs,
+            }
+        };
+        let alone = Alone::of(&[Spans::new((0..1_000).map(span))], 3);
+        assert!(alone.variation < 0.01 && alone.doubt <= 1.0, "{alone:?}");
     }
 
     #[test]

@@ -98,6 +98,13 @@ impl Asking {
     }
 }
 
+impl Asking {
+    /// Whether requests come as a plan has it that changes.
+    pub(super) fn is_planned(&self) -> bool {
+        matches!(self.gaps, Gaps::Planned(_))
+    }
+}
+
 impl Who {
     fn is_finite(self) -> bool {
         let rate = match self {

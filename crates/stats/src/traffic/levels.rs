@@ -9,12 +9,31 @@ const TOGETHER: std::ops::RangeInclusive<usize> = 4..=16;
 const GROUPS_ENOUGH: usize = 20;
 const GROUPS_MIN: usize = 5;
 
+/// One request in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) issued: Nanos,
+    pub(crate) done: Nanos,
+    /// How long one took that failed says nothing of how long a server takes.
+    pub(crate) answered: bool,
+}
+
+impl From<(Nanos, Nanos)> for Span {
+    fn from((issued, done): (Nanos, Nanos)) -> Self {
+        Self {
+            issued,
+            done,
+            answered: true,
+        }
+    }
+}
+
 /// When the requests of one run were released, in that order, and when they ended, in ascending order.
 pub(super) struct Spans {
     issued: Vec<Nanos>,
     done: Vec<Nanos>,
-    /// In the order of release.
-    seconds: Vec<f64>,
+    /// In the order of release; absent of those that were not answered.
+    seconds: Vec<Option<f64>>,
 }
 
 /// What was seen with each number of requests in flight, until the last one of each run was released.
@@ -32,14 +51,15 @@ pub(super) struct Levels {
 
 impl Spans {
     /// Of requests in the order of their release.
-    pub(super) fn new(requests: impl IntoIterator<Item = (Nanos, Nanos)>) -> Self {
-        let (issued, mut done): (Vec<Nanos>, Vec<Nanos>) = requests
-            .into_iter()
-            .map(|(issued, done)| (issued, done.max(issued)))
-            .unzip();
-        let each = issued.iter().zip(&done);
-        let seconds = each.map(|(&issued, &done)| (done - issued).seconds());
-        let seconds = seconds.collect();
+    pub(super) fn new<S: Into<Span>>(requests: impl IntoIterator<Item = S>) -> Self {
+        let (mut issued, mut done, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
+        for request in requests {
+            let span: Span = request.into();
+            issued.push(span.issued);
+            done.push(span.done.max(span.issued));
+            let took = span.done.since(span.issued).seconds();
+            seconds.push(span.answered.then_some(took));
+        }
         done.sort_unstable();
         Self {
             issued,
@@ -48,7 +68,12 @@ impl Spans {
         }
     }
 
-    /// The seconds of those that found a place free.
+    /// How many were answered.
+    pub(super) fn answered(&self) -> usize {
+        self.seconds.iter().flatten().count()
+    }
+
+    /// The seconds of those that found a place free, and were answered.
     pub(super) fn unhindered(&self, places: usize) -> Vec<f64> {
         let mut seconds = Vec::new();
         let mut number = 0;
@@ -57,7 +82,7 @@ impl Spans {
                 return;
             }
             if level < places {
-                seconds.push(self.seconds[number]);
+                seconds.extend(self.seconds[number]);
             }
             number += 1;
         });

@@ -132,8 +132,8 @@ impl Seen {
         (self.ended + THOUGHT) / (self.seconds + THOUGHT / thought)
     }
 
-    /// The same, as far from what was thought as it is beyond the chance of ends that vary so much (the positive part of
-    /// W. James and C. Stein, "Estimation with quadratic loss", 1961).
+    /// The same, as far from what was thought as it is beyond the chance of ends that vary so much: the nonnegative garrote
+    /// (L. Breiman, "Better subset regression using the nonnegative garrote", 1995).
     fn surely(self, thought: f64, varies: f64) -> f64 {
         let apart = (self.rate(thought) / thought).ln();
         let chance = varies / (self.ended + THOUGHT);
@@ -144,13 +144,13 @@ impl Seen {
 
 /// The rate of each group as a part of that of all: as far apart as more than chance sets them (random effects:
 /// R. `DerSimonian` and N. Laird, "Meta-analysis in clinical trials", 1986). A calm run would otherwise believe itself.
-fn shrunk(groups: &[(usize, Seen)], full: f64, dispersion: f64) -> Vec<f64> {
+fn shrunk(groups: &[(usize, Seen)], full: f64, varies: f64) -> Vec<f64> {
     if groups.len() < 2 {
         return vec![1.0; groups.len()];
     }
     let apart = |seen: Seen| {
         let rate = (seen.ended + 0.5) / (seen.seconds + 0.5 / full);
-        ((rate / full).ln(), dispersion / (seen.ended + 0.5))
+        ((rate / full).ln(), varies / (seen.ended + 0.5))
     };
     let all: Vec<(f64, f64)> = groups.iter().map(|&(_, seen)| apart(seen)).collect();
     let weights: f64 = all.iter().map(|(_, variance)| 1.0 / variance).sum();
