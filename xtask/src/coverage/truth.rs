@@ -5,7 +5,7 @@ use crate::coverage::{NUMBERS, in_parallel};
 use anyhow::Context;
 use testkit::queues::{Arrivals, Trip};
 
-/// In the order of [`NUMBERS`](super::NUMBERS); absent where there is none.
+/// In the order of [`NUMBERS`]; absent where there is none.
 pub(crate) type Truths = [Option<f64>; NUMBERS.len()];
 
 /// As many runs at least, so that the truth is a thirtieth of a run's own error off.
