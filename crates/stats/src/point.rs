@@ -81,6 +81,10 @@ pub(crate) fn summarize_point(
         let records = run.records.iter();
         let span = |record: &&Record| Span {
             issued: record.issued,
+            first: record
+                .events
+                .first()
+                .map_or(record.done, |event| event.arrived),
             done: record.done,
             answered: record.outcome == Outcome::Complete,
         };

@@ -121,9 +121,9 @@ pub(crate) fn student_t(degrees: f64, outside: f64) -> f64 {
     root(0.0, high, |t| beyond(t) - outside)
 }
 
-/// Where a smooth `function` that falls from `low` to `high` is 0, or the end at which it is not even above or below: the Illinois way of false position (M. Dowell and
-/// P. Jarratt, "A modified regula falsi method for computing the root of an equation", 1971), which needs a few steps
-/// where halving needs dozens.
+/// Where a smooth `function` that falls from `low` to `high` is 0; that end where it is not above 0 at `low`, or not below at
+/// `high`. By the Illinois way of false position (M. Dowell and P. Jarratt, "A modified regula falsi method for computing
+/// the root of an equation", 1971), which needs a few steps where halving needs dozens.
 pub(crate) fn root(mut low: f64, mut high: f64, function: impl Fn(f64) -> f64) -> f64 {
     let (mut above, mut below) = (function(low), function(high));
     if above.is_nan() || above <= 0.0 {

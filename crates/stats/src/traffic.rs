@@ -10,6 +10,7 @@ mod alone;
 mod asking;
 mod bins;
 mod levels;
+mod places;
 mod replay;
 mod server;
 #[cfg(test)]
@@ -105,7 +106,12 @@ impl Queue {
 
     /// Milliseconds until all are gone that are in front of one who finds so many, and leave no place free.
     pub(crate) fn wait(&self, at: usize, found: f64) -> f64 {
-        (found + 1.0 - self.server.places() as f64).max(0.0) * self.slot(at)
+        self.in_front(found) * self.slot(at)
+    }
+
+    /// So many have to end until a place is free for one who finds so many.
+    pub(crate) fn in_front(&self, found: f64) -> f64 {
+        (found + 1.0 - self.server.places() as f64).max(0.0)
     }
 }
 

@@ -98,7 +98,8 @@ impl<'a> ByLevel<'a> {
     pub(super) fn shift(&self, at: usize, bin: usize, series: &Series) -> f64 {
         let wait = self.waits[bin.min(self.top)];
         let [top, here] = [self.top, bin].map(|bin| self.queue.bins.middle(bin));
-        let more = (here - top).max(0.0);
+        // Whoever finds more than anybody did waits for those as well, unless there were places for them.
+        let more = (here - top).max(0.0).min(self.queue.in_front(here));
         let longer = wait * self.queue.slower(at);
         match series.grows {
             Grows::ByWaiting => {

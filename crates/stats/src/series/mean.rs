@@ -22,11 +22,12 @@ impl Series {
             let interval = within.of_share(bound, share)?;
             return Some((interval, wilsons_size(share, interval, n)));
         }
-        let size = if self.values.len() >= ORDERED_MIN {
-            let score = |value: f64| f64::from(u8::from(value > bound)) - share;
-            self.dependence(score, share * (1.0 - share))?.cautious()
-        } else {
+        let variance = share * (1.0 - share);
+        let size = if self.values.len() < ORDERED_MIN || variance <= 0.0 {
             n
+        } else {
+            let score = |value: f64| f64::from(u8::from(value > bound)) - share;
+            self.dependence(score, variance)?.cautious()
         };
         Some((share_interval(share, size)?, size))
     }

@@ -1,6 +1,6 @@
 //! Requests that found a place free: how long a server takes for one by itself, how unevenly, and whether that changes.
 
-use super::levels::Spans;
+use super::levels::Took;
 use crate::trend::Rise;
 
 /// Times that are looked at for a trend; more say no more of it.
@@ -23,6 +23,10 @@ const EXPONENTIAL: f64 = 0.4;
 const HEAVY: f64 = 1.5;
 const HEAVIEST: f64 = 4.0;
 
+/// Of times that vary by less than this, the longest is no longer than some of them together: timers and sockets alone
+/// have outliers, too.
+const EVEN: f64 = 0.1;
+
 /// What a server does without a queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Alone {
@@ -38,9 +42,14 @@ pub(super) struct Alone {
 }
 
 impl Alone {
-    pub(super) fn of(runs: &[Spans], places: usize) -> Self {
-        let times: Vec<Vec<f64>> = runs.iter().map(|run| run.unhindered(places)).collect();
-        let all: f64 = runs.iter().map(|run| run.answered() as f64).sum();
+    /// Of the requests of some runs.
+    pub(super) fn of(took: &[Vec<Took>], places: usize) -> Self {
+        let alone = |run: &Vec<Took>| {
+            let free = run.iter().filter(|took| took.found < places);
+            free.map(|took| took.seconds).collect::<Vec<f64>>()
+        };
+        let times: Vec<Vec<f64>> = took.iter().map(alone).collect();
+        let all: f64 = took.iter().map(|run| run.len() as f64).sum();
         let (mut count, mut sum, mut squares, mut longest) = (0.0, 0.0, 0.0, 0.0_f64);
         for &seconds in times.iter().flatten() {
             count += 1.0;
@@ -51,13 +60,15 @@ impl Alone {
         let mean = sum / count;
         let variance = squares / count - mean * mean;
         let variation = variance / (mean * mean);
+        let variation = if variation.is_finite() {
+            variation
+        } else {
+            1.0
+        };
+        let doubt = doubt(count, (longest - mean).powi(2) / variance);
         Self {
-            variation: if variation.is_finite() {
-                variation
-            } else {
-                1.0
-            },
-            doubt: doubt(count, (longest - mean).powi(2) / variance),
+            variation,
+            doubt: if variation < EVEN { 1.0 } else { doubt },
             waiting: 1.0 - count / all,
             slows: slows(&times),
         }
@@ -107,7 +118,7 @@ mod tests {
             let at = [begins, begins + seconds].map(Nanos::from_seconds);
             (at[0], at[1])
         };
-        Alone::of(&[Spans::new((0..).zip(seconds).map(span))], 1)
+        Alone::of(&[Spans::new((0..).zip(seconds).map(span)).took()], 1)
     }
 
     /// 50 ms, and 150 ms every third time, which take this part longer in the end.
@@ -131,7 +142,7 @@ mod tests {
     fn requests_that_find_no_place_are_told_by_their_share_alone() {
         let at = |from: u64, to: u64| (Nanos(from), Nanos(to));
         let run = Spans::new([at(0, 10), at(5, 400), at(500, 510), at(600, 630)]);
-        let alone = Alone::of(&[run], 1);
+        let alone = Alone::of(&[run.took()], 1);
         assert!((alone.waiting - 0.25).abs() < 1e-12);
         // Of 10, 10 and 30: a variance of 800 / 9 about a mean of 50 / 3.
         assert!((alone.variation - 0.32).abs() < 1e-12, "{alone:?}");
@@ -149,11 +160,12 @@ mod tests {
             };
             Span {
                 issued,
+                first: issued,
                 done: issued + Nanos::from_seconds(seconds),
                 answered: !hangs,
             }
         };
-        let alone = Alone::of(&[Spans::new((0..1_000).map(span))], 3);
+        let alone = Alone::of(&[Spans::new((0..1_000).map(span)).took()], 3);
         assert!(alone.variation < 0.01 && alone.doubt <= 1.0, "{alone:?}");
     }
 

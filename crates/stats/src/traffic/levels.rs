@@ -13,15 +13,29 @@ const GROUPS_MIN: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) issued: Nanos,
+    /// When its first token came, or all of it: until then it may have waited.
+    pub(crate) first: Nanos,
     pub(crate) done: Nanos,
     /// How long one took that failed says nothing of how long a server takes.
     pub(crate) answered: bool,
+}
+
+/// What a request found, and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Took {
+    /// So many in flight.
+    pub(super) found: usize,
+    /// Until its first token, in seconds.
+    pub(super) first: f64,
+    /// All of it.
+    pub(super) seconds: f64,
 }
 
 impl From<(Nanos, Nanos)> for Span {
     fn from((issued, done): (Nanos, Nanos)) -> Self {
         Self {
             issued,
+            first: done,
             done,
             answered: true,
         }
@@ -32,8 +46,8 @@ impl From<(Nanos, Nanos)> for Span {
 pub(super) struct Spans {
     issued: Vec<Nanos>,
     done: Vec<Nanos>,
-    /// In the order of release; absent of those that were not answered.
-    seconds: Vec<Option<f64>>,
+    /// Seconds until the first token and in all, in the order of release; absent of those that were not answered.
+    seconds: Vec<Option<[f64; 2]>>,
 }
 
 /// What was seen with each number of requests in flight, until the last one of each run was released.
@@ -57,8 +71,8 @@ impl Spans {
             let span: Span = request.into();
             issued.push(span.issued);
             done.push(span.done.max(span.issued));
-            let took = span.done.since(span.issued).seconds();
-            seconds.push(span.answered.then_some(took));
+            let until = [span.first, span.done].map(|end| end.since(span.issued).seconds());
+            seconds.push(span.answered.then_some(until));
         }
         done.sort_unstable();
         Self {
@@ -68,25 +82,21 @@ impl Spans {
         }
     }
 
-    /// How many were answered.
-    pub(super) fn answered(&self) -> usize {
-        self.seconds.iter().flatten().count()
-    }
-
-    /// The seconds of those that found a place free, and were answered.
-    pub(super) fn unhindered(&self, places: usize) -> Vec<f64> {
-        let mut seconds = Vec::new();
-        let mut number = 0;
-        self.sweep(|level, _, is_end| {
-            if is_end {
-                return;
+    /// Those that were answered.
+    pub(super) fn took(&self) -> Vec<Took> {
+        let mut took = Vec::with_capacity(self.seconds.len());
+        let mut seconds = self.seconds.iter();
+        self.sweep(|found, _, is_end| {
+            if !is_end {
+                let answered = seconds.next().copied().flatten();
+                took.extend(answered.map(|[first, seconds]| Took {
+                    found,
+                    first,
+                    seconds,
+                }));
             }
-            if level < places {
-                seconds.extend(self.seconds[number]);
-            }
-            number += 1;
         });
-        seconds
+        took
     }
 
     /// When they were released.

@@ -2,15 +2,12 @@
 
 use super::alone::Alone;
 use super::bins::Bins;
-use super::levels::{Levels, Spans, dispersion};
+use super::levels::{Levels, Spans, Took, dispersion};
+use super::places::Places;
 use std::ops::Range;
 
 /// Ends that each level is thought to have had at the rate of the whole fit.
 const THOUGHT: f64 = 4.0;
-
-/// A fit that is less likely than the best one by more than this, in logarithms, is none: half of the 90 % point of
-/// chi-squared with one degree of freedom.
-const LIKELY: f64 = 1.35;
 
 /// More than this part of requests find no place free where a server that slows falls behind.
 const WAITING: f64 = 0.4;
@@ -42,7 +39,12 @@ impl Server {
         if top == 0 || ended < ENDS_MIN {
             return None;
         }
-        let (places, each) = places(levels, ended)?;
+        let took: Vec<Vec<Took>> = runs.iter().map(Spans::took).collect();
+        let Places {
+            count: places,
+            each,
+            were_full,
+        } = Places::of(levels, ended, &took)?;
         let seen = |levels_of: Range<usize>| Seen {
             ended: levels.ended[levels_of.clone()].iter().sum(),
             seconds: levels.seconds[levels_of].iter().sum(),
@@ -51,7 +53,7 @@ impl Server {
         for level in 1..places {
             ends.push(seen(level..level + 1).rate(each * level as f64));
         }
-        let alone = Alone::of(runs, places);
+        let alone = Alone::of(&took, places);
         let dispersion = dispersion(runs, places);
         let varies = dispersion.max(alone.variation).max(1.0);
         let full = seen(places..top + 1).surely(each * places as f64, varies);
@@ -69,9 +71,15 @@ impl Server {
             ends.resize(*end, full * part);
         }
         let near = seen(places.div_ceil(2)..top + 1).ended;
+        // How fast a full server is, its ends tell; how long one takes that never was, its times.
+        let unevenness = if were_full {
+            alone.variation.max(1.0)
+        } else {
+            alone.variation
+        };
         Some(Self {
             ends,
-            error: alone.doubt * (alone.variation.max(1.0) / near.max(ENDS_MIN)).sqrt(),
+            error: alone.doubt * (unevenness / near.max(ENDS_MIN)).sqrt(),
             dispersion,
             alone,
             places,
@@ -167,36 +175,6 @@ fn shrunk(groups: &[(usize, Seen)], full: f64, varies: f64) -> Vec<f64> {
     };
     let part = |&(log, variance): &(f64, f64)| (log * between / (between + variance)).exp();
     all.iter().map(part).collect()
-}
-
-/// How many requests a server of places answers at once, and how many a second in each place: as many places as make
-/// what was seen likely, and of those the fewest, because those that were never taken may not be there.
-fn places(levels: &Levels, ended: f64) -> Option<(usize, f64)> {
-    let top = levels.seconds.len() - 1;
-    // With so many places: the sums up to there and beyond.
-    let (mut worked, mut likely) = (0.0, 0.0);
-    let mut seconds_beyond: f64 = levels.seconds.iter().skip(1).sum();
-    let mut ended_beyond = ended;
-    let fits: Vec<(f64, f64)> = (1..=top)
-        .map(|places| {
-            let busy = places as f64;
-            worked += busy * levels.seconds[places];
-            likely += levels.ended[places] * busy.ln();
-            seconds_beyond -= levels.seconds[places];
-            ended_beyond -= levels.ended[places];
-            let each = ended / (worked + busy * seconds_beyond.max(0.0));
-            (likely + ended_beyond * busy.ln() + ended * each.ln(), each)
-        })
-        .collect();
-    let best = fits
-        .iter()
-        .map(|fit| fit.0)
-        .fold(f64::NEG_INFINITY, f64::max);
-    let least = fits.iter().position(|fit| fit.0 >= best - LIKELY)?;
-    fits[least]
-        .1
-        .is_finite()
-        .then_some((least + 1, fits[least].1))
 }
 
 #[cfg(test)]

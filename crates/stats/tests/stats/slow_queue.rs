@@ -4,6 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use stats::{PointSummary, Precision, SlowQueue, summarize_saved};
 use testkit::queues::{Arrivals, Queue, Server, Service, Trip, saved};
+use trace::Nanos;
 
 /// Places of the server; service takes a second.
 const PLACES: usize = 8;
@@ -149,4 +150,24 @@ fn without_an_interval_nobody_knows_how_many_seconds_it_takes() {
     assert!(!found.precise && found.reached.is_none());
     assert_eq!(found.seconds_needed, None);
     assert_eq!(point.slow_queue, None);
+}
+
+#[test]
+fn a_server_that_makes_nobody_wait_has_no_slow_queue_however_many_are_in_flight() {
+    for service in [Service::Constant, Service::LogNormal { sigma: 0.5 }] {
+        // Fifty in flight on average, on a server that answers a thousand at once.
+        let queue = Queue {
+            arrivals: Arrivals::Poisson { rate: 50.0 },
+            server: Server::Places(1_000),
+            service,
+            ..at(1.0)
+        };
+        for seed in 0..20 {
+            let point = run(queue, 150, seed, |trip| {
+                trip.first = trip.issued + Nanos::from_millis(50);
+                trip.done = trip.done.max(trip.first);
+            });
+            assert_eq!(point.slow_queue, None, "{service:?} {seed}");
+        }
+    }
 }
