@@ -29,6 +29,7 @@ pub trait Connector {
 }
 
 /// Connects over TCP, with TLS where the target's scheme is `https`.
+#[derive(Clone)]
 pub struct TcpConnector {
     address: SocketAddr,
     tls: Option<TlsSetup>,

@@ -17,6 +17,7 @@ pub struct TlsOptions {
 }
 
 /// TLS towards one server; HTTP/1.1 is what we offer.
+#[derive(Clone)]
 pub(crate) struct TlsSetup {
     connector: TlsConnector,
     name: ServerName<'static>,

@@ -5,7 +5,7 @@ use crate::style::{Ink, Style};
 use crate::table::grid::{Cell, Grid};
 use crate::width::wrap;
 use crate::{csv, escape, table};
-use stats::{ComparedMetric, ComparedPoint, Comparison, Judgement, Unit};
+use stats::{ComparedMetric, ComparedPoint, Comparison, Judgement, Measured, Metric, Unit};
 use std::fmt::Write;
 
 /// The table for a terminal, a block per point, with the judgement below; ends with a line break.
@@ -56,6 +56,11 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
 /// A row per metric of each point. Ratios are as they are; values in milliseconds, seconds, per
 /// second, or shares from 0 to 1.
 pub fn comparison_csv(comparison: &Comparison) -> String {
+    csv::written(&csv_rows(comparison))
+}
+
+/// The same, before it is written.
+pub(crate) fn csv_rows(comparison: &Comparison) -> Vec<Vec<(String, String)>> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let row = |point: &str, compared: &ComparedMetric| -> Vec<(String, String)> {
         let interval = compared.interval;
@@ -71,17 +76,12 @@ pub fn comparison_csv(comparison: &Comparison) -> String {
         ];
         cells.map(|(name, text)| (name.to_owned(), text)).into()
     };
-    let rows: Vec<_> = comparison
-        .points
-        .iter()
-        .flat_map(|point| {
-            point
-                .metrics
-                .iter()
-                .map(|compared| row(&point.point, compared))
-        })
-        .collect();
-    csv::written(&rows)
+    let points = comparison.points.iter();
+    let rows = points.flat_map(|point| {
+        let metrics = point.metrics.iter();
+        metrics.map(|compared| row(&point.point, compared))
+    });
+    rows.collect()
 }
 
 /// The comparison as a file.
@@ -94,12 +94,7 @@ fn rows(point: &ComparedPoint) -> Grid {
     const WIDEST: usize = 12;
     let mut grid = Grid::titled([["", "base", "new", "change", "95 % interval", ""]]);
     for compared in &point.metrics {
-        let row_ink = match compared.judgement {
-            None => Ink::Dim,
-            Some(Judgement::Worse) => Ink::Red,
-            Some(Judgement::Better) => Ink::Green,
-            Some(_) => Ink::Plain,
-        };
+        let row_ink = metric_ink(compared.judgement);
         let mut cells = cells(compared);
         if let Some(judged) = cells.last_mut() {
             // To the left, unlike numbers.
@@ -110,27 +105,45 @@ fn rows(point: &ComparedPoint) -> Grid {
     grid
 }
 
-/// Name, base, new, change, interval, judgement.
-fn cells(compared: &ComparedMetric) -> [String; 6] {
-    let unit = compared.metric.unit();
-    let shown = |value: Option<f64>| match (value, unit) {
+/// What a metric has become, as it stands out.
+pub(crate) fn metric_ink(judgement: Option<Judgement>) -> Ink {
+    match judgement {
+        None => Ink::Dim,
+        Some(Judgement::Worse) => Ink::Red,
+        Some(Judgement::Better) => Ink::Green,
+        Some(_) => Ink::Plain,
+    }
+}
+
+/// A metric with its unit.
+pub(crate) fn titled(metric: Metric) -> String {
+    match metric.unit() {
+        Unit::Milliseconds => format!("{metric} (ms)"),
+        Unit::Seconds => format!("{metric} (s)"),
+        Unit::PerSecond | Unit::Share => metric.to_string(),
+    }
+}
+
+/// What was measured of it.
+pub(crate) fn value(metric: Metric, measured: Option<Measured>) -> String {
+    match (measured.map(|measured| measured.value), metric.unit()) {
         (None, _) => ABSENT.to_owned(),
         (Some(share), Unit::Share) => number::percent(share),
         (Some(value), _) => number::significant(value),
-    };
-    let name = match unit {
-        Unit::Milliseconds => format!("{} (ms)", compared.metric),
-        Unit::Seconds => format!("{} (s)", compared.metric),
-        Unit::PerSecond | Unit::Share => compared.metric.to_string(),
-    };
+    }
+}
+
+/// Name, base, new, change, interval, judgement.
+fn cells(compared: &ComparedMetric) -> [String; 6] {
+    let metric = compared.metric;
     let interval = compared.interval.map_or_else(
         || ABSENT.to_owned(),
         |interval| format!("[{}, {}]", change(interval.low), change(interval.high)),
     );
     [
-        name,
-        shown(compared.base.map(|base| base.value)),
-        shown(compared.new.map(|new| new.value)),
+        titled(metric),
+        value(metric, compared.base),
+        value(metric, compared.new),
         compared.ratio.map_or_else(|| ABSENT.to_owned(), change),
         interval,
         compared.judgement.map_or("", word).to_owned(),

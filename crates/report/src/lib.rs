@@ -26,6 +26,7 @@ mod number;
 mod result_file;
 mod style;
 mod table;
+mod versus;
 mod width;
 
 #[cfg(test)]
@@ -48,3 +49,4 @@ pub use certificate::{certificate_json, certificate_text};
 pub use export::{Direction, aiperf, github_benchmark, junit, openmetrics, step_summary, vllm};
 pub use foreign::{ForeignResult, foreign_json, foreign_text};
 pub use html::html;
+pub use versus::Versus;

@@ -15,6 +15,8 @@ pub struct CompareOptions {
     pub metrics: Option<Vec<Metric>>,
     /// A relative change that matters: 0.03 for 3 %.
     pub min_effect: f64,
+    /// So many comparisons are made of one base, this one among them: their intervals hold together.
+    pub together: usize,
 }
 
 /// What a metric has become.
@@ -38,7 +40,7 @@ pub struct Comparison {
     pub judgement: Judgement,
     /// [`CompareOptions::min_effect`].
     pub min_effect: f64,
-    /// Intervals that hold together in 95 of 100 comparisons.
+    /// Intervals that hold together in 95 of 100 comparisons, those of comparisons made beside this one included.
     pub intervals: usize,
     /// Requests of each point with which the metrics that decide could be told; absent where they
     /// can be.
@@ -116,6 +118,7 @@ pub(crate) fn compare_by(
             metrics.iter().filter(has_interval)
         })
         .count();
+    let intervals = intervals * options.together.max(1);
     let outside = OUTSIDE / intervals.max(1) as f64;
     let points: Vec<ComparedPoint> = pairs
         .iter()

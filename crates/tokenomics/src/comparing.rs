@@ -45,6 +45,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
         &CompareOptions {
             metrics: (!args.metrics.is_empty()).then(|| args.metrics.clone()),
             min_effect: args.min_effect.0,
+            together: 1,
         },
     );
     if comparison.points.is_empty() {

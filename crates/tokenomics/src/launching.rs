@@ -1,18 +1,14 @@
 //! `tokenomics launch`, and `--launch` of `chat` and `embedding`: a known server, started, known to answer, and stopped.
 
-use crate::args::{LaunchArgs, LaunchLine};
+use crate::args::LaunchArgs;
 use crate::child::{Probe, Watched};
-use crate::config::{Secrets, words};
-use crate::experiment::{Asking, outcome_in_words};
+use crate::config::{LaunchConfig, Secrets};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::on_interrupt;
+use crate::measurement::{Asking, outcome_in_words};
 use crate::output::say;
-use clap::Parser;
 use load::{Deadlines, HeaderMap, Target, TcpConnector, TlsOptions};
 use openai::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate, VectorEncoding};
-use process::ChildSpec;
-use process::preset::ServerSettings;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -32,19 +28,9 @@ impl Launched {
     }
 }
 
-/// What to start, and how to know that it is ready.
-struct Launch {
-    spec: ChildSpec,
-    target: Target,
-    model: String,
-    port: u16,
-    timeout: Duration,
-    log: PathBuf,
-}
-
 /// Starts it, and stops it with ctrl-C.
 pub(crate) fn launch(args: &LaunchArgs) -> Result<Exit, Failure> {
-    let launch = Launch::resolve(args)?;
+    let launch = LaunchConfig::resolve(args)?;
     if args.dry_run {
         crate::output::print(&format!("{}\n", launch.spec.command_line()))?;
         return Ok(Exit::Done);
@@ -70,97 +56,12 @@ pub(crate) fn launch(args: &LaunchArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What `--launch` says, such as `vllm --model /models/llama --tp 2`.
-fn of_line(line: &str) -> Result<LaunchArgs, Failure> {
-    let words = words("--launch", line)?;
-    let parsed = LaunchLine::try_parse_from(words);
-    parsed.map(|line| line.args).map_err(|error| {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let first = first.trim_start_matches("error: ");
-        Failure::usage(format!(
-            "--launch `{line}`: {first}; see `tokenomics launch --help`"
-        ))
-    })
-}
-
-/// Starts what `--launch` says, and waits until it answers; `dry_run` is that of the measurement.
-pub(crate) fn start(line: &str, dry_run: bool) -> Result<Launched, Failure> {
-    let asked = of_line(line)?;
-    if dry_run || asked.dry_run {
-        return Err(Failure::usage(
-            "--dry-run starts nothing; `tokenomics launch … --dry-run` shows what --launch would start",
-        ));
-    }
-    Launch::resolve(&asked)?.start(|| {})
-}
-
-impl Launch {
-    fn resolve(args: &LaunchArgs) -> Result<Self, Failure> {
-        for (flag, value) in [("--tp", args.tp), ("--pp", args.pp)] {
-            if value == 0 {
-                return Err(Failure::usage(format!(
-                    "{flag} must be at least 1, got `0`"
-                )));
-            }
-        }
-        let command = match &args.command {
-            Some(command) => Some(words("--command", command)?),
-            None => None,
-        };
-        let lora = |text: &String| match text.split_once('=') {
-            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-                Ok((name.to_owned(), path.to_owned()))
-            }
-            _ => Err(Failure::usage(format!(
-                "--lora must be NAME=PATH, got `{text}`"
-            ))),
-        };
-        let server = args.server.preset();
-        let model = args.name.clone().unwrap_or_else(|| last_part(&args.model));
-        let settings = ServerSettings {
-            model: args.model.clone(),
-            name: model.clone(),
-            host: args.host.clone(),
-            port: args.port,
-            command,
-            tensor_parallel: args.tp,
-            pipeline_parallel: args.pp,
-            device: args.device.clone(),
-            speculative: args
-                .speculative_model
-                .clone()
-                .map(|model| (model, args.num_speculative_tokens)),
-            loras: args.lora.iter().map(lora).collect::<Result<_, _>>()?,
-            more: args.more.clone(),
-        };
-        let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tokenomics"));
-        let spec = server
-            .spec(&settings, &own.to_string_lossy())
-            .map_err(Failure::usage)?;
-        if !(0.1..=86_400.0).contains(&args.start_timeout) {
-            return Err(Failure::usage(format!(
-                "--start-timeout must be between 0.1 and 86400 seconds, got `{}`",
-                args.start_timeout
-            )));
-        }
-        let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-        let log = format!("launch-{}-{moment}.log", server.name());
-        let url = format!("http://{}:{}/v1", reachable(&args.host), args.port);
-        Ok(Launch {
-            spec,
-            target: Target::parse(&url).map_err(Failure::usage)?,
-            model,
-            port: args.port,
-            timeout: Duration::from_secs_f64(args.start_timeout),
-            log: args
-                .log
-                .clone()
-                .unwrap_or_else(|| Path::new("results").join(log)),
-        })
-    }
-
-    fn start(self, on_end: impl FnOnce() + Send + 'static) -> Result<Launched, Failure> {
+impl LaunchConfig {
+    /// Starts it, and waits until it answers; `on_end` is called when its process ends.
+    pub(crate) fn start(
+        &self,
+        on_end: impl FnOnce() + Send + 'static,
+    ) -> Result<Launched, Failure> {
         if let Some(folder) = self.log.parent() {
             std::fs::create_dir_all(folder).map_err(|error| {
                 Failure::failed(format!("cannot make {}: {error}", folder.display()))
@@ -208,8 +109,8 @@ impl Launch {
         on_interrupt(|| false)?;
         Ok(Launched {
             child,
-            target: self.target,
-            model: self.model,
+            target: self.target.clone(),
+            model: self.model.clone(),
         })
     }
 
@@ -261,7 +162,7 @@ impl Launch {
     }
 }
 
-impl Launch {
+impl LaunchConfig {
     /// Whether it has a vector for a text: what is no chat server may be one for embeddings.
     async fn embeds(&self, headers: HeaderMap) -> bool {
         let connect = Duration::from_secs(2);
@@ -284,19 +185,4 @@ impl Launch {
             answer.status == 200 && PooledReply::parse(&answer.body, PoolingTask::Embed, 1).is_ok()
         })
     }
-}
-
-/// `0.0.0.0` listens everywhere and is nowhere.
-fn reachable(host: &str) -> &str {
-    match host {
-        "0.0.0.0" => "127.0.0.1",
-        "::" => "[::1]",
-        host => host,
-    }
-}
-
-/// The last part of a path or an id.
-fn last_part(model: &str) -> String {
-    let last = model.trim_end_matches('/').rsplit('/').next();
-    last.unwrap_or(model).trim_end_matches(".gguf").to_owned()
 }

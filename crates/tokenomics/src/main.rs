@@ -6,24 +6,30 @@
 
 mod args;
 mod builtin;
+mod calibrating;
 mod child;
 mod comparing;
 mod config;
+mod environment;
 mod experiment;
 mod failure;
 mod interrupt;
 mod launching;
+mod measurement;
 mod mocking;
 mod model;
 mod output;
 mod plotting;
 mod prompts;
+mod question;
 mod records;
 mod serving;
 mod tokenizer;
 mod verb;
 
 use crate::args::{Args, Verb};
+use crate::config::Config;
+use crate::environment::of_process;
 use crate::failure::{Exit, Failure};
 use clap::Parser;
 use std::process::ExitCode;
@@ -55,8 +61,8 @@ fn run() -> Result<Exit, Failure> {
             None => error.exit(),
         })?;
     match parsed.verb {
-        Verb::Chat(args) => experiment::chat(*args),
-        Verb::Embedding(args) => experiment::embedding(*args),
+        Verb::Chat(args) => question::answer(&Config::chat(&args, &of_process)?),
+        Verb::Embedding(args) => question::answer(&Config::embedding(&args, &of_process)?),
         Verb::Gateway(args) => experiment::gateway(*args),
         Verb::Launch(args) => launching::launch(&args),
         Verb::Guard(args) => verb::guard(args),
@@ -66,7 +72,7 @@ fn run() -> Result<Exit, Failure> {
         Verb::Plot(args) => plotting::plot(&args),
         Verb::Report(args) => verb::report(&args),
         Verb::Compare(args) => comparing::compare(&args),
-        Verb::Calibrate(args) => experiment::calibrate(&args),
+        Verb::Calibrate(args) => calibrating::calibrate(&args),
         Verb::Completions { shell } => verb::completions(shell),
         Verb::Man { directory } => verb::man(&directory),
     }

@@ -2,6 +2,7 @@
 
 use crate::args::{DTypeArg, EngineArgs};
 use crate::config::limits;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::say;
 use engine::SchedulerConfig;
@@ -19,7 +20,7 @@ const THREADS_MAX: usize = 256;
 /// Loads the model that the flags name, which writes texts. `environment` looks up a variable.
 pub(crate) fn load(
     args: &EngineArgs,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<LoadedModel, Failure> {
     let options = options(args)?;
     let model = models::load(&spec(args, environment)?, &options).map_err(Failure::usage)?;
@@ -27,10 +28,7 @@ pub(crate) fn load(
 }
 
 /// Loads the model that the flags name, be it an encoder.
-pub(crate) fn load_any(
-    args: &EngineArgs,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<Loaded, Failure> {
+pub(crate) fn load_any(args: &EngineArgs, environment: Environment<'_>) -> Result<Loaded, Failure> {
     let options = options(args)?;
     let loaded = models::load_any(&spec(args, environment)?, &options).map_err(Failure::usage)?;
     match loaded {
@@ -50,10 +48,7 @@ pub(crate) fn load_any(
     }
 }
 
-fn spec(
-    args: &EngineArgs,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<ModelSpec, Failure> {
+fn spec(args: &EngineArgs, environment: Environment<'_>) -> Result<ModelSpec, Failure> {
     let spec = match &args.hf_model_id {
         Some(id) => ModelSpec::parse(&from_hub(id, environment)?.to_string_lossy()),
         None => ModelSpec::parse(&args.model),
@@ -64,7 +59,7 @@ fn spec(
 /// With the name and the tokenizer that the flags give it.
 fn named(
     args: &EngineArgs,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
     mut model: LoadedModel,
 ) -> Result<LoadedModel, Failure> {
     if let Some(id) = &args.hf_model_id {
@@ -202,19 +197,13 @@ const TEXT_FILES: [&str; 7] = [
 
 /// How a model counts tokens, by the flag's value: a built-in model's name, a path or a hub id. None of
 /// its weights is read.
-pub(crate) fn text(
-    name: &str,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<ModelText, Failure> {
+pub(crate) fn text(name: &str, environment: Environment<'_>) -> Result<ModelText, Failure> {
     let spec = text_spec(name, environment)?;
     ModelText::open(&spec).map_err(Failure::usage)
 }
 
 /// Where its files are, fetched where they are the hub's.
-fn text_spec(
-    name: &str,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<ModelSpec, Failure> {
+fn text_spec(name: &str, environment: Environment<'_>) -> Result<ModelSpec, Failure> {
     Ok(if name.starts_with("random:") || Path::new(name).exists() {
         ModelSpec::parse(name).map_err(Failure::usage)?
     } else {
@@ -230,15 +219,12 @@ fn text_spec(
 }
 
 /// The same of a model that turns texts into vectors.
-pub(crate) fn encoder_text(
-    name: &str,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<ModelText, Failure> {
+pub(crate) fn encoder_text(name: &str, environment: Environment<'_>) -> Result<ModelText, Failure> {
     ModelText::open_encoder(&text_spec(name, environment)?).map_err(Failure::usage)
 }
 
 /// The folder that holds a hub model's files, fetched where they are not in the cache yet.
-fn from_hub(id: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
+fn from_hub(id: &str, environment: Environment<'_>) -> Result<PathBuf, Failure> {
     let wanted = |name: &str| {
         // What sentence-transformers says of an encoder's vectors.
         let of_vectors = [
@@ -270,7 +256,7 @@ fn resolve(
     id: &str,
     wanted: &dyn Fn(&str) -> bool,
     way_out: &str,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let way_out = |error: &dyn std::error::Error| {
         Failure::failed(format!("cannot get the model {id}: {error}; {way_out}"))
@@ -290,10 +276,7 @@ fn resolve(
 }
 
 /// A tokenizer of its own: a file, a folder with one, or a hub id.
-fn tokenizer(
-    name: &str,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> Result<Tokenizer, Failure> {
+fn tokenizer(name: &str, environment: Environment<'_>) -> Result<Tokenizer, Failure> {
     let path = Path::new(name);
     let file = if path.is_dir() {
         path.join("tokenizer.json")

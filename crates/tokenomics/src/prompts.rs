@@ -7,6 +7,7 @@ mod table;
 
 use crate::args::{DatasetArgs, DatasetKey};
 use crate::config::read;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::say;
 use dataset_config::DatasetConfig;
@@ -38,7 +39,7 @@ enum Place {
 /// The source that the flags name, and what the result file says of it.
 pub(crate) fn source(
     args: &DatasetArgs,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<(ChatSource, String), Failure> {
     let (flag, asked) = match (&args.dataset_path, &args.dataset_config) {
         (Some(path), _) => {
@@ -83,7 +84,7 @@ fn generated(content: Content, replay: bool) -> Result<(ChatSource, String), Fai
 pub(crate) fn rows(
     flag: &str,
     path: &Path,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Arc<[DatasetRow]>, Failure> {
     let asked = Asked::at(path, Columns::Detect)?;
     let rows = asked.rows(flag, environment)?;
@@ -96,7 +97,7 @@ pub(crate) fn texts(
     flag: &str,
     path: &Path,
     column: Option<&str>,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Vec<Arc<str>>, Failure> {
     let columns = Columns::named(column.map(str::to_owned), None);
     let rows = Asked::at(path, columns)?.rows(flag, environment)?;
@@ -138,11 +139,7 @@ impl Asked {
     }
 
     /// Reads them, after fetching what is not there yet.
-    fn rows(
-        &self,
-        flag: &str,
-        environment: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Vec<DatasetRow>, Failure> {
+    fn rows(&self, flag: &str, environment: Environment<'_>) -> Result<Vec<DatasetRow>, Failure> {
         match &self.place {
             Place::File(path, extension) => {
                 let in_file = |why| Failure::usage(format!("{flag} {}: {why}", path.display()));

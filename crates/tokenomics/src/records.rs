@@ -60,7 +60,10 @@ pub(crate) fn refuse_foreign(bytes: &[u8], path: &Path) -> Result<(), Failure> {
 
 fn is_comparison(bytes: &[u8]) -> bool {
     let file: Option<Value> = serde_json::from_slice(bytes).ok();
-    file.is_some_and(|file| file.get("judgement").is_some() && file.get("points").is_some())
+    let has = |file: &Value, name: &str| file.get(name).is_some();
+    file.is_some_and(|file| {
+        has(&file, "judgement") && has(&file, "points") || has(&file, "comparisons")
+    })
 }
 
 /// Whether these are records of ours: Parquet, or lines of which the first is the header.

@@ -10,8 +10,8 @@ mod turns;
 
 use crate::fingerprint::hex;
 use crate::{
-    BlockCache, Content, DatasetRow, LengthScenario, Mix, PromptTokenizer, SessionConfig, Trace,
-    Variants, WorkloadError,
+    BlockCache, Content, DatasetRow, LengthScenario, Mix, PrefixGroups, PromptTokenizer,
+    SessionConfig, Trace, Variants, WorkloadError,
 };
 use deck::Deck;
 use serde_json::{Map, Value, json};
@@ -33,8 +33,8 @@ pub struct Traffic {
     tool_rounds: u32,
     /// System prompts that requests share, in turn; empty where they share none.
     prefixes: Vec<Arc<str>>,
-    /// Tokens of each.
-    prefix_tokens: u32,
+    /// How many there are, and how long they are.
+    prefix_groups: Option<PrefixGroups>,
     /// The fewest tokens of a prompt of each class: one more than what it cannot do without.
     shortest: Vec<u32>,
     variants: Variants,
@@ -110,7 +110,7 @@ impl Traffic {
             sessions: None,
             tool_rounds: 0,
             prefixes: Vec::new(),
-            prefix_tokens: 0,
+            prefix_groups: None,
             variants: Variants::default(),
             blocks: BlockCache::default(),
         };
@@ -122,7 +122,7 @@ impl Traffic {
     fn measure_shortest(&mut self) -> Result<(), WorkloadError> {
         let shortest = self.classes.iter().map(|class| match &self.tokenizer {
             Some(tokenizer) if class.needs_tokenizer() => {
-                class.shortest(&**tokenizer, &self.prefixes, self.prefix_tokens)
+                class.shortest(&**tokenizer, &self.prefixes, self.prefix_tokens())
             }
             _ => Ok(1),
         });
@@ -144,6 +144,40 @@ impl Traffic {
             max_tokens,
         };
         Self::new(seed, vec![class], None, None)
+    }
+
+    /// The same kind of requests, drawn from another seed.
+    ///
+    /// # Errors
+    /// What requests share cannot be made of the tokenizer's tokens.
+    pub fn with_seed(&self, seed: u64) -> Result<Self, WorkloadError> {
+        let traffic = Self {
+            seed,
+            classes: self.classes.clone(),
+            mix: self.mix.clone(),
+            tokenizer: self.tokenizer.clone(),
+            sessions: self.sessions,
+            tool_rounds: self.tool_rounds,
+            prefixes: Vec::new(),
+            prefix_groups: None,
+            shortest: self.shortest.clone(),
+            variants: self.variants.clone(),
+            blocks: BlockCache::default(),
+        };
+        match self.prefix_groups {
+            None => Ok(traffic),
+            Some(groups) => traffic.with_prefixes(groups),
+        }
+    }
+
+    /// The seed that all of it is drawn from.
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Tokens of what a request shares with others.
+    pub(crate) fn prefix_tokens(&self) -> u32 {
+        self.prefix_groups.map_or(0, PrefixGroups::tokens)
     }
 
     /// The same, with requests that differ from each other in more than their prompts.

@@ -30,6 +30,7 @@ pub(crate) fn summary(bytes: &[u8]) {
     let options = CompareOptions {
         metrics: None,
         min_effect: 0.0,
+        together: 1,
     };
     let _any = stats::obstacles(&summary, &summary);
     let comparison = stats::compare(&summary, &summary, &options);

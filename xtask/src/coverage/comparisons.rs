@@ -67,6 +67,7 @@ fn of_pair(args: &ComparisonsArgs, load: f64, pair: u64) -> Pair {
     let options = CompareOptions {
         metrics: None,
         min_effect: args.min_effect / 100.0,
+        together: 1,
     };
     let compare = |base: &Summary, other: &Summary| stats::compare(base, other, &options);
     let before = summary(&base, 2 * pair, args.requests);

@@ -72,6 +72,15 @@ impl Grid {
         }
     }
 
+    /// The same with one row of titles, as many as there are.
+    pub(crate) fn headed(titles: impl Iterator<Item = String>) -> Self {
+        let titles = titles.map(|title| Cell::inked(title, Ink::Dim));
+        Self {
+            titles: 1,
+            rows: vec![titles.collect()],
+        }
+    }
+
     /// The rows of titles, and the others.
     pub(crate) fn parts(&self) -> (&[Vec<Cell>], &[Vec<Cell>]) {
         self.rows.split_at(self.titles)

@@ -61,6 +61,7 @@ fn compared(base: &Summary, new: &Summary) -> Comparison {
     let options = CompareOptions {
         metrics: None,
         min_effect: MIN_EFFECT,
+        together: 1,
     };
     compare(base, new, &options)
 }
@@ -118,6 +119,7 @@ fn every_number_that_decides_tells_the_worse_from_the_better_by_itself() {
         let options = CompareOptions {
             metrics: Some(vec![name.parse().expect("a metric")]),
             min_effect: MIN_EFFECT,
+            together: 1,
         };
         let judged = |base, new| compare(base, new, &options).judgement;
         assert_eq!(judged(&base, &slow), Judgement::Worse, "{name}");
@@ -143,6 +145,7 @@ fn by_turns(slower: f64, seed: u64) -> Comparison {
     let options = CompareOptions {
         metrics: None,
         min_effect: MIN_EFFECT,
+        together: 1,
     };
     let first = &blocks[0];
     compare_blocks(&first.base, &first.new, &blocks, &options)
@@ -250,6 +253,7 @@ fn what_was_not_measured_cannot_be_told() {
     let options = |name: &str| CompareOptions {
         metrics: Some(vec![name.parse().unwrap()]),
         min_effect: MIN_EFFECT,
+        together: 1,
     };
     let (base, new) = (server(100, 1.0, 1), server(100, 1.0, 2));
     for name in ["goodput", "ttft.p99"] {

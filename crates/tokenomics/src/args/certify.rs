@@ -48,38 +48,3 @@ pub(crate) enum CertificateFormat {
     Text,
     Json,
 }
-
-/// The highest rate that meets the objectives.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct CapacityArgs {
-    /// Find the highest arrival rate at which --attain of the requests meet --goodput, from --request-rate (1) on
-    #[arg(long, help_heading = "Load", requires = "goodput", conflicts_with_all = ["batch_sizes", "max_concurrency", "fixed_vs_continuous", "until", "versus", "trace", "assertions", "ramp", "steps", "bursts", "on_off", "num_runs", "duration"])]
-    pub(crate) find_capacity: bool,
-    /// Share of the requests that are to meet the objectives
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        default_value = "99%",
-        help_heading = "Load"
-    )]
-    pub(crate) attain: super::Effect,
-    /// How narrow the answer is to be
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        default_value = "5%",
-        help_heading = "Load"
-    )]
-    pub(crate) resolution: super::Effect,
-    /// The highest rate that is tried
-    #[arg(
-        long,
-        value_name = "R",
-        default_value_t = 10_000.0,
-        help_heading = "Load"
-    )]
-    pub(crate) rate_max: f64,
-    /// The most runs that are made: a rate near the answer needs several
-    #[arg(long, value_name = "N", default_value_t = 40, help_heading = "Load")]
-    pub(crate) probes: usize,
-}

@@ -84,7 +84,7 @@ pub(crate) struct LaunchArgs {
         help_heading = "Server"
     )]
     pub(crate) start_timeout: f64,
-    /// Where its output goes [default: results/launch-SERVER-TIME.log]
+    /// Where its output goes [default: results/launch-SERVER-PORT-TIME.log]
     #[arg(long, value_name = "FILE", help_heading = "Server")]
     pub(crate) log: Option<PathBuf>,
     /// Print the command, and start nothing

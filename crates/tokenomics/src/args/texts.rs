@@ -7,7 +7,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// What the texts of an embedding benchmark are.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TextArgs {
     /// How long texts are: short (5 to 15 words), medium (20 to 50), long (100 to 300), mixed, or numbers of words
     #[arg(

@@ -87,7 +87,7 @@ pub(crate) struct WorkloadArgs {
         help_heading = "Replay",
         conflicts_with_all = [
             "batch_sizes", "request_rate", "ramp", "steps", "bursts", "on_off", "mix", "scenario",
-            "dataset_key", "dataset_path", "dataset_config",
+            "dataset_key", "dataset_path", "dataset_config", "until", "versus", "fixed_vs_continuous", "find_capacity",
         ]
     )]
     pub(crate) trace: Option<PathBuf>,

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use trace::{Arrival, Gaps, Nanos};
 
 /// An arrival process that is more than a rate.
+#[derive(Clone)]
 pub(crate) struct NamedArrival {
     /// As the result file and the figures name it.
     pub(crate) key: String,

@@ -1,6 +1,8 @@
 //! Classes of requests: those that are built in, and those that were typed.
 
-use super::{RequestConfig, slo, words};
+use super::objectives::slo;
+use super::{RequestConfig, words};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::prompts;
 use std::path::Path;
@@ -18,7 +20,7 @@ pub(crate) fn classes(
     mix: &Mix,
     typed: &[String],
     request: &RequestConfig,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Vec<NamedClass>, Failure> {
     let typed = typed
         .iter()
@@ -82,7 +84,7 @@ fn built_in(name: &str) -> Option<TrafficClass> {
 fn typed_class(
     text: &str,
     request: &RequestConfig,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<(String, TrafficClass, Option<Slo>), Failure> {
     let mut words = words("--class", text)?.into_iter();
     let name = words.next().unwrap_or_default();
@@ -123,7 +125,7 @@ fn typed_class(
             }
             "goodput" => {
                 let bounds: Vec<String> = value.split(',').map(str::to_owned).collect();
-                objectives = slo(&bounds, request.stream)?;
+                objectives = slo(&bounds, request.no_streams())?;
             }
             _ => {
                 return Err(refuse(

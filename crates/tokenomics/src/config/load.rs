@@ -1,37 +1,28 @@
 //! The points that are measured: batch sizes, concurrencies or rates.
 
-use super::arrivals::NamedArrival;
+use super::arrivals::{NamedArrival, named_arrivals};
 use super::{limits, positive};
+use crate::args::LoadArgs;
 use crate::failure::Failure;
+use stats::Precision;
 use trace::{Nanos, Pacing, PointInfo, Stop};
 
-/// What was typed of the load, by any verb that has these flags.
-pub(crate) struct TypedLoad<'a> {
-    pub(crate) batch_sizes: Option<&'a str>,
-    pub(crate) batch_sizes_default: &'static str,
-    pub(crate) max_concurrency: Option<&'a str>,
-    pub(crate) request_rate: Option<&'a str>,
-    /// What is more than a rate; instead of `request_rate` where there is one.
-    pub(crate) arrivals: Vec<NamedArrival>,
-    pub(crate) burstiness: f64,
-    pub(crate) num_prompts: Option<usize>,
-    pub(crate) duration: Option<f64>,
-    /// Whether runs follow each other until they are precise, for that duration at most.
-    pub(crate) until: bool,
-    pub(crate) num_runs: Option<u32>,
-    pub(crate) warmup_runs: u32,
-    pub(crate) seed: u64,
-}
-
 /// The points that are measured, and how often.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) points: Vec<Point>,
     pub(crate) runs: u32,
-    /// The most time that measured runs of a point may take together, where they go on until they are
-    /// precise.
-    pub(crate) budget: Option<Nanos>,
+    /// What ends the runs of a point before those are over.
+    pub(crate) until: Option<Until>,
     pub(crate) warmup_runs: u32,
-    pub(crate) seed: u64,
+}
+
+/// How precise a point has to become.
+#[derive(Clone)]
+pub(crate) struct Until {
+    pub(crate) precision: Vec<Precision>,
+    /// The most time that its measured runs may take together.
+    pub(crate) budget: Nanos,
 }
 
 /// The most runs of a point that goes on until it is precise.
@@ -40,11 +31,52 @@ const BLOCKS_MAX: u32 = 100;
 const BUDGET: f64 = 600.0;
 
 /// One batch size, concurrency or rate.
+#[derive(Clone)]
 pub(crate) struct Point {
     pub(crate) info: PointInfo,
     /// Requests of a measured run; an open plan with a deadline has its own number.
     pub(crate) requests: usize,
     pub(crate) stop: Stop,
+    /// Which of the task's prompts are sent.
+    pub(crate) source: usize,
+}
+
+impl Point {
+    /// So many requests in flight: of those as many as asked for, or as show that.
+    pub(crate) fn closed(concurrency: u32, requests: Option<usize>, stop: Stop) -> Self {
+        Self {
+            info: PointInfo {
+                key: concurrency.to_string(),
+                pacing: Pacing::Closed { concurrency },
+            },
+            requests: requests.unwrap_or_else(|| 64.max(8 * concurrency as usize)),
+            stop,
+            source: 0,
+        }
+    }
+
+    /// Requests that arrive at a rate, in requests per second.
+    pub(crate) fn open(
+        rate: f64,
+        burstiness: f64,
+        max_concurrency: Option<u32>,
+        requests: usize,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let arrival = workload::arrival_for(rate, burstiness).map_err(Failure::usage)?;
+        Ok(Self {
+            info: PointInfo {
+                key: rate.to_string(),
+                pacing: Pacing::Open {
+                    arrival,
+                    max_concurrency,
+                },
+            },
+            requests,
+            stop,
+            source: 0,
+        })
+    }
 }
 
 impl Load {
@@ -53,18 +85,27 @@ impl Load {
         matches!(self.points[0].info.pacing, Pacing::Open { .. })
     }
 
-    /// Checks what was typed of the load.
-    pub(crate) fn resolve(args: &TypedLoad<'_>) -> Result<Self, Failure> {
-        let points = points(args)?;
-        let bursts = matches!(points[0].info.pacing, Pacing::Burst { .. });
-        let budget = match (args.until, args.duration) {
-            (false, _) => None,
-            (true, seconds) => {
-                let seconds = seconds.unwrap_or(BUDGET);
-                Some(Nanos(positive("--duration", "seconds", seconds)?))
+    /// Checks what was typed of the load. `batch_sizes` are those that are measured where nothing was typed, `replay` is
+    /// what a trace brings in place of a rate, and `precision` is what runs go on for.
+    pub(super) fn resolve(
+        args: &LoadArgs,
+        batch_sizes: &str,
+        replay: Option<NamedArrival>,
+        precision: &[Precision],
+    ) -> Result<Self, Failure> {
+        let until = match precision {
+            [] => None,
+            precision => {
+                let seconds = args.duration.unwrap_or(BUDGET);
+                Some(Until {
+                    precision: precision.to_vec(),
+                    budget: Nanos(positive("--duration", "seconds", seconds)?),
+                })
             }
         };
-        let runs = match (budget, args.num_runs) {
+        let points = points(args, batch_sizes, replay, until.is_some())?;
+        let bursts = matches!(points[0].info.pacing, Pacing::Burst { .. });
+        let runs = match (&until, args.num_runs) {
             (Some(_), _) => BLOCKS_MAX,
             (None, Some(runs)) => runs,
             (None, None) if bursts => 3,
@@ -80,14 +121,18 @@ impl Load {
         Ok(Load {
             points,
             runs,
-            budget,
+            until,
             warmup_runs: args.warmup_runs,
-            seed: args.seed,
         })
     }
 }
 
-fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
+fn points(
+    args: &LoadArgs,
+    batch_sizes: &str,
+    replay: Option<NamedArrival>,
+    until: bool,
+) -> Result<Vec<Point>, Failure> {
     if args.num_prompts == Some(0) {
         return Err(Failure::usage(
             "--num-prompts must be at least 1, got 0; leave it out for a number that fits the load",
@@ -96,7 +141,7 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
     let stop = match args.duration {
         None => Stop::AllRequests,
         // It is the time of all runs together.
-        Some(_) if args.until => Stop::AllRequests,
+        Some(_) if until => Stop::AllRequests,
         Some(seconds) => {
             let after = Nanos(positive("--duration", "seconds", seconds)?);
             match args.num_prompts {
@@ -105,29 +150,23 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
             }
         }
     };
-    if !args.arrivals.is_empty() {
-        return named_points(args, stop);
+    let rates = args.request_rate.as_deref();
+    let arrivals = match replay {
+        Some(replay) => vec![replay],
+        None => named_arrivals(&args.arrivals, rates, args.burstiness)?,
+    };
+    if !arrivals.is_empty() {
+        return named_points(args, &arrivals, stop);
     }
-    if let Some(rates) = args.request_rate {
+    if let Some(rates) = rates {
         return open_points(args, rates, stop);
     }
-    if let Some(concurrency) = args.max_concurrency {
-        let levels = list("--max-concurrency", concurrency)?;
-        return Ok(levels
-            .into_iter()
-            .map(|concurrency| Point {
-                info: PointInfo {
-                    key: concurrency.to_string(),
-                    pacing: Pacing::Closed { concurrency },
-                },
-                requests: args
-                    .num_prompts
-                    .unwrap_or_else(|| 64.max(8 * concurrency as usize)),
-                stop,
-            })
-            .collect());
+    if let Some(concurrency) = args.max_concurrency.as_deref() {
+        let levels = list("--max-concurrency", concurrency)?.into_iter();
+        let closed = |level| Point::closed(level, args.num_prompts, stop);
+        return Ok(levels.map(closed).collect());
     }
-    if args.duration.is_some() && !args.until || args.num_prompts.is_some() {
+    if args.duration.is_some() && !until || args.num_prompts.is_some() {
         return Err(Failure::usage(
             "--duration and --num-prompts need a load that goes on; \
              add --max-concurrency N or --request-rate R",
@@ -135,19 +174,18 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
     }
     let sizes = list(
         "--batch-sizes",
-        args.batch_sizes.unwrap_or(args.batch_sizes_default),
+        args.batch_sizes.as_deref().unwrap_or(batch_sizes),
     )?;
-    Ok(sizes
-        .into_iter()
-        .map(|size| Point {
-            info: PointInfo {
-                key: size.to_string(),
-                pacing: Pacing::Burst { size },
-            },
-            requests: size as usize,
-            stop,
-        })
-        .collect())
+    let burst = |size: u32| Point {
+        info: PointInfo {
+            key: size.to_string(),
+            pacing: Pacing::Burst { size },
+        },
+        requests: size as usize,
+        stop,
+        source: 0,
+    };
+    Ok(sizes.into_iter().map(burst).collect())
 }
 
 #[allow(
@@ -155,34 +193,25 @@ fn points(args: &TypedLoad<'_>) -> Result<Vec<Point>, Failure> {
     clippy::cast_sign_loss,
     reason = "a positive number of requests; `as` saturates, and a plan has a limit of its own"
 )]
-fn open_points(args: &TypedLoad<'_>, rates: &str, stop: Stop) -> Result<Vec<Point>, Failure> {
+fn open_points(args: &LoadArgs, rates: &str, stop: Stop) -> Result<Vec<Point>, Failure> {
     /// How much arrival time the default number of requests covers.
     const SECONDS: f64 = 30.0;
     let max_concurrency = cap(args)?;
     let rates = numbers("--request-rate", rates)?;
-    rates
-        .into_iter()
-        .map(|rate| {
-            let arrival = workload::arrival_for(rate, args.burstiness).map_err(Failure::usage)?;
-            Ok(Point {
-                info: PointInfo {
-                    key: rate.to_string(),
-                    pacing: Pacing::Open {
-                        arrival,
-                        max_concurrency,
-                    },
-                },
-                requests: args
-                    .num_prompts
-                    .unwrap_or_else(|| 64.max((rate * SECONDS).ceil() as usize)),
-                stop,
-            })
-        })
-        .collect()
+    let point = |rate: f64| {
+        let few = || 64.max((rate * SECONDS).ceil() as usize);
+        let requests = args.num_prompts.unwrap_or_else(few);
+        Point::open(rate, args.burstiness, max_concurrency, requests, stop)
+    };
+    rates.into_iter().map(point).collect()
 }
 
 /// A point for each arrival process that is more than a rate.
-fn named_points(args: &TypedLoad<'_>, stop: Stop) -> Result<Vec<Point>, Failure> {
+fn named_points(
+    args: &LoadArgs,
+    arrivals: &[NamedArrival],
+    stop: Stop,
+) -> Result<Vec<Point>, Failure> {
     let max_concurrency = cap(args)?;
     let point = |named: &NamedArrival| Point {
         info: PointInfo {
@@ -194,13 +223,14 @@ fn named_points(args: &TypedLoad<'_>, stop: Stop) -> Result<Vec<Point>, Failure>
         },
         requests: args.num_prompts.unwrap_or(named.requests),
         stop,
+        source: 0,
     };
-    Ok(args.arrivals.iter().map(point).collect())
+    Ok(arrivals.iter().map(point).collect())
 }
 
 /// The most requests in flight of an open loop.
-fn cap(args: &TypedLoad<'_>) -> Result<Option<u32>, Failure> {
-    let Some(caps) = args.max_concurrency else {
+fn cap(args: &LoadArgs) -> Result<Option<u32>, Failure> {
+    let Some(caps) = args.max_concurrency.as_deref() else {
         return Ok(None);
     };
     match list("--max-concurrency", caps)?[..] {

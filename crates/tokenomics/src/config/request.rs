@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 pub(crate) type Fields = Map<String, Value>;
 
 /// What each request asks for. Where `--extra-body` has a word in it, that is what counts here.
+#[derive(Clone)]
 pub(crate) struct RequestConfig {
     /// The limit on each answer; `None` where none is sent.
     pub(crate) max_tokens: Option<u32>,
@@ -45,7 +46,7 @@ impl RequestConfig {
                 args.n
             )));
         }
-        let patch = extra_body(args.extra_body.as_deref())?;
+        let patch = extra_body(args.exchange.extra_body.as_deref())?;
         flag(&patch, "stream", "--no-stream asks for whole answers")?;
         flag(&patch, "ignore_eos", "or use --ignore-eos")?;
         for name in [
@@ -82,6 +83,13 @@ impl RequestConfig {
             fields: variants::shared_fields(&args.variants, endpoint)?,
             patch,
         })
+    }
+
+    /// Why answers come whole, where they do.
+    pub(super) fn no_streams(&self) -> Option<&'static str> {
+        (!self.stream).then_some(
+            "--no-stream (or `stream` in --extra-body) asks for none; leave one of the two out",
+        )
     }
 
     /// What bodies have beside the usual, for the result file.

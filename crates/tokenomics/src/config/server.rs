@@ -1,12 +1,83 @@
-//! Which server is measured: the one at a URL, the one that a model's name means, or the built-in one.
+//! Which server is measured: the one at a URL, the one that a model's name means, one that is launched, or the built-in
+//! one.
 
+use super::credentials::{api_key, headers, tls};
+use super::{LaunchConfig, Secret, refuse_control_characters};
+use crate::args::ServerArgs;
 use crate::builtin::BuiltIn;
+use crate::environment::Environment;
 use crate::failure::Failure;
-use load::Target;
+use load::{Target, TlsOptions};
 use std::path::Path;
 
 /// Where a server is expected whose model alone is named, as the first tokenomics had it.
 pub(crate) const USUAL_API_BASE: &str = "http://localhost:8000/v1";
+
+/// A server, and what every request to it carries.
+#[derive(Clone)]
+pub(crate) struct ServerConfig {
+    pub(crate) choice: ServerChoice,
+    /// What starts it, where the measurement does.
+    pub(crate) launch: Option<LaunchConfig>,
+    /// Its model's name in the API, where that was said.
+    pub(crate) model: Option<String>,
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) tls: TlsOptions,
+}
+
+impl ServerConfig {
+    /// Makes sense of the server's flags. `default_model` is what the built-in server has where nobody names a model;
+    /// what is started here listens on none of the `taken` ports.
+    pub(super) fn resolve(
+        args: &ServerArgs,
+        default_model: &str,
+        taken: &[u16],
+        environment: Environment<'_>,
+    ) -> Result<Self, Failure> {
+        refuse_control_characters("--model", args.model.as_deref())?;
+        let launch = args.launch.as_deref();
+        let launch = launch.map(|line| LaunchConfig::of_line(line, taken));
+        let launch = launch.transpose()?;
+        let url = launch.as_ref().map(|launch| launch.target.url());
+        let model = args.model.clone();
+        let model = model.or_else(|| launch.as_ref().map(|launch| launch.model.clone()));
+        let choice = ServerChoice::resolve(
+            args.api_base.as_deref().or(url.as_deref()),
+            model.as_deref(),
+            args.endpoint.as_deref(),
+            default_model,
+            environment,
+        )?;
+        Ok(Self {
+            model: choice.asked_model(model),
+            api_key: api_key(
+                args.api_key.as_deref(),
+                args.api_key_file.as_deref(),
+                choice.target.is_some(),
+                environment,
+            )?,
+            headers: headers(&args.headers)?,
+            tls: tls(args.ca_cert.as_deref())?,
+            choice,
+            launch,
+        })
+    }
+
+    /// Which one it is, in a few words.
+    pub(crate) fn name(&self) -> String {
+        let place = self.choice.words("");
+        match &self.launch {
+            Some(launch) => format!("{} at {place}", launch.spec.name),
+            None => place,
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.choice.target.as_ref().map(|target| target.port)
+    }
+}
 
 /// The server that was meant.
 #[derive(Clone, Debug)]
@@ -40,7 +111,7 @@ impl ServerChoice {
         model: Option<&str>,
         endpoint: Option<&str>,
         default_model: &str,
-        environment: &impl Fn(&str) -> Option<String>,
+        environment: Environment<'_>,
     ) -> Result<Self, Failure> {
         let built_in = match (api_base, model) {
             (None, None) => Some(default_model.to_owned()),
@@ -108,7 +179,7 @@ fn is_of_the_engine(model: &str) -> bool {
 }
 
 /// Random weights, or a path at which something is.
-fn existing(model: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
+fn existing(model: &str, environment: Environment<'_>) -> Result<String, Failure> {
     let path = at_home(model, environment);
     if path.starts_with("random:") || Path::new(&path).exists() {
         return Ok(path);
@@ -120,7 +191,7 @@ fn existing(model: &str, environment: &impl Fn(&str) -> Option<String>) -> Resul
 }
 
 /// A path below `~`, which a shell leaves as it is behind `--model=`.
-fn at_home(model: &str, environment: &impl Fn(&str) -> Option<String>) -> String {
+fn at_home(model: &str, environment: Environment<'_>) -> String {
     let below = model.strip_prefix('~');
     let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
     match (below, environment("HOME")) {

@@ -2,6 +2,7 @@
 
 use super::load::list;
 use crate::args::TextArgs;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::tokenizer::ClientTokenizer;
 use crate::{model, prompts};
@@ -12,6 +13,7 @@ use trace::Prompt;
 use workload::{PromptTokenizer, TOKENS_MAX, TextLength, TextSource};
 
 /// The texts, and what the result file says of them.
+#[derive(Clone)]
 pub(crate) struct TextConfig {
     /// Each with the end of its points' names: `seq_200`, `tok_128`, `seq_dataset`.
     pub(crate) kinds: Vec<(String, TextSource)>,
@@ -24,6 +26,7 @@ pub(crate) struct TextConfig {
 }
 
 /// A tokenizer with its name.
+#[derive(Clone)]
 pub(crate) struct TextTokenizer {
     pub(crate) name: String,
     pub(crate) counter: Arc<dyn PromptTokenizer>,
@@ -36,7 +39,7 @@ impl TextConfig {
         args: &TextArgs,
         task: PoolingTask,
         built_in: Option<&str>,
-        environment: &impl Fn(&str) -> Option<String>,
+        environment: Environment<'_>,
     ) -> Result<Self, Failure> {
         if task.has_query() && (args.tokenizer.is_some() || args.input_tokens.is_some()) {
             return Err(Failure::usage(format!(
@@ -103,7 +106,7 @@ fn tokenizer(
     named: Option<&str>,
     built_in: Option<&str>,
     task: PoolingTask,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Option<TextTokenizer>, Failure> {
     let built_in = built_in.filter(|_| !task.has_query());
     let Some(name) = named.or(built_in) else {

@@ -4,6 +4,7 @@ use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
 use super::{RequestConfig, memory_left, read, variants};
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::records::is_records;
@@ -21,6 +22,7 @@ use workload::{
 };
 
 /// The traffic, and what the result file says of it.
+#[derive(Clone)]
 pub(crate) struct TrafficConfig {
     pub(crate) traffic: Arc<Traffic>,
     /// Of a mix.
@@ -44,7 +46,7 @@ impl TrafficConfig {
         request: &RequestConfig,
         endpoint: Endpoint,
         built_in: Option<&str>,
-        environment: &impl Fn(&str) -> Option<String>,
+        environment: Environment<'_>,
     ) -> Result<Self, Failure> {
         let typed = &args.workload;
         let counter = tokenizer(typed, built_in, endpoint, environment)?;
@@ -265,7 +267,7 @@ fn tokenizer(
     args: &WorkloadArgs,
     built_in: Option<&str>,
     endpoint: Endpoint,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Option<Counter>, Failure> {
     let Some(name) = args.tokenizer.as_deref().or(built_in) else {
         return Ok(None);

@@ -14,8 +14,8 @@ mod start;
 mod usage;
 
 use crate::args::{GatewayArgs, OutputFormat};
-use crate::experiment::interruption::Interruption;
 use crate::failure::{Exit, Failure};
+use crate::measurement::Interruption;
 use crate::output::{self, Paths, Recorder, Sink, say};
 use bench::{Bench, Cut};
 use config::{GatewayConfig, Provider};
@@ -38,7 +38,8 @@ pub(crate) fn gateway(args: GatewayArgs) -> Result<Exit, Failure> {
     if config.args.dry_run {
         return dry_run(&config);
     }
-    let interruption = Interruption::listen()?;
+    let interruption = Interruption::new();
+    interruption.listen()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -5,8 +5,8 @@ mod lines;
 
 use crate::args::{ModeArg, OutputFormat, SchedulerArgs};
 use crate::config::{OutputConfig, limits, refuse_control_characters};
-use crate::experiment::interruption::Interruption;
 use crate::failure::{Exit, Failure};
+use crate::measurement::Interruption;
 use crate::model;
 use crate::output::{self, Paths, Recorder, Sink, say};
 use drive::{Asked, Driver, RunLog};
@@ -31,7 +31,8 @@ struct Config {
 /// Measures the scheduler, from the arguments to the exit code.
 pub(crate) fn scheduler(args: SchedulerArgs) -> Result<Exit, Failure> {
     let config = Config::resolve(args)?;
-    let interruption = Interruption::listen()?;
+    let interruption = Interruption::new();
+    interruption.listen()?;
     let environment = |name: &str| std::env::var(name).ok();
     let model = model::load(&config.args.engine, &environment)?;
     let limits = model::scheduler_config(
@@ -257,7 +258,6 @@ impl Bench {
         OutputConfig {
             assertions: Vec::new(),
             exports: Vec::new(),
-            precision: Vec::new(),
             results_file: args
                 .results_file
                 .as_ref()
@@ -265,8 +265,6 @@ impl Bench {
             records: args.records,
             plot: false,
             format: args.output_format,
-            prints: true,
-            keeps: true,
             file: None,
         }
     }

@@ -243,12 +243,9 @@ mod tests {
             records: RecordsFormat::None,
             plot: true,
             format: OutputFormat::Text,
-            prints: true,
-            keeps: true,
             file: None,
             assertions: Vec::new(),
             exports: Vec::new(),
-            precision: Vec::new(),
         };
         assert!(paths.check(&output).is_err());
         output.plot = false;

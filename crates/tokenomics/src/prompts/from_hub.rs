@@ -1,6 +1,7 @@
 //! Data sets of the hub.
 
 use super::table::PARQUET;
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::say;
 use hub::{Hub, HubConfig, HubError, Repo, RepoKind};
@@ -43,10 +44,7 @@ impl HubData {
     }
 
     /// Its files on this machine, fetched where they are not in the cache yet.
-    pub(super) fn files(
-        &self,
-        environment: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Vec<PathBuf>, Failure> {
+    pub(super) fn files(&self, environment: Environment<'_>) -> Result<Vec<PathBuf>, Failure> {
         let choose = |names: &[&str]| choose(names, self.split.as_deref(), self.name.as_deref());
         fetch(&self.repo, &choose, environment).map_err(|error| {
             let asked = match (&self.split, &self.name) {
@@ -68,7 +66,7 @@ impl HubData {
 }
 
 /// The file of the AIME problems.
-pub(super) fn aime(environment: &impl Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
+pub(super) fn aime(environment: Environment<'_>) -> Result<PathBuf, Failure> {
     let way_out = |error: &dyn std::error::Error| {
         Failure::failed(format!(
             "cannot get the AIME problems: {error}; --dataset-key math needs no network, --dataset-path takes a file"
@@ -95,7 +93,7 @@ pub(super) fn aime(environment: &impl Fn(&str) -> Option<String>) -> Result<Path
 fn fetch(
     repo: &Repo,
     choose: &dyn Fn(&[&str]) -> Vec<String>,
-    environment: &impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Vec<PathBuf>, HubError> {
     let hub = Hub::new(HubConfig::from_env(environment)?)?;
     let mut told = String::new();

@@ -299,7 +299,14 @@ fn what_makes_no_sense_of_evidence_is_refused_with_the_way_out() {
             "chat --find-capacity --goodput e2e:60 --request-rate 20 --rate-max 10",
             "--rate-max (10)",
         ),
-        ("chat --versus http://localhost:1/v1", "--api-base"),
+        (
+            "embedding --find-capacity --goodput e2e:60",
+            "--sequence-lengths",
+        ),
+        (
+            "embedding --goodput ttft:60",
+            "vectors come whole; give e2e:MS",
+        ),
         (
             "chat --api-base http://localhost:1/v1 --versus http://localhost:2/v1 --num-runs 2",
             "at least 3 blocks",

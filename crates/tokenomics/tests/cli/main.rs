@@ -13,6 +13,7 @@ mod help;
 mod hub;
 mod listener;
 mod mock_provider;
+mod questions;
 mod records;
 mod scheduler;
 mod secret;

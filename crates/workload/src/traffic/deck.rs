@@ -68,7 +68,7 @@ impl<'a> Deck<'a> {
             let lengths = scenario.draw(&mut stream(self.lengths_seed, position));
             let input_tokens = lengths
                 .input_tokens
-                .saturating_add(self.traffic.prefix_tokens);
+                .saturating_add(self.traffic.prefix_tokens());
             request.input_tokens = Some(exactly(input_tokens.max(shortest)));
             request.max_tokens = Some(lengths.output_tokens);
         }

@@ -64,7 +64,7 @@ impl Traffic {
         let texts = (0..groups.groups()).map(|group| groups.text(group, self.seed, &budget));
         let prefixes = texts.map(|text| text.map(Arc::from));
         self.prefixes = prefixes.collect::<Result<_, _>>()?;
-        self.prefix_tokens = groups.tokens();
+        self.prefix_groups = Some(groups);
         self.measure_shortest()?;
         Ok(self)
     }

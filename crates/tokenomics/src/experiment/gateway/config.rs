@@ -106,13 +106,10 @@ impl GatewayConfig {
             output: OutputConfig {
                 assertions: Vec::new(),
                 exports: Vec::new(),
-                precision: Vec::new(),
                 results_file: args.output_json.clone(),
                 records: args.records,
                 plot: false,
                 format: args.output_format,
-                prints: true,
-                keeps: true,
                 file: None,
             },
             args,

@@ -1,19 +1,18 @@
-//! From plans to records and to what is written of them: the same for every kind of request.
+//! From plans to records: the same for every kind of request.
 
-use crate::args::OutputFormat;
-use crate::config::{OutputConfig, Point};
-use crate::experiment::again::AskAgain;
-use crate::experiment::company::Company;
-use crate::experiment::interruption::Interruption;
-use crate::experiment::plans::PlannedRun;
-use crate::experiment::recount::recount;
-use crate::failure::{Exit, Failure};
-use crate::output::{self, Paths, Progress, Recorder, say};
+use super::again::AskAgain;
+use super::company::Company;
+use super::interruption::Interruption;
+use super::plan::PlannedRun;
+use super::recount::recount;
+use crate::config::{Point, Until};
+use crate::failure::Failure;
+use crate::output::{Progress, Recorder, say};
 use load::{Client, HeaderMap, Scraper, Target, TcpConnector, TlsOptions, Watch};
-use stats::{Grade, PointSummary, Precision, Summary};
+use stats::PointSummary;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
-use trace::{AskedAgain, Nanos, Pacing, Plan, PointInfo, RunFacts, RunId};
+use trace::{AskedAgain, Pacing, Plan, PointInfo, RunFacts, RunId};
 use workload::PromptTokenizer;
 
 /// The most connections that a point wants at once.
@@ -42,9 +41,9 @@ pub(crate) enum End {
 #[derive(Default)]
 pub(crate) struct Between<'a> {
     /// A text to ask for twice after the last run of each point.
-    pub(crate) again: Option<&'a AskAgain>,
+    pub(crate) again: Option<AskAgain>,
     /// What ends the runs of a point early: that it is precise, or has had its time.
-    pub(crate) until: Option<Until<'a>>,
+    pub(crate) until: Option<&'a Until>,
     /// The server whose own numbers are looked at during measured runs.
     pub(crate) server: Option<OwnNumbers<'a>>,
     /// Where the requests go, to tell the server's work from that of others where it runs on this machine.
@@ -61,29 +60,20 @@ pub(crate) struct OwnNumbers<'a> {
     pub(crate) headers: &'a HeaderMap,
 }
 
-/// How precise a point has to become, and the time that it has.
-#[derive(Clone, Copy)]
-pub(crate) struct Until<'a> {
-    pub(crate) precision: &'a [Precision],
-    pub(crate) budget: Nanos,
-}
-
-impl Until<'_> {
-    /// Whether a point needs no further run, or has no time for another one like the last.
-    fn is_over(&self, recorder: &Recorder, point: u32) -> bool {
-        recorder.with(|header, facts, records| {
-            let of_point = |facts: &&RunFacts| facts.run.point == point && !facts.run.warmup;
-            let spans = facts.iter().filter(of_point);
-            let spans: Vec<u64> = spans.map(|facts| facts.end.0 - facts.start.0).collect();
-            let spent = spans.iter().sum::<u64>() + spans.last().copied().unwrap_or(0);
-            let summary = stats::summarize(header, facts, records);
-            let precise = |point: &PointSummary| {
-                let mut asked = self.precision.iter();
-                asked.all(|precision| precision.of(point).precise)
-            };
-            spent > self.budget.0 || summary.points.last().is_some_and(precise)
-        })
-    }
+/// Whether a point needs no further run, or has no time for another one like the last.
+fn is_over(until: &Until, recorder: &Recorder, point: u32) -> bool {
+    recorder.with(|header, facts, records| {
+        let of_point = |facts: &&RunFacts| facts.run.point == point && !facts.run.warmup;
+        let spans = facts.iter().filter(of_point);
+        let spans: Vec<u64> = spans.map(|facts| facts.end.0 - facts.start.0).collect();
+        let spent = spans.iter().sum::<u64>() + spans.last().copied().unwrap_or(0);
+        let summary = stats::summarize(header, facts, records);
+        let precise = |point: &PointSummary| {
+            let mut asked = until.precision.iter();
+            asked.all(|precision| precision.of(point).precise)
+        };
+        spent > until.budget.0 || summary.points.last().is_some_and(precise)
+    })
 }
 
 /// Runs the plans in order.
@@ -93,7 +83,7 @@ pub(crate) async fn run_all(
     planned: Vec<PlannedRun>,
     recorder: &Recorder,
     progress: &Progress,
-    interruption: Interruption,
+    interruption: &Interruption,
     between: &Between<'_>,
 ) -> Result<End, Failure> {
     let mut server = between.server;
@@ -132,7 +122,7 @@ pub(crate) async fn run_all(
                 .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
         let undisturbed = !(run.warmup || span.interrupted || span.lost || hopeless);
         let is_final = runs.peek().is_none_or(|next| next.run.point != run.point);
-        let asked_again = match between.again.filter(|_| is_final && undisturbed) {
+        let asked_again = match between.again.as_ref().filter(|_| is_final && undisturbed) {
             Some(again) => ask_again(again, &plan, interruption.stop.clone()).await,
             None => None,
         };
@@ -153,7 +143,7 @@ pub(crate) async fn run_all(
             reuse_ended: span.reuse_ended,
         });
         progress.end_run();
-        let precise = |until: Until<'_>| undisturbed && until.is_over(recorder, run.point);
+        let precise = |until: &Until| undisturbed && is_over(until, recorder, run.point);
         if between.until.is_some_and(precise) {
             while runs.next_if(|next| next.run.point == run.point).is_some() {
                 progress.skip_run();
@@ -229,42 +219,5 @@ pub(crate) fn point_name(point: &PointInfo) -> String {
         Pacing::Burst { size } => format!("batch {size}"),
         Pacing::Closed { concurrency } => format!("concurrency {concurrency}"),
         Pacing::Open { arrival, .. } => format!("{} requests/s", arrival.rate()),
-    }
-}
-
-/// All numbers, held against the thresholds.
-pub(crate) fn summary(config: &OutputConfig, recorder: &Recorder) -> Summary {
-    let mut summary = recorder.with(stats::summarize);
-    summary.assert(&config.assertions);
-    summary.tell_precision(&config.precision);
-    summary
-}
-
-/// Writes what is left to write, prints the summary, and judges.
-pub(crate) fn conclude(
-    config: &OutputConfig,
-    paths: &Paths,
-    recorder: &Recorder,
-    summary: &Summary,
-    end: End,
-) -> Result<Exit, Failure> {
-    if config.prints {
-        output::print_summary(summary, config.format, config.file.as_deref())?;
-        output::to_job_page(&report::step_summary(summary))?;
-    }
-    let written = if config.keeps {
-        output::save(config, paths, recorder, summary)?
-    } else {
-        Vec::new()
-    };
-    if config.keeps && config.format != OutputFormat::Quiet {
-        say(&format!("Written: {}", written.join(" · ")));
-    }
-    match (end, summary.verdict.grade) {
-        (End::Lost(failure), _) => Err(failure),
-        (End::Interrupted, _) => Ok(Exit::Interrupted),
-        (End::Whole, Grade::Invalid) => Ok(Exit::Invalid),
-        (End::Whole, _) if !summary.keeps_assertions() => Ok(Exit::Missed),
-        (End::Whole, Grade::Valid | Grade::Suspect) => Ok(Exit::Done),
     }
 }

@@ -1,8 +1,25 @@
 //! Under which path a server has its API, and which models it lists.
 
-use super::server::{Asked, as_clause, without_keys};
+use super::server::{as_clause, without_keys};
+use crate::config::ServerConfig;
 use crate::failure::Failure;
 use load::{HeaderMap, Target, TcpConnector};
+use std::time::Duration;
+
+/// Whom to ask, and how.
+pub(super) struct Asked<'a> {
+    pub(super) server: &'a ServerConfig,
+    /// Where requests will go, below the API's base URL.
+    pub(super) route: &'static str,
+    /// The time that it has to answer.
+    pub(super) within: Duration,
+}
+
+impl Asked<'_> {
+    fn model(&self) -> Option<&str> {
+        self.server.model.as_deref()
+    }
+}
 
 /// Where the API is.
 pub(crate) struct ApiPath {
@@ -35,27 +52,27 @@ pub(super) async fn find_api(
         added_version,
     };
     let below = (!has_version(&target.base_path)).then(|| below(&target));
-    if let (Some(model), None) = (asked.model, &below) {
+    if let (Some(model), None) = (asked.model(), &below) {
         return Ok(at(target, model, false));
     }
     let listing = match list(asked, &target, connector, headers).await {
         // A server whose model is named need not list any.
-        Err(_) if asked.model.is_some() => {
-            return Ok(at(target, asked.model.unwrap_or_default(), false));
+        Err(_) if asked.model().is_some() => {
+            return Ok(at(target, asked.model().unwrap_or_default(), false));
         }
         listing => listing?,
     };
     let (status, words, is_refused) = match &listing {
         Listing::Models(models) => {
             let first = models.first().map(String::as_str);
-            let model = asked.model.or(first).unwrap_or_default();
+            let model = asked.model().or(first).unwrap_or_default();
             return Ok(at(target, model, false));
         }
         Listing::Refused { status, words } => (*status, words, true),
         Listing::None { status, words } => (*status, words, false),
     };
     if let Some(below) = below {
-        match (list(asked, &below, connector, headers).await, asked.model) {
+        match (list(asked, &below, connector, headers).await, asked.model()) {
             (Ok(Listing::Models(models)), model) => {
                 let first = models.first().map(String::as_str);
                 return Ok(at(below, model.or(first).unwrap_or_default(), true));
@@ -75,7 +92,7 @@ pub(super) async fn find_api(
             (_, None) => {}
         }
     }
-    if let Some(model) = asked.model {
+    if let Some(model) = asked.model() {
         return Ok(at(target, model, false));
     }
     let nothing_below = !is_refused && !has_version(&target.base_path);
@@ -103,7 +120,7 @@ async fn list(
     headers: &HeaderMap,
 ) -> Result<Listing, Failure> {
     let path = format!("{}/models", target.base_path);
-    let asking = load::get(connector, &path, headers.clone(), asked.connect);
+    let asking = load::get(connector, &path, headers.clone(), asked.within);
     let answer = asking.await.map_err(|why| {
         let url = target.url();
         let why = as_clause(&why);
@@ -117,7 +134,7 @@ async fn list(
         return Ok(Listing::Models(models));
     }
     let words = openai::error_message(&answer.body).unwrap_or_default();
-    let words = without_keys(asked, &words);
+    let words = without_keys(asked.server, &words);
     Ok(match status {
         // A page in an API's place is sent with 200 as well, and redirects lead to one.
         200..=399 | 404 | 405 | 501 => Listing::None { status, words },
@@ -133,7 +150,7 @@ async fn has_route(
     headers: &HeaderMap,
 ) -> bool {
     let path = format!("{}{}", target.base_path, asked.route);
-    let asking = load::post(connector, &path, headers.clone(), b"{}", asked.connect);
+    let asking = load::post(connector, &path, headers.clone(), b"{}", asked.within);
     asking
         .await
         .is_ok_and(|answer| !matches!(answer.status, 300..=399 | 404 | 405 | 501))
@@ -160,7 +177,7 @@ fn no_listing(
         String::new()
     };
     let way_out = match key_hint(status, words) {
-        Some(hint) if asked.api_key.is_some() => hint.to_owned(),
+        Some(hint) if asked.server.api_key.is_some() => hint.to_owned(),
         Some(hint) => format!("no key was given: {hint}"),
         None => "check --api-base, or name the model with --model".to_owned(),
     };

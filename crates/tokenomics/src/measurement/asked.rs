@@ -1,11 +1,11 @@
 //! What every request of an invocation asks for, as its records say it.
 
-use crate::config::{ChatConfig, Fields};
+use crate::config::{Fields, GenerationConfig};
 use serde_json::Value;
 use trace::{Asked, ToolUse};
 
 /// Of chats and completions that ask for `model` where nothing else is said.
-pub(super) fn asked_of_all(config: &ChatConfig, model: &str) -> Asked {
+pub(super) fn asked_of_all(config: &GenerationConfig, model: &str) -> Asked {
     let request = &config.request;
     let extra_body = request.extra_body();
     let told = |name: &str| extra_body.get(name);

@@ -17,14 +17,23 @@ pub(crate) struct Interruption {
 }
 
 impl Interruption {
-    pub(crate) fn listen() -> Result<Self, Failure> {
+    /// One that nobody listens to yet.
+    pub(crate) fn new() -> Self {
         let (stopping, stop) = watch::channel(false);
-        let measuring = Arc::new(AtomicBool::new(false));
-        let by_user = Arc::new(AtomicBool::new(false));
+        Interruption {
+            stop,
+            measuring: Arc::default(),
+            stopping,
+            by_user: Arc::default(),
+        }
+    }
+
+    /// Takes the next ctrl-C, in place of who took it before.
+    pub(crate) fn listen(&self) -> Result<(), Failure> {
         let (under_way, told, sender) = (
-            Arc::clone(&measuring),
-            Arc::clone(&by_user),
-            stopping.clone(),
+            Arc::clone(&self.measuring),
+            Arc::clone(&self.by_user),
+            self.stopping.clone(),
         );
         on_interrupt(move || {
             if !under_way.load(Ordering::Relaxed) {
@@ -33,12 +42,6 @@ impl Interruption {
             say("Stopping; what was measured is kept. Press ctrl-C again to end at once.");
             told.store(true, Ordering::Relaxed);
             sender.send(true).is_ok()
-        })?;
-        Ok(Interruption {
-            stop,
-            measuring,
-            stopping,
-            by_user,
         })
     }
 

@@ -1,12 +1,11 @@
 //! The server that is measured: the one that was named, or the built-in one.
 
-use super::api_path::{ApiPath, find_api, key_hint};
+use super::api_path::{ApiPath, Asked, find_api, key_hint};
 use crate::builtin::BuiltIn;
-use crate::config::{Secret, Secrets, ServerChoice, USUAL_API_BASE, secrets};
+use crate::config::{Config, Secret, Secrets, ServerChoice, ServerConfig, USUAL_API_BASE, secrets};
 use crate::failure::Failure;
 use crate::output::say;
-use load::{Deadlines, HeaderMap, Target, TcpConnector, TlsOptions};
-use std::time::Duration;
+use load::{Deadlines, HeaderMap, Target, TcpConnector};
 use trace::{Outcome, Record, TimeoutKind};
 
 /// A server that answered.
@@ -14,6 +13,8 @@ pub(crate) struct Server {
     pub(crate) target: Target,
     pub(crate) connector: TcpConnector,
     pub(crate) headers: HeaderMap,
+    /// The same of requests whose answers come whole.
+    pub(crate) plain_headers: HeaderMap,
     pub(crate) model: String,
     /// Kept for as long as it is measured.
     pub(crate) built_in: Option<BuiltIn>,
@@ -21,49 +22,44 @@ pub(crate) struct Server {
     added_version: bool,
 }
 
-/// Where a server is, or which one to start, and how to ask it.
-pub(crate) struct Asked<'a> {
-    pub(crate) choice: &'a ServerChoice,
-    pub(crate) model: Option<&'a str>,
-    /// Where requests go, below the API's base URL.
-    pub(crate) route: &'static str,
-    pub(crate) api_key: Option<&'a Secret>,
-    pub(crate) headers: &'a [(String, String)],
-    pub(crate) tls: &'a TlsOptions,
-    pub(crate) connect: Duration,
-    pub(crate) stream: bool,
-    /// Starts what is measured where no server is named.
-    pub(crate) built_in: fn(&str) -> Result<BuiltIn, Failure>,
-}
-
 impl Server {
     /// Finds an address that accepts connections, the path under which the API is, and the model's name where none
     /// was given.
-    pub(crate) async fn find(asked: &Asked<'_>) -> Result<Self, Failure> {
+    pub(super) async fn find(config: &Config, asked: &ServerConfig) -> Result<Self, Failure> {
+        let kind = config.task.kind();
         let (target, built_in) = match (&asked.choice.target, &asked.choice.built_in) {
             (Some(target), _) => (target.clone(), None),
             (None, model) => {
-                let server = (asked.built_in)(model.as_deref().unwrap_or_default())?;
+                let server = kind.built_in()(model.as_deref().unwrap_or_default())?;
                 (server.target()?, Some(server))
             }
         };
-        let key = asked.api_key.map(Secret::expose);
-        let headers = load::request_headers(&target, asked.stream, key, asked.headers)
-            .map_err(Failure::usage)?;
-        let connector = TcpConnector::probe(&target, asked.tls, asked.connect)
-            .map_err(|error| unreachable(&error.to_string(), asked.choice))?;
-        let found = match &built_in {
-            Some(server) => ApiPath {
+        let key = asked.api_key.as_ref().map(Secret::expose);
+        let headers = |streams| {
+            load::request_headers(&target, streams, key, &asked.headers).map_err(Failure::usage)
+        };
+        let (headers, plain_headers) = (headers(kind.streams())?, headers(false)?);
+        let connector = TcpConnector::probe(&target, &asked.tls, config.deadlines.connect)
+            .map_err(|error| unreachable(&error.to_string(), &asked.choice))?;
+        let found = if let Some(server) = &built_in {
+            ApiPath {
                 model: server.model().to_owned(),
                 target,
                 added_version: false,
-            },
-            None => find_api(asked, target, &connector, &headers).await?,
+            }
+        } else {
+            let asked = Asked {
+                server: asked,
+                route: kind.path(),
+                within: config.deadlines.connect,
+            };
+            find_api(&asked, target, &connector, &headers).await?
         };
         Ok(Server {
             target: found.target,
             connector,
             headers,
+            plain_headers,
             model: found.model,
             built_in,
             added_version: found.added_version,
@@ -147,6 +143,6 @@ pub(crate) fn as_clause(words: &str) -> &str {
 }
 
 /// What a server said, without the keys that it was asked with.
-pub(crate) fn without_keys(asked: &Asked<'_>, words: &str) -> String {
-    secrets(asked.api_key, asked.headers).redact(words)
+pub(crate) fn without_keys(asked: &ServerConfig, words: &str) -> String {
+    secrets(asked.api_key.as_ref(), &asked.headers).redact(words)
 }

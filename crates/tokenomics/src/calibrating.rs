@@ -1,14 +1,19 @@
 //! `tokenomics calibrate` and `chat --certify`: the client against a provider that knows what it sent.
 
-use super::chat::{Measured, Role, measure_once};
-use crate::args::{Args, CalibrateArgs, CertificateFormat, Verb};
-use crate::config::list;
+use crate::args::{CalibrateArgs, CertificateFormat, OutputFormat, RecordsFormat, SessionArgs};
+use crate::config::{
+    Config, Fields, GenerationConfig, Load, OutputConfig, Point, Question, RequestConfig,
+    ServerChoice, ServerConfig, Task, TrafficConfig, list,
+};
 use crate::failure::{Exit, Failure};
+use crate::measurement::{Interruption, Measured, Planned, Session};
 use crate::output::{self, say};
-use clap::Parser;
+use ::load::{Deadlines, Target, TlsOptions};
 use mock::TruthRecord;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use openai::Endpoint;
+use serde_json::Value;
 use stats::{Certificate, CertificateGrade, InstrumentError, PointSummary, TruthPair};
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -16,7 +21,9 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use trace::{Event, Record};
+use std::time::Duration;
+use trace::{Event, Record, Stop};
+use workload::{ChatSource, Content, Traffic};
 
 /// What the known provider sends, and how often.
 #[derive(Clone, Copy, Debug)]
@@ -137,11 +144,14 @@ fn own() -> Result<PathBuf, Failure> {
 /// Starts the provider, measures it, and compares.
 fn certificate(shape: Shape) -> Result<Certificate, Failure> {
     let provider = Provider::start(shape)?;
-    let measured = measure_once(provider.arguments(shape)?, Role::Part)?
-        .ok_or_else(|| Failure::failed("the known provider was not measured"))?;
-    if measured.exit == Exit::Interrupted {
-        return Err(Failure::failed("the calibration was interrupted"));
-    }
+    let config = provider.config(shape)?;
+    let planned = Planned::of(&config.task, config.load.clone(), config.seed)?;
+    let interruption = Interruption::new();
+    let session = Session::open(&config, &config.server, &interruption)?;
+    let measured = session.run(planned, None)?.whole()?;
+    let measured = measured.ok_or_else(|| Failure::failed("the calibration was interrupted"))?;
+    // Its connections are closed before it ends, so that nobody waits for it.
+    drop(session);
     let truths = provider.stop()?;
     Ok(compared(shape, &measured, &truths))
 }
@@ -197,24 +207,85 @@ impl Provider {
         Ok(provider)
     }
 
-    /// The command line that measures it.
-    fn arguments(&self, shape: Shape) -> Result<crate::args::ChatArgs, Failure> {
-        let line = [
-            "tokenomics".to_owned(),
-            "chat".to_owned(),
-            format!("--api-base={}", self.url),
-            format!("--max-concurrency={}", shape.streams),
-            format!("--num-prompts={}", shape.requests),
-            format!("--max-tokens={}", shape.tokens),
-            // So that no key of the environment goes anywhere.
-            "--api-key=none".to_owned(),
-        ];
-        match Args::try_parse_from(line).map(|args| args.verb) {
-            Ok(Verb::Chat(args)) => Ok(*args),
-            _ => Err(Failure::usage(
-                "the calibration's numbers are beyond what `chat` takes; choose smaller ones",
-            )),
-        }
+    /// How it is measured: as `chat` would with nothing but its address, the streams and their length. No key of the
+    /// environment goes anywhere.
+    fn config(&self, shape: Shape) -> Result<Config, Failure> {
+        let source = ChatSource::Content(Content::Math);
+        let tokens = Some(shape.tokens);
+        let traffic = Traffic::simple(0, source, None, tokens).map_err(Failure::usage)?;
+        let seconds = Duration::from_secs;
+        let streams = Point::closed(
+            shape.streams,
+            Some(shape.requests as usize),
+            Stop::AllRequests,
+        );
+        Ok(Config {
+            server: ServerConfig {
+                choice: ServerChoice {
+                    target: Some(Target::parse(&self.url).map_err(Failure::failed)?),
+                    built_in: None,
+                    implied: false,
+                    route: None,
+                },
+                launch: None,
+                model: None,
+                api_key: None,
+                headers: Vec::new(),
+                tls: TlsOptions::default(),
+            },
+            task: Task::Generation(Box::new(GenerationConfig {
+                endpoint: Endpoint::ChatCompletions,
+                traffic: TrafficConfig {
+                    traffic: traffic.into(),
+                    classes: Vec::new(),
+                    replay: None,
+                    dataset: "math".to_owned(),
+                    scenario: None,
+                    sessions: SessionArgs::default(),
+                    variants: Value::Null,
+                    tokenizer: None,
+                },
+                request: RequestConfig {
+                    max_tokens: tokens,
+                    temperature: None,
+                    choices: 1,
+                    ignore_eos: false,
+                    stream: true,
+                    fields: Fields::new(),
+                    patch: Fields::new(),
+                },
+            })),
+            load: Load {
+                points: vec![streams],
+                runs: 1,
+                until: None,
+                warmup_runs: 1,
+            },
+            seed: 0,
+            deadlines: Deadlines {
+                connect: seconds(10),
+                first_token: seconds(600),
+                stall: seconds(120),
+                total: seconds(600),
+            },
+            keep_alive: true,
+            slo: None,
+            objectives: String::new(),
+            question: Question::Numbers,
+            certify: false,
+            server_metrics: true,
+            output: OutputConfig {
+                results_file: None,
+                records: RecordsFormat::None,
+                plot: false,
+                format: OutputFormat::Quiet,
+                file: None,
+                assertions: Vec::new(),
+                exports: Vec::new(),
+            },
+            dry_run: false,
+            description: None,
+        })
     }
 
     /// Ends it well, so that it writes down the rest, and reads what it sent.

@@ -1,0 +1,26 @@
+//! A measurement of a server: what is sent, to whom, and what came back.
+//!
+//! [`Session::open`] finds the server once; [`Session::run`] measures it as often as a question needs. Chats and
+//! embeddings differ in what [`task::Kind`] says and in nothing else.
+
+mod again;
+mod api_path;
+mod ask;
+mod asked;
+mod company;
+mod generation;
+mod interruption;
+mod metadata;
+mod plan;
+mod pooling;
+mod recount;
+mod runs;
+mod server;
+mod session;
+mod task;
+
+pub(crate) use self::ask::{Asking, hi, outcome_in_words};
+pub(crate) use self::interruption::Interruption;
+pub(crate) use self::plan::{Planned, dry_run};
+pub(crate) use self::runs::End;
+pub(crate) use self::session::{Measured, Session};
