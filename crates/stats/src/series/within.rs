@@ -270,3 +270,18 @@ impl Reach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Reach;
+
+    #[test]
+    fn what_waves_add_they_add_to_both_sides() {
+        let reach = |below: f64, above: f64| Reach { below, above };
+        let both = reach(1.0, 1.0).or_both(reach(2.0, 2.0), reach(3.0, 4.0));
+        assert_eq!((both.below, both.above), (5.0, 6.0));
+        // Of a quiet run the waves that it did not have are all on one side.
+        let quiet = reach(2.5, 2.5).or_both(reach(2.0, 2.0), reach(-1.0, 4.0));
+        assert_eq!((quiet.below, quiet.above), (2.5, 6.0));
+    }
+}

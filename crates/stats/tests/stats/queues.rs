@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use stats::{Distribution, Interval, PointSummary, Series, summarize_saved};
 use testkit::queues::{Arrivals, Queue, Server, Service, Trip, saved};
+use trace::Slo;
 
 const MEAN_SECONDS: f64 = 0.022;
 const TRUTH_RUNS: u64 = 1_000;
@@ -142,6 +143,27 @@ fn so_do_those_of_users_who_never_think_and_of_users_who_do() {
         };
         hold_in_every_run(queue, 600);
     }
+}
+
+#[test]
+fn the_share_of_good_requests_holds_behind_a_queue_too() {
+    const RUNS: u64 = 60;
+    let queue = queue(8, 0.9);
+    let [_, _, bound] = truth(queue, 600);
+    let good = |seed: u64| {
+        let mut saved = saved(&run(queue, 600, seed), queue.arrivals);
+        saved.header.slo = Some(Slo {
+            e2e_ms: Some(bound),
+            ..Slo::default()
+        });
+        let point = summarize_saved(&saved).points.into_iter().next();
+        let goodput = point.and_then(|point| point.goodput).expect("objectives");
+        goodput.share_interval.expect("an interval")
+    };
+    // Of all requests 90 in 100 take no longer than that.
+    let holds = |seed: &u64| (good(*seed).low..=good(*seed).high).contains(&0.9);
+    let held = (0..RUNS).filter(holds).count() as f64 / RUNS as f64;
+    assert!(held >= least(RUNS as f64), "{held}");
 }
 
 #[test]
