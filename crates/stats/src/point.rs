@@ -16,6 +16,7 @@ use crate::run::{Run, RunMetrics, batch_size};
 use crate::series::Grows;
 use crate::server::ServerView;
 use crate::slow_queue::SlowQueue;
+use crate::special::NORMAL_95;
 use crate::steady::SteadyRun;
 use crate::tokens::{TokenTally, recounted};
 use crate::traffic::{Span, Traffic};
@@ -58,6 +59,28 @@ struct SteadyPool {
     e2e: Series,
     /// Output tokens, and answers, per second of short windows, in the order of time.
     rates: [Series; 2],
+    /// How much the number of arrivals varies, where the plan says it.
+    arrivals: Option<f64>,
+    /// Output tokens of the answers that have some.
+    tokens: Vec<f64>,
+}
+
+/// How much the number of arrivals in a long time varies, where that of a Poisson process varies by 1: the squared variation
+/// of the gaps (Cox, *Renewal Theory*, 1962, section 4.2). `None` where gaps are not drawn, each like the others.
+fn dispersion_of_arrivals(pacing: Pacing) -> Option<f64> {
+    let Pacing::Open { arrival, .. } = pacing else {
+        return None;
+    };
+    match arrival {
+        Arrival::Poisson { .. } => Some(1.0),
+        Arrival::Gamma { shape, .. } => Some(1.0 / shape),
+        Arrival::Constant { .. }
+        | Arrival::Ramp { .. }
+        | Arrival::Steps { .. }
+        | Arrival::Bursts { .. }
+        | Arrival::OnOff { .. }
+        | Arrival::Replay { .. } => None,
+    }
 }
 
 /// Whether vectors or scores were asked for, which no record of a failed request says.
@@ -282,6 +305,8 @@ impl SteadyPool {
             tpot: series().growing(Grows::AsSeen),
             e2e: series(),
             rates: Default::default(),
+            arrivals: dispersion_of_arrivals(pacing),
+            tokens: Vec::new(),
         }
     }
 
@@ -304,6 +329,8 @@ impl SteadyPool {
         self.ttft.extend(metrics.ttft.map(Nanos::millis));
         self.tpot.extend(metrics.tpot_ms);
         self.e2e.extend(metrics.e2e.map(Nanos::millis));
+        let tokens = metrics.output_tokens.map(|tokens| tokens as f64);
+        self.tokens.extend(tokens);
     }
 
     fn finish(self, runs: &[RunMetrics], traffic: &Traffic) -> Option<SteadyState> {
@@ -318,23 +345,39 @@ impl SteadyPool {
         };
         let tokens = over(|window| window.output_tokens_per_second);
         let requests = over(|window| Some(window.requests_per_second()));
-        // What windows say of a rate's spread, about the rate as it is shown: what is in flight at the
-        // ends of the stretch is in one and not in the other.
-        let about = |rate: Option<MeanStd>, windows: &Series| {
-            let interval = windows.mean_interval()?;
-            let shift = rate?.mean - MeanStd::of(windows.values())?.mean;
+        let answers: f64 = windows.iter().map(|window| window.answers() as f64).sum();
+        // What windows say of a rate's spread, and at least what the plan says of it: arrivals vary whether this run shows
+        // it or not. About the rate as it is shown: what is in flight at the ends of the stretch is in one and not in the
+        // other.
+        let about = |rate: Option<MeanStd>, variation: f64, windows: &Series| {
+            let rate = rate?.mean;
+            let known = self.arrivals.map(|arrivals| {
+                NORMAL_95 * rate * ((arrivals + variation) / answers.max(1.0)).sqrt()
+            });
+            let interval = match known {
+                Some(reach) => windows.mean_interval_beyond(reach),
+                None => windows.mean_interval(),
+            }?;
+            let shift = rate - MeanStd::of(windows.values())?.mean;
             Some(Interval {
                 low: interval.low + shift,
                 high: interval.high + shift,
             })
         };
+        let per_answer = MeanStd::of(&self.tokens);
+        let of_tokens = per_answer.map_or(0.0, |tokens| (tokens.std / tokens.mean).powi(2));
+        let of_tokens = if of_tokens.is_finite() {
+            of_tokens
+        } else {
+            0.0
+        };
         Some(SteadyState {
             seconds: over(|window| Some(window.seconds))?.mean,
             share: over(|window| Some(window.share))?.mean,
             output_tokens_per_second: tokens,
-            output_tokens_per_second_interval: about(tokens, &self.rates[0]),
+            output_tokens_per_second_interval: about(tokens, of_tokens, &self.rates[0]),
             requests_per_second: requests,
-            requests_per_second_interval: about(requests, &self.rates[1]),
+            requests_per_second_interval: about(requests, 0.0, &self.rates[1]),
             warmup_seconds: over(|window| window.warmup.map(Nanos::seconds)).map(|all| all.max),
             ttft: self.ttft.describe_in(traffic),
             tpot: self.tpot.describe_in(traffic),

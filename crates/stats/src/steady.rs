@@ -113,6 +113,11 @@ impl SteadyRun {
         inside >= EVENTS_MIN && gaps > 0.0 && self.seconds >= GAPS_MIN * gap_seconds / gaps
     }
 
+    /// Whole answers inside.
+    pub(crate) fn answers(&self) -> usize {
+        self.answers
+    }
+
     /// Answers inside / `seconds`.
     pub(crate) fn requests_per_second(&self) -> f64 {
         self.answers as f64 / self.seconds

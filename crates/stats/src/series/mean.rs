@@ -39,6 +39,22 @@ impl Series {
     /// are skewed and their mean is too for a while. The skewness is that of sums over blocks
     /// that are long against the memory of the series.
     pub(crate) fn mean_interval(&self) -> Option<Interval> {
+        self.mean_by_itself(true)
+    }
+
+    /// The same of values of whose mean it is known that its interval reaches so far at least: whatever the series says of
+    /// itself, which a calm one says as well as one that is not.
+    pub(crate) fn mean_interval_beyond(&self, reach: f64) -> Option<Interval> {
+        let mean = MeanStd::of(&self.values)?.mean;
+        let Interval { low, high } = self.mean_by_itself(false)?;
+        Some(Interval {
+            low: low.min(mean - reach),
+            high: high.max(mean + reach),
+        })
+    }
+
+    /// `None` where the series `tells` whether it is too short against its own memory, and is.
+    fn mean_by_itself(&self, tells: bool) -> Option<Interval> {
         let MeanStd { mean, std, .. } = MeanStd::of(&self.values)?;
         let n = self.values.len();
         if n < ORDERED_MIN {
@@ -54,7 +70,8 @@ impl Series {
         let score = |value: f64| value - mean;
         let found = self.dependence(score, variance)?;
         let clustered = self.ends.len() < n;
-        if self.is_serial()
+        if tells
+            && self.is_serial()
             && (clustered || found.is_material())
             && found.cautious() < EFFECTIVE_MIN
         {

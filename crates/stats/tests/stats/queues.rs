@@ -167,6 +167,34 @@ fn the_share_of_good_requests_holds_behind_a_queue_too() {
 }
 
 #[test]
+fn the_rate_of_arrivals_in_clumps_holds_in_calm_runs_too() {
+    const RUNS: u64 = 100;
+    let eight = queue(8, 0.67);
+    let clumps = Arrivals::Gamma {
+        rate: 0.67 * 8.0 / MEAN_SECONDS,
+        shape: 0.25,
+    };
+    let queue = Queue {
+        arrivals: clumps,
+        ..eight
+    };
+    let steady = |seed: u64| {
+        let point = point(queue, &run(queue, 600, seed));
+        point.steady_state.expect("a steady part")
+    };
+    let rate = |seed: u64| steady(seed).requests_per_second.expect("answers").mean;
+    let truth = (1_000..1_400).map(rate).sum::<f64>() / 400.0;
+    let intervals = (0..RUNS).filter_map(|seed| steady(seed).requests_per_second_interval);
+    let intervals: Vec<Interval> = intervals.collect();
+    let held = intervals
+        .iter()
+        .filter(|interval| (interval.low..=interval.high).contains(&truth));
+    let (shown, held) = (intervals.len() as f64, held.count() as f64);
+    assert!(shown >= 0.85 * RUNS as f64, "{shown}");
+    assert!(held / shown >= least(shown), "{held} of {shown}");
+}
+
+#[test]
 fn a_server_that_falls_behind_says_nothing_of_its_slowest_requests() {
     let queue = Queue {
         drift: 0.2,
