@@ -111,7 +111,7 @@ fn flags(table: Table) -> Result<Vec<OsString>, String> {
                 nearest.unwrap_or(&"ttft-ms").replace('-', "_")
             ));
         }
-        push_flag(&mut flags, &key, value).map_err(|why| format!("`{key}` {why}"))?;
+        push_flag(&mut flags, &command, &key, value).map_err(|why| format!("`{key}` {why}"))?;
     }
     Ok(flags)
 }
