@@ -136,7 +136,8 @@ pub(crate) fn with_dashes(arguments: impl Iterator<Item = OsString>) -> Vec<OsSt
 #[cfg(test)]
 mod tests {
     use super::{Args, with_dashes};
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+    use std::path::Path;
 
     fn dashed(arguments: &[&str]) -> Vec<String> {
         with_dashes(arguments.iter().map(Into::into))
@@ -152,6 +153,68 @@ mod tests {
             ["chat", "--batch-sizes=1,2", "--api-base", "http://a_b/v_1"]
         );
         assert_eq!(dashed(&["--", "--as_is"]), ["--", "--as_is"]);
+    }
+
+    /// Commands of this program in the blocks of a document that are for a shell, with lines that go on joined.
+    fn commands(document: &str) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        let (mut in_shell, mut goes_on) = (false, false);
+        for line in document.lines() {
+            if let Some(language) = line.strip_prefix("```") {
+                (in_shell, goes_on) = (language == "bash", false);
+            } else if in_shell {
+                let (part, more) = match line.strip_suffix('\\') {
+                    Some(part) => (part, true),
+                    None => (line, false),
+                };
+                match all.last_mut().filter(|_| goes_on) {
+                    Some(command) => command.push_str(part.trim_start()),
+                    None => all.push(part.to_owned()),
+                }
+                goes_on = more;
+            }
+        }
+        all.retain(|command| command.starts_with("tokenomics "));
+        all
+    }
+
+    /// Without what the shell takes for a comment.
+    fn without_comment(command: &str) -> &str {
+        let mut quote = None;
+        let mut before = ' ';
+        for (place, letter) in command.char_indices() {
+            match (quote, letter) {
+                (None, '#') if before == ' ' => return &command[..place],
+                (None, '\'' | '"') => quote = Some(letter),
+                (Some(open), letter) if open == letter => quote = None,
+                _ => {}
+            }
+            before = letter;
+        }
+        command
+    }
+
+    #[test]
+    fn every_command_of_the_documents_is_one() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let documents = std::fs::read_dir(root.join("docs")).unwrap();
+        let documents = documents.map(|entry| entry.unwrap().path());
+        let documents = documents.filter(|path| path.extension().is_some_and(|name| name == "md"));
+        let mut count = 0;
+        for document in documents.chain([root.join("README.md")]) {
+            for command in commands(&std::fs::read_to_string(&document).unwrap()) {
+                // What is behind it is the shell's.
+                let own = without_comment(&command).split(" > ").next().unwrap();
+                let words = crate::config::words("", own).unwrap();
+                let words = with_dashes(words.into_iter().map(Into::into));
+                let parsed = Args::try_parse_from(&words);
+                if let Err(error) = parsed {
+                    panic!("{}: {command}\n{error}", document.display());
+                }
+                count += 1;
+            }
+        }
+        assert!(count > 60, "{count}");
     }
 
     #[test]
