@@ -99,6 +99,7 @@ impl Run {
                 slo: None,
                 classes: Vec::new(),
                 asked: None,
+                subject: None,
             },
             facts: vec![RunFacts {
                 interrupted: self.span.interrupted,

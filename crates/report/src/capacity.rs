@@ -10,8 +10,8 @@ use stats::{
     Summary,
 };
 
-/// An answer wider than so many times what was asked has rates in it that no probe decided.
-const WIDE: f64 = 2.5;
+/// An answer wider than so many times what was asked has rates in it that no run decided.
+const WIDE: f64 = 1.1;
 
 /// The last probe, as it is over, and what all of its rate say together. `invalid` says why it was no measurement.
 pub fn capacity_probe_line(probes: &[Probe], attain: f64, invalid: Option<&str>) -> String {

@@ -89,6 +89,7 @@ pub(crate) fn summary() -> Summary {
     Summary {
         schema_version: 1,
         metadata: metadata(),
+        subject: trace::Subject::default(),
         points,
         assertions: Vec::new(),
         precision: Vec::new(),
@@ -157,6 +158,7 @@ pub(crate) fn open_loop() -> Summary {
     Summary {
         schema_version: 1,
         metadata: metadata(),
+        subject: trace::Subject::default(),
         points: vec![point],
         verdict,
         assertions: Vec::new(),
@@ -219,6 +221,7 @@ pub(crate) fn nothing_succeeded() -> Summary {
     Summary {
         schema_version: 1,
         metadata: metadata(),
+        subject: trace::Subject::default(),
         points: vec![point],
         verdict,
         assertions: Vec::new(),

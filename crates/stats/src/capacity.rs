@@ -27,6 +27,16 @@ const INVALID_MAX: usize = 3;
 /// How far below the first rate the search goes.
 const DESCENT: f64 = 1024.0;
 
+/// No rate is further from the one before it than by so many times.
+const STRIDE_MAX: f64 = 4.0;
+
+/// Standard deviations that a run has to be off by to be left before its end: 99.5 % of a normal distribution, because it
+/// is looked at several times.
+const REACH_EARLY: f64 = 2.807_034;
+
+/// A run is looked at before its end when these parts of its requests are back.
+const EARLY_LOOKS: [usize; 4] = [16, 8, 4, 2];
+
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapacityConfig {
@@ -36,7 +46,7 @@ pub struct CapacityConfig {
     pub highest_rate: f64,
     /// Share of the requests that are to meet the objectives, above 0 and below 1.
     pub attain: f64,
-    /// The width that is left to an undecided gap, as a share of its rate: 0.05 for 5 %.
+    /// The width that the answer is to have, as a share of its rate: 0.2 for 20 %.
     pub resolution: f64,
     /// The search ends after so many probes.
     pub probes_max: usize,
@@ -194,7 +204,11 @@ impl ProbedRate {
 
     /// The interval of that share by which the search decides.
     pub fn interval(&self) -> Option<Interval> {
-        wilson(self.share(), self.effective(), REACH)
+        self.interval_of(REACH)
+    }
+
+    fn interval_of(&self, reach: f64) -> Option<Interval> {
+        wilson(self.share(), self.effective(), reach)
     }
 
     /// Whether it meets `attain`, as far as that is decided.
@@ -239,6 +253,27 @@ impl CapacitySearch {
         (1.5 * least).ceil().max(32.0) as usize
     }
 
+    /// With how many of its `requests` back [`Self::is_enough`] is to be asked about a run.
+    pub fn early_looks(requests: usize) -> [usize; EARLY_LOOKS.len()] {
+        EARLY_LOOKS.map(|part| (requests / part).max(1))
+    }
+
+    /// Whether a run need not go on, after what it and others of its rate showed so far: it misses the objectives whatever
+    /// comes, or half of it says the same as a whole one before. It does not end early just because all went well, because
+    /// a run begins with an empty server, and so would the answer.
+    pub fn is_enough(&self, so_far: Probe) -> bool {
+        let probes = [&self.probes[..], &[so_far]].concat();
+        let known = ProbedRate::at(&probes, so_far.rate);
+        let Some(share) = known.and_then(|known| known.interval_of(REACH_EARLY)) else {
+            return false;
+        };
+        let before = ProbedRate::at(&self.probes, so_far.rate);
+        let confirms = before.is_some_and(|before| {
+            before.told(self.config.attain) == Told::Meets && 2.0 * so_far.issued >= before.issued
+        });
+        share.high < self.config.attain || confirms && share.low >= self.config.attain
+    }
+
     /// Takes what a run showed.
     pub fn observe(&mut self, probe: Probe) {
         self.probes.push(probe);
@@ -247,6 +282,11 @@ impl CapacitySearch {
     /// Ends it before its time.
     pub fn interrupt(&mut self) {
         self.interrupted = true;
+    }
+
+    /// What is looked for.
+    pub const fn config(&self) -> &CapacityConfig {
+        &self.config
     }
 
     /// All that was measured, in order.
@@ -284,28 +324,21 @@ impl CapacitySearch {
         }
         let evidence = ProbedRate::all(&self.probes);
         let next = match bracket(&evidence, config.attain) {
-            (None, None) => Ok(evidence.first().map_or(config.first_rate, |first| {
-                // The first rate told nothing: it is near the answer, which lies between its neighbours.
-                if first.probes < REPEATS {
-                    first.rate
-                } else {
-                    lowest(&evidence) / 2.0
-                }
-            })),
             (Some(meets), None) if meets >= config.highest_rate => Err(CapacityEnd::AlwaysMet),
-            (Some(_), None) => Ok((2.0 * highest(&evidence)).min(config.highest_rate)),
             (None, Some(_)) if lowest(&evidence) <= config.first_rate / DESCENT => {
                 Err(CapacityEnd::NeverMet)
             }
-            (None, Some(_)) => Ok(lowest(&evidence) / 2.0),
-            (Some(meets), Some(misses)) => {
-                let ends = |known: &&ProbedRate| [meets, misses].contains(&known.rate);
-                let mut ends = evidence.iter().filter(ends);
-                match ends.find(|end| end.probes < CONFIRMED) {
-                    Some(end) => Ok(end.rate),
-                    None => self.within(&evidence, meets, misses),
-                }
+            (_, None) if evidence.is_empty() => Ok(config.first_rate),
+            (meets, None) if meets.is_some() => {
+                let next = highest(&evidence) * self.stride(&evidence, meets);
+                Ok(next.min(config.highest_rate))
             }
+            (None, misses) => Ok(lowest(&evidence) / self.stride(&evidence, misses)),
+            (meets, misses) => self.within(
+                &evidence,
+                meets.unwrap_or_default(),
+                misses.unwrap_or_default(),
+            ),
         }?;
         if self.probes.len() >= config.probes_max {
             return Err(CapacityEnd::ProbesSpent);
@@ -313,30 +346,62 @@ impl CapacitySearch {
         Ok(next)
     }
 
-    /// Halves the widest gap on a logarithmic scale, after what is undecided had its repeats.
+    /// How much further the next rate is on the side of which nothing is known. From what is undecided, and so near the
+    /// answer, it is a part of the resolution, and else the whole; twice as far, on a logarithmic scale, after each rate
+    /// that did not help.
+    fn stride(&self, evidence: &[ProbedRate], decided: Option<f64>) -> f64 {
+        let is_undecided = |known: &&ProbedRate| known.told(self.config.attain) == Told::Nothing;
+        let undecided = evidence.iter().filter(is_undecided).count();
+        let (first, vain) = match decided {
+            Some(_) if undecided == 0 => (self.config.resolution.ln_1p(), evidence.len()),
+            _ => (self.half(), undecided),
+        };
+        let doublings = i32::try_from(vain.saturating_sub(1).min(8)).unwrap_or(8);
+        (first * 2_f64.powi(doublings)).exp().min(STRIDE_MAX)
+    }
+
+    /// Half of the resolution, as a logarithm.
+    fn half(&self) -> f64 {
+        self.config.resolution.ln_1p() / 2.0
+    }
+
+    /// Halves gaps on a logarithmic scale until the answer is as narrow as asked, or what lies in it stays undecided; then
+    /// makes sure of both ends.
     fn within(&self, evidence: &[ProbedRate], meets: f64, misses: f64) -> Result<f64, CapacityEnd> {
-        let inside = evidence
-            .iter()
-            .filter(|known| known.rate > meets && known.rate < misses);
-        let inside: Vec<&ProbedRate> = inside.collect();
-        let wants_more = |known: &&&ProbedRate| {
-            known.told(self.config.attain) == Told::Nothing && known.probes < REPEATS
-        };
-        if let Some(again) = inside.iter().find(wants_more) {
-            return Ok(again.rate);
+        let width = |(low, high): (f64, f64)| (high / low).ln();
+        // As far as sums of logarithms tell.
+        let is_within = |gap: (f64, f64), least: f64| width(gap) <= least + 1e-9;
+        if !is_within((meets, misses), self.config.resolution.ln_1p()) {
+            let inside = evidence
+                .iter()
+                .filter(|known| known.rate > meets && known.rate < misses);
+            let mut inside: Vec<&ProbedRate> = inside.collect();
+            inside.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+            // What lies between undecided rates is undecided too: only the gaps to what is decided narrow.
+            let (Some(first), Some(last)) = (inside.first(), inside.last()) else {
+                return Ok((meets * misses).sqrt());
+            };
+            let gaps = [(meets, first.rate), (last.rate, misses)];
+            let widest = if width(gaps[0]) >= width(gaps[1]) {
+                gaps[0]
+            } else {
+                gaps[1]
+            };
+            if !is_within(widest, self.half()) {
+                return Ok((widest.0 * widest.1).sqrt());
+            }
+            let wants_more = |known: &&&ProbedRate| {
+                known.told(self.config.attain) == Told::Nothing && known.probes < REPEATS
+            };
+            if let Some(again) = inside.iter().find(wants_more) {
+                return Ok(again.rate);
+            }
         }
-        let mut rates: Vec<f64> = inside.iter().map(|known| known.rate).collect();
-        rates.sort_by(f64::total_cmp);
-        // What lies between undecided rates is undecided too: only the gaps to what is decided narrow.
-        let gaps = match (rates.first(), rates.last()) {
-            (Some(&first), Some(&last)) => [(meets, first), (last, misses)],
-            _ => [(meets, misses), (misses, misses)],
-        };
-        let width = |(low, high): &(f64, f64)| (high / low).ln();
-        let widest = gaps.iter().max_by(|a, b| width(a).total_cmp(&width(b)));
-        match widest {
-            Some(gap) if width(gap) > self.config.resolution.ln_1p() => Ok((gap.0 * gap.1).sqrt()),
-            _ => Err(CapacityEnd::Resolved),
+        let is_end = |known: &&ProbedRate| [meets, misses].contains(&known.rate);
+        let mut ends = evidence.iter().filter(is_end);
+        match ends.find(|end| end.probes < CONFIRMED) {
+            Some(end) => Ok(end.rate),
+            None => Err(CapacityEnd::Resolved),
         }
     }
 }

@@ -339,20 +339,18 @@ fn narrows(compared: &ComparedMetric) -> Narrows {
 /// Why two measurements ought not to be compared, each a sentence; empty where they may be.
 pub fn obstacles(base: &Summary, new: &Summary) -> Vec<String> {
     let mut found = Vec::new();
-    let text = |summary: &Summary, name: &str| {
-        let value = summary.metadata.get(name).filter(|value| !value.is_null());
-        value.map_or_else(|| "unknown".to_owned(), shown)
-    };
-    for (name, what) in [("model", "models"), ("endpoint", "endpoints")] {
-        let (old, now) = (text(base, name), text(new, name));
+    for (what, facts) in [
+        ("models", [&base.subject.model, &new.subject.model]),
+        ("endpoints", [&base.subject.endpoint, &new.subject.endpoint]),
+    ] {
+        let [old, now] = facts.map(|fact| fact.as_deref().unwrap_or("unknown"));
         if old != now {
             found.push(format!(
                 "the {what} differ: {old} in the base, {now} in the new one"
             ));
         }
     }
-    let hash = "workload_sha256";
-    if text(base, hash) != text(new, hash) {
+    if base.subject.workload_sha256 != new.subject.workload_sha256 {
         let different = different_settings(base, new);
         // Another seed draws other requests of the same kind: what a second measurement of a server with a prefix cache
         // needs.

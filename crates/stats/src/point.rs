@@ -25,7 +25,7 @@ use crate::{
     Concurrency, Interval, MeanStd, PointSummary, Reliability, RequestMetrics, Series, SteadyState,
     Throughput, Timings, Tokens, Verdict, bootstrap_median,
 };
-use trace::{Arrival, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts, RunHeader};
+use trace::{Arrival, Nanos, Outcome, Pacing, PointInfo, Record, RunFacts, RunHeader, Subject};
 
 /// Intervals are to be the same whenever the same records are read.
 const BOOTSTRAP_SEED: u64 = 64;
@@ -83,15 +83,6 @@ fn dispersion_of_arrivals(pacing: Pacing) -> Option<f64> {
     }
 }
 
-/// Whether vectors or scores were asked for, which no record of a failed request says.
-fn asks_vectors(header: &RunHeader) -> bool {
-    let endpoint = header
-        .metadata
-        .get("endpoint")
-        .and_then(|name| name.as_str());
-    endpoint.is_some_and(|name| ["/embeddings", "/score", "/rerank"].contains(&name))
-}
-
 /// The numbers of `point` over its measured `runs`.
 pub(crate) fn summarize_point(
     point: &PointInfo,
@@ -100,6 +91,7 @@ pub(crate) fn summarize_point(
     runs: &[Run],
     faults: &FaultTally,
 ) -> PointSummary {
+    let subject = header.subject();
     let spans = |run: &Run| {
         let records = run.records.iter();
         let span = |record: &&Record| Span {
@@ -154,9 +146,7 @@ pub(crate) fn summarize_point(
         latency,
         steady_state: tally.steady.finish(&measured, &traffic),
         concurrency: concurrency(point.pacing, &measured),
-        pooling: tally
-            .pooling
-            .finish(&measured, &facts, asks_vectors(header)),
+        pooling: tally.pooling.finish(&measured, &facts, subject.pooling),
         goodput: objectives
             .cover_all()
             .then(|| {
@@ -189,21 +179,15 @@ pub(crate) fn summarize_point(
         answers: tally.answers,
         faults,
         models_asked: Judge::new(header).models(),
-        template_tokens: template_tokens(header),
-        built_in: header.metadata.get("built_in_server") == Some(&true.into()),
+        template_tokens: subject.template_tokens,
+        built_in: subject.built_in,
         exhausted,
-        shares_prompts: shares_prompts(header, point.pacing),
+        shares_prompts: shares_prompts(&subject, point.pacing),
         sending: Lateness::of(tally.sending_ms),
         undisturbed: tally.undisturbed.sorted(),
     };
     summary.verdict = evidence.judge();
     summary
-}
-
-/// Tokens that the model's chat template adds to every prompt, where a tokenizer told.
-fn template_tokens(header: &RunHeader) -> Option<u64> {
-    let tokenizer = header.metadata.get("tokenizer")?;
-    tokenizer.get("template_tokens")?.as_u64()
 }
 
 /// From when a request could be written to when it was.
@@ -212,10 +196,8 @@ fn sending(record: &Record) -> Option<Nanos> {
     Some(record.sent? - ready)
 }
 
-/// Whether prompts have beginnings that the server is meant to know: what was said before, what groups
-/// share, or what a trace says was shared.
-fn shares_prompts(header: &RunHeader, pacing: Pacing) -> bool {
-    let conversations = header.metadata.get("conversations");
+/// Whether prompts have beginnings that the server is meant to know, as the requests have them or a trace says.
+fn shares_prompts(subject: &Subject, pacing: Pacing) -> bool {
     let replay = matches!(
         pacing,
         Pacing::Open {
@@ -223,7 +205,7 @@ fn shares_prompts(header: &RunHeader, pacing: Pacing) -> bool {
             ..
         }
     );
-    replay || conversations.is_some_and(|known| !known.is_null())
+    replay || subject.shares_prompts
 }
 
 impl<'a> Tally<'a> {

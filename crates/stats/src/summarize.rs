@@ -51,6 +51,7 @@ pub fn summarize(header: &RunHeader, facts: &[RunFacts], records: &[Record]) -> 
     Summary {
         schema_version: header.schema_version,
         metadata: header.metadata.clone(),
+        subject: header.subject(),
         verdict: overall(&points),
         points,
         assertions: Vec::new(),

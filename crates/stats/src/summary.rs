@@ -8,7 +8,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use trace::{Pacing, PointInfo, Recounted};
+use trace::{Pacing, PointInfo, Recounted, Subject};
 
 /// All points of an invocation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Summary {
     pub schema_version: u32,
     /// The resolved configuration, in order.
     pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// What was measured.
+    #[serde(default)]
+    pub subject: Subject,
     /// In the order measured.
     pub points: Vec<PointSummary>,
     /// The worst of the points' verdicts, with its reasons.

@@ -258,6 +258,7 @@ mod tests {
             slo: None,
             classes: Vec::new(),
             asked: None,
+            subject: None,
         };
         Bytes::from(encode_part(&header, &[], &[record]).unwrap())
     }

@@ -2,12 +2,12 @@
 
 use crate::args::{CalibrateArgs, CertificateFormat, OutputFormat, RecordsFormat, SessionArgs};
 use crate::config::{
-    Config, Fields, GenerationConfig, Load, OutputConfig, Point, Question, RequestConfig,
-    ServerChoice, ServerConfig, Task, TrafficConfig, list,
+    Config, Fields, GenerationConfig, Load, Point, Question, RequestConfig, ServerChoice,
+    ServerConfig, Task, TrafficConfig, list,
 };
 use crate::failure::{Exit, Failure};
 use crate::measurement::{Interruption, Measured, Planned, Session};
-use crate::output::{self, say};
+use crate::output::{self, OutputConfig, say};
 use ::load::{Deadlines, Target, TlsOptions};
 use mock::TruthRecord;
 use nix::sys::signal::{Signal, kill};

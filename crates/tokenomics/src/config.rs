@@ -1,13 +1,12 @@
 //! What was typed, made sense of: checked values, files read, the environment asked.
 
 mod arrivals;
+mod checks;
 mod classes;
 mod credentials;
 mod generation;
-mod input;
-pub(crate) mod json_size;
 mod launch;
-pub(crate) mod limits;
+mod lists;
 mod load;
 mod objectives;
 mod pooling;
@@ -20,28 +19,27 @@ mod traffic;
 mod variants;
 mod words;
 
+pub(crate) use self::checks::refuse_control_characters;
 pub(crate) use self::credentials::{Secret, key, secrets};
 pub(crate) use self::generation::GenerationConfig;
-pub(crate) use self::input::{memory_left, read, read_bounded, read_text};
 pub(crate) use self::launch::LaunchConfig;
-pub(crate) use self::load::{Load, Point, Until, list};
+pub(crate) use self::lists::list;
+pub(crate) use self::load::{Load, Point, Until};
 pub(crate) use self::pooling::PoolingConfig;
-pub(crate) use self::question::{CapacityQuestion, Question, VersusQuestion};
+pub(crate) use self::question::{CapacityQuestion, LOOKS, Question, VersusQuestion};
 pub(crate) use self::request::{Fields, RequestConfig};
 pub(crate) use self::secrets::Secrets;
 pub(crate) use self::server::{ServerChoice, ServerConfig, USUAL_API_BASE};
 pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
-use crate::args::{ChatArgs, EmbeddingArgs, ExchangeArgs, ExportFormat, OutputFormat};
-use crate::args::{RecordsFormat, ResultArgs};
+use self::checks::seconds;
+use crate::args::{ChatArgs, EmbeddingArgs, ExchangeArgs, ResultArgs};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::output::OutputConfig;
 use ::load::Deadlines;
-use stats::Assertion;
-use std::path::PathBuf;
-use std::time::Duration;
-use trace::{Nanos, Slo};
+use trace::Slo;
 
 /// A measurement of a server, resolved: whom, what, how fast, and what is asked of it.
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -82,39 +80,6 @@ impl Task {
             Self::Generation(_) => load,
             Self::Pooling(config) => config.over_all(load),
         }
-    }
-}
-
-/// Where results go.
-#[derive(Clone)]
-pub(crate) struct OutputConfig {
-    pub(crate) results_file: Option<PathBuf>,
-    pub(crate) records: RecordsFormat,
-    pub(crate) plot: bool,
-    pub(crate) format: OutputFormat,
-    pub(crate) file: Option<PathBuf>,
-    /// What the numbers must keep.
-    pub(crate) assertions: Vec<Assertion>,
-    /// Formats of others.
-    pub(crate) exports: Vec<ExportFormat>,
-}
-
-impl OutputConfig {
-    fn resolve(args: &ResultArgs, load: &Load) -> Result<Self, Failure> {
-        Ok(Self {
-            assertions: objectives::assertions(&args.thresholds, load)?,
-            exports: args.exports.export.clone(),
-            results_file: args.results_file.clone(),
-            records: args.records,
-            plot: !args.no_plot,
-            format: args.output_format,
-            file: args.output.clone(),
-        })
-    }
-
-    /// Whether nothing is said on standard error that is no error.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.format == OutputFormat::Quiet
     }
 }
 
@@ -201,39 +166,12 @@ impl Config {
             question: Question::Numbers,
             certify: false,
             server_metrics: !results.no_server_metrics,
-            output: OutputConfig::resolve(results, &load)?,
+            output: output(results, &load)?,
             dry_run: results.dry_run,
             description: results.description.clone(),
             load,
         })
     }
-}
-
-pub(crate) fn refuse_control_characters(flag: &str, text: Option<&str>) -> Result<(), Failure> {
-    match text.and_then(|text| text.chars().find(|c| c.is_control())) {
-        Some(found) => Err(Failure::usage(format!(
-            "{flag} holds the control character U+{:04X}; leave it out",
-            u32::from(found)
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// A span given in seconds, as nanoseconds above 0.
-fn positive(flag: &str, unit: &str, value: f64) -> Result<u64, Failure> {
-    /// Longer than any benchmark.
-    const LIMIT: f64 = 1e7;
-    if value > 0.0 && value <= LIMIT {
-        Ok(Nanos::from_seconds(value).0.max(1))
-    } else {
-        Err(Failure::usage(format!(
-            "{flag} must be above 0 and at most {LIMIT} {unit}, got `{value}`"
-        )))
-    }
-}
-
-fn seconds(flag: &str, typed: f64) -> Result<Duration, Failure> {
-    positive(flag, "seconds", typed).map(Duration::from_nanos)
 }
 
 /// Of requests whose answers come whole.
@@ -244,5 +182,18 @@ fn deadlines(args: &ExchangeArgs) -> Result<Deadlines, Failure> {
         first_token: total,
         stall: total,
         total,
+    })
+}
+
+/// Where results go.
+fn output(args: &ResultArgs, load: &Load) -> Result<OutputConfig, Failure> {
+    Ok(OutputConfig {
+        assertions: objectives::assertions(&args.thresholds, load)?,
+        exports: args.exports.export.clone(),
+        results_file: args.results_file.clone(),
+        records: args.records,
+        plot: !args.no_plot,
+        format: args.output_format,
+        file: args.output.clone(),
     })
 }

@@ -1,11 +1,11 @@
 //! `tokenomics launch`, and `--launch` of `chat` and `embedding`: a known server, started, known to answer, and stopped.
 
 use crate::args::LaunchArgs;
+use crate::asking::{Asking, outcome_in_words};
 use crate::child::{Probe, Watched};
 use crate::config::{LaunchConfig, Secrets};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::on_interrupt;
-use crate::measurement::{Asking, outcome_in_words};
 use crate::output::say;
 use load::{Deadlines, HeaderMap, Target, TcpConnector, TlsOptions};
 use openai::{PooledReply, PoolingOptions, PoolingTask, PoolingTemplate, VectorEncoding};

@@ -5,6 +5,7 @@
 //! exits, reads the environment, or decides where files go.
 
 mod args;
+mod asking;
 mod builtin;
 mod calibrating;
 mod child;
@@ -13,8 +14,10 @@ mod config;
 mod environment;
 mod experiment;
 mod failure;
+mod input;
 mod interrupt;
 mod launching;
+mod limits;
 mod measurement;
 mod mocking;
 mod model;
@@ -52,8 +55,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Exit, Failure> {
     let typed = args::with_dashes(std::env::args_os());
-    let typed = args::with_config_file(typed, config::read_text)?;
-    let (typed, phases) = args::with_scenario(typed, config::read_text)?;
+    let typed = args::with_config_file(typed, input::read_text)?;
+    let (typed, phases) = args::with_scenario(typed, input::read_text)?;
     let parsed =
         Args::try_parse_from(&typed).or_else(|error| match args::explained(&error, &typed) {
             Some(failure) => Err(failure),

@@ -5,9 +5,9 @@
 
 mod again;
 mod api_path;
-mod ask;
 mod asked;
 mod company;
+mod enough;
 mod generation;
 mod interruption;
 mod metadata;
@@ -18,8 +18,9 @@ mod runs;
 mod server;
 mod session;
 mod task;
+mod words;
 
-pub(crate) use self::ask::{Asking, hi, outcome_in_words};
+pub(crate) use self::enough::Enough;
 pub(crate) use self::interruption::Interruption;
 pub(crate) use self::plan::{Planned, dry_run};
 pub(crate) use self::runs::End;

@@ -2,8 +2,8 @@
 
 use crate::args::RoleChunkArg;
 use crate::args::{Args, MockArgs, ScenarioPhase, Verb};
-use crate::config::read;
 use crate::failure::{Exit, Failure};
+use crate::input::read;
 use crate::output::say;
 use clap::Parser as _;
 use mock::{

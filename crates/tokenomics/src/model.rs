@@ -1,9 +1,9 @@
 //! Which model the built-in engine computes: a name, a path or a hub id to a loaded model.
 
 use crate::args::{DTypeArg, EngineArgs};
-use crate::config::limits;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::limits;
 use crate::output::say;
 use engine::SchedulerConfig;
 use hub::{Hub, HubConfig, Repo, RepoKind};

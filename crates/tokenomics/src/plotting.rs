@@ -1,8 +1,8 @@
 //! `tokenomics plot`: what was measured, as an image.
 
 use crate::args::PlotArgs;
-use crate::config::read;
 use crate::failure::{Exit, Failure};
+use crate::input::read;
 use crate::output::{self, ImageFormat, say};
 use crate::records::{is_records, read_records, refuse_foreign};
 use report::{CapacityFile, ReportError, ResultFile, figure};

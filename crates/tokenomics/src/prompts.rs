@@ -6,9 +6,9 @@ mod pictures;
 mod table;
 
 use crate::args::{DatasetArgs, DatasetKey};
-use crate::config::read;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::input::read;
 use crate::output::say;
 use dataset_config::DatasetConfig;
 use from_hub::HubData;

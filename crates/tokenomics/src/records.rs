@@ -1,8 +1,8 @@
 //! Saved records, found and read.
 
 use crate::args::RecordsFormat;
-use crate::config::{memory_left, read};
 use crate::failure::Failure;
+use crate::input::{memory_left, read};
 use crate::output::{Paths, has_records, say, unfinished};
 use bytes::Bytes;
 use report::{CapacityFile, ForeignResult, ResultFile};

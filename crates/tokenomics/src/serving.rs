@@ -1,9 +1,10 @@
 //! `tokenomics serve`: the built-in engine as a server, until it is told to stop.
 
 use crate::args::ServeArgs;
-use crate::config::{Secret, key, limits};
+use crate::config::{Secret, key};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::StopSignals;
+use crate::limits;
 use crate::model;
 use crate::output::say;
 use engine::{Encoder, SchedulerConfig};

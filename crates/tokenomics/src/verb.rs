@@ -1,8 +1,8 @@
 //! The verbs that measure nothing.
 
 use crate::args::{Args, GuardArgs, ReportArgs, ReportFormat};
-use crate::config::read_bounded;
 use crate::failure::{Exit, Failure};
+use crate::input::read_bounded;
 use crate::output::{self, Paths, say};
 use crate::records::read_records;
 use clap::CommandFactory;

@@ -274,6 +274,7 @@ fn every_number_of_the_result_file_is_defined_in_the_documents() {
         slo: None,
         classes: Vec::new(),
         asked: None,
+        subject: None,
     };
     let file = report::results_json(&stats::summarize(&header, &[], &[]));
     let file: serde_json::Value = serde_json::from_str(&file).unwrap();

@@ -1,4 +1,4 @@
-use crate::{Asked, Nanos, Pacing, Record, RunId};
+use crate::{Asked, Nanos, Pacing, Record, RunId, Subject};
 use serde::{Deserialize, Serialize};
 
 /// What is known before the first request: everything a reader needs to turn records into a summary.
@@ -20,6 +20,17 @@ pub struct RunHeader {
     /// What was asked of every request; absent in records of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// What was measured; absent in older records. Read it with [`RunHeader::subject`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+}
+
+impl RunHeader {
+    /// What was measured, of older records too.
+    pub fn subject(&self) -> Subject {
+        let older = || Subject::of_metadata(&self.metadata);
+        self.subject.clone().unwrap_or_else(older)
+    }
 }
 
 /// A class of requests with lengths, contents and objectives of its own.

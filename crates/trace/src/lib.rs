@@ -9,6 +9,7 @@ mod plan;
 mod prompt;
 mod record;
 mod response;
+mod subject;
 
 pub use arrival::{Arrival, Gaps};
 pub use facts::{
@@ -22,6 +23,7 @@ pub use record::{
     Event, EventKind, Outcome, Record, RunId, TimeoutKind, Turn, Usage, Vectors, request_id,
 };
 pub use response::{Asked, LeftOut, ResponseFacts, TextFacts, ToolUse};
+pub use subject::Subject;
 
 /// Version of the serialised forms of [`Plan`], [`Record`] and [`RunHeader`].
 ///

@@ -25,6 +25,7 @@ pub fn saved(trips: &[Trip], arrivals: Arrivals) -> SavedRun {
         slo: None,
         classes: Vec::new(),
         asked: None,
+        subject: None,
     };
     let thinks = matches!(arrivals, Arrivals::Closed { think_seconds, .. } if think_seconds > 0.0);
     let mut held: BTreeMap<u32, Turn> = BTreeMap::new();

@@ -14,6 +14,7 @@ fn header(asked: Option<Asked>) -> RunHeader {
         slo: None,
         classes: Vec::new(),
         asked,
+        subject: None,
     }
 }
 

@@ -93,6 +93,7 @@ impl Setting {
             slo: None,
             classes: Vec::new(),
             asked: None,
+            subject: None,
         };
         let start = records.iter().map(|record| record.issued).min();
         let facts = RunFacts::new(

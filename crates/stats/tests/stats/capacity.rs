@@ -4,7 +4,9 @@ use crate::builder::{Setting, open, stream, token};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use stats::{CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Probe, ProbedRate};
+use stats::{
+    CapacityAnswer, CapacityConfig, CapacityEnd, CapacitySearch, Interval, Probe, ProbedRate,
+};
 use std::collections::VecDeque;
 use trace::{Nanos, Record, Slo};
 
@@ -105,8 +107,14 @@ fn knee_of_queue() -> f64 {
     f64::midpoint(low, high)
 }
 
-/// A run of the queue, measured as every run is.
-fn probe_of_queue(rate: f64, requests: usize, seed: u64) -> Probe {
+/// A run of the queue, measured as every run is; it ends when the search has seen enough. Says how many requests were
+/// released.
+fn probe_of_queue(
+    search: &CapacitySearch,
+    rate: f64,
+    requests: usize,
+    seed: u64,
+) -> (Probe, usize) {
     let mut noise = ChaCha8Rng::seed_from_u64(!seed);
     let records = (0..)
         .zip(queue(rate, seed).take(requests))
@@ -124,37 +132,59 @@ fn probe_of_queue(rate: f64, requests: usize, seed: u64) -> Probe {
                 ..stream(id, 0, &[0, 0])
             }
         });
-    let mut setting = Setting::new(open(rate), records.collect());
-    setting.header.slo = Some(Slo {
-        ttft_ms: Some(OBJECTIVE * 1e3),
-        ..Slo::default()
-    });
-    Probe::of(rate, &setting.summarize().points[0])
+    let records: Vec<Record> = records.collect();
+    let measured = |count: usize| {
+        let mut setting = Setting::new(open(rate), records[..count].to_vec());
+        setting.header.slo = Some(Slo {
+            ttft_ms: Some(OBJECTIVE * 1e3),
+            ..Slo::default()
+        });
+        Probe::of(rate, &setting.summarize().points[0])
+    };
+    for count in CapacitySearch::early_looks(requests) {
+        let probe = measured(count);
+        if search.is_enough(probe) {
+            // What has not come back when it is seen was released in vain.
+            let looked = records[count - 1].done;
+            let released = records.iter().filter(|record| record.issued <= looked);
+            return (probe, released.count());
+        }
+    }
+    (measured(requests), requests)
 }
 
 #[test]
-fn requests_that_wait_for_each_other_are_not_taken_for_independent() {
-    const SEARCHES: u64 = 100;
+fn a_search_behind_a_queue_holds_and_takes_few_requests() {
+    // Of 200 such searches 196 held, with 14,556 requests each and a median width of 23.3 %. Searches that doubled the rate
+    // from 200 requests/s on and left no run early held in 197, with 29,392 requests each and a median width of 24.2 %.
+    const SEARCHES: usize = 60;
+    const REQUESTS: usize = 1_500;
     let knee = knee_of_queue();
-    let mut held = 0;
-    for seed in 0..SEARCHES {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let (mut held, mut requests, mut widths) = (0, 0, Vec::new());
+    for seed in 0..SEARCHES as u64 {
         let mut search = CapacitySearch::new(CapacityConfig {
-            first_rate: 200.0,
+            // A look at the busy server says about what it can do at most.
+            first_rate: random.random_range(0.7..0.9) * SLOTS as f64 / SERVICE,
             attain: QUEUE_ATTAIN,
+            resolution: 0.15,
             ..config()
         });
         while let Some(rate) = search.next_rate() {
             let number = search.probes().len() as u64;
-            search.observe(probe_of_queue(rate, 1_500, 1_000 * seed + number));
+            let (probe, released) = probe_of_queue(&search, rate, REQUESTS, 1_000 * seed + number);
+            search.observe(probe);
+            requests += released;
         }
-        let interval = search.answer().interval.unwrap();
-        held += u64::from(interval.low <= knee && knee <= interval.high);
+        let Interval { low, high } = search.answer().interval.unwrap();
+        held += usize::from(low <= knee && knee <= high);
+        widths.push(high / low - 1.0);
     }
-    // The bar is 18 of 20.
-    assert!(
-        held * 20 >= SEARCHES * 19,
-        "{held} of {SEARCHES}, knee {knee}"
-    );
+    widths.sort_by(f64::total_cmp);
+    // The bar is 184 of 200, less what so few vary by.
+    assert!(held >= 51, "{held} of {SEARCHES}, knee {knee}");
+    assert!(requests <= 14_696 * SEARCHES, "{requests}");
+    assert!(widths[SEARCHES / 2] <= 0.242, "{widths:?}");
 }
 
 #[test]

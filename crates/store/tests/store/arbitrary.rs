@@ -43,6 +43,15 @@ pub(crate) fn header() -> RunHeader {
             ignore_eos: true,
             tools: trace::ToolUse::Loop,
         }),
+        subject: Some(trace::Subject {
+            model: Some("gpt".to_owned()),
+            endpoint: Some("/completions".to_owned()),
+            workload_sha256: Some("00".to_owned()),
+            built_in: true,
+            pooling: false,
+            shares_prompts: true,
+            template_tokens: Some(11),
+        }),
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct QuestionArgs {
 /// The highest rate that meets the objectives.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CapacityArgs {
-    /// Find the highest arrival rate at which --attain of the requests meet --goodput, from --request-rate (1) on
+    /// Find the highest arrival rate at which --attain of the requests meet --goodput, from --request-rate on [default: a look at what the server can do at most, and below that]
     #[arg(long, help_heading = "Questions", requires = "goodput", conflicts_with_all = ["batch_sizes", "max_concurrency", "fixed_vs_continuous", "until", "versus", "assertions", "ramp", "steps", "bursts", "on_off", "num_runs", "duration"])]
     pub(crate) find_capacity: bool,
     /// Share of the requests that are to meet the objectives
@@ -45,11 +45,11 @@ pub(crate) struct CapacityArgs {
         help_heading = "Questions"
     )]
     pub(crate) attain: Effect,
-    /// How narrow the answer is to be
+    /// How narrow the answer is to be; half of it takes four times as long
     #[arg(
         long,
         value_name = "PERCENT",
-        default_value = "5%",
+        default_value = "15%",
         help_heading = "Questions"
     )]
     pub(crate) resolution: Effect,

@@ -1,6 +1,6 @@
 //! Arrival rates that change, or that a trace has.
 
-use super::load::numbers;
+use super::lists::numbers;
 use crate::args::ArrivalArgs;
 use crate::failure::Failure;
 use trace::{Arrival, Gaps, Nanos};

@@ -1,7 +1,8 @@
 //! Classes of requests: those that are built in, and those that were typed.
 
 use super::objectives::slo;
-use super::{RequestConfig, words};
+use super::request::RequestConfig;
+use super::words::words;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::prompts;

@@ -1,9 +1,9 @@
 //! Keys, headers and certificates: what every request carries beside its body.
 
-use super::input::read;
-use super::{Secrets, USUAL_API_BASE};
+use super::secrets::Secrets;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::input::read;
 use load::{Target, TlsOptions};
 use std::path::Path;
 
@@ -41,7 +41,7 @@ pub(super) fn tls(ca_cert: Option<&Path>) -> Result<TlsOptions, Failure> {
 
 /// What every request will carry: whatever HTTP cannot carry is refused here, before anything is shown or sent.
 fn check_sendable(key: Option<&str>, headers: &[(String, String)]) -> Result<(), Failure> {
-    let anywhere = Target::parse(USUAL_API_BASE).map_err(Failure::usage)?;
+    let anywhere = Target::parse("http://localhost/v1").map_err(Failure::usage)?;
     let made = load::request_headers(&anywhere, true, key, headers);
     made.map(drop).map_err(Failure::usage)
 }

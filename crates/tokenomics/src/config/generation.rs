@@ -1,7 +1,10 @@
 //! What was typed of a benchmark of chats or completions, made sense of.
 
-use super::request::patched_model;
-use super::{CapacityQuestion, Load, RequestConfig, ServerConfig, TrafficConfig};
+use super::load::Load;
+use super::question::CapacityQuestion;
+use super::request::{RequestConfig, patched_model};
+use super::server::ServerConfig;
+use super::traffic::TrafficConfig;
 use crate::args::ChatArgs;
 use crate::builtin::BuiltIn;
 use crate::environment::Environment;
@@ -34,7 +37,7 @@ pub(super) fn resolve(
     let built_in = server.choice.built_in.as_deref();
     let mut traffic = TrafficConfig::resolve(args, &request, endpoint, built_in, environment)?;
     let load = match CapacityQuestion::resolve(&args.question.capacity, &args.load)? {
-        Some(search) => search.load(search.config.first_rate)?,
+        Some(search) => search.first_load()?,
         None => Load::resolve(
             &args.load,
             "1,2,4,8",

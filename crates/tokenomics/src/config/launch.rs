@@ -1,6 +1,6 @@
 //! A server to be started: what `launch` and `--launch` say, made sense of.
 
-use super::words;
+use super::words::words;
 use crate::args::{LaunchArgs, LaunchLine};
 use crate::failure::Failure;
 use clap::Parser;

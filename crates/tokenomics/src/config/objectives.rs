@@ -1,6 +1,6 @@
 //! What a good request is, and what the numbers must keep.
 
-use super::Load;
+use super::load::Load;
 use crate::args::AssertArgs;
 use crate::failure::Failure;
 use stats::Assertion;

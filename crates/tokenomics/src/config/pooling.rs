@@ -1,8 +1,10 @@
 //! What was typed of a benchmark of vectors or scores, made sense of.
 
+use super::load::{Load, Point};
+use super::question::CapacityQuestion;
 use super::request::{Fields, dimensions, encoding, extra_body, patched_model, refuse_texts};
+use super::server::ServerConfig;
 use super::texts::TextConfig;
-use super::{CapacityQuestion, Load, Point, ServerConfig};
 use crate::args::EmbeddingArgs;
 use crate::builtin::BuiltIn;
 use crate::environment::Environment;
@@ -47,7 +49,7 @@ pub(super) fn resolve(
     let texts = TextConfig::resolve(&args.texts, task, built_in, environment)?;
     let sources = sources(&texts, task)?;
     let load = match CapacityQuestion::resolve(&args.question.capacity, &args.load)? {
-        Some(search) => search.load(search.config.first_rate)?,
+        Some(search) => search.first_load()?,
         None => Load::resolve(&args.load, "1,2,4,8,16", None, &args.question.until)?,
     };
     let one_answer = args.question.fixed_vs_continuous || args.question.capacity.find_capacity;

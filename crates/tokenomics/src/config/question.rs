@@ -1,11 +1,12 @@
 //! What is asked of the measurements.
 
-use super::{Load, Point, ServerConfig};
+use super::load::{Load, Point};
+use super::server::ServerConfig;
 use crate::args::{CapacityArgs, LoadArgs, QuestionArgs, ServerArgs};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use stats::{CapacityConfig, CapacitySearch};
-use trace::Stop;
+use trace::{Nanos, Stop};
 
 /// What is asked of the measurements.
 pub(crate) enum Question {
@@ -25,7 +26,16 @@ pub(crate) enum Question {
 /// A search for the highest rate that meets the objectives.
 #[derive(Clone, Copy)]
 pub(crate) struct CapacityQuestion {
-    pub(crate) config: CapacityConfig,
+    /// The first rate, where somebody said; else the server is looked at.
+    pub(crate) first_rate: Option<f64>,
+    /// The highest rate.
+    highest_rate: f64,
+    /// Share of the requests that are to meet the objectives.
+    attain: f64,
+    /// The width that is left to an undecided gap, as a share of its rate.
+    resolution: f64,
+    /// The search ends after so many runs.
+    probes_max: usize,
     /// Requests of each run, where somebody said.
     requests: Option<usize>,
     burstiness: f64,
@@ -45,8 +55,21 @@ pub(crate) struct VersusQuestion {
 /// Blocks that each server answers where nobody says how many.
 const BLOCKS: u32 = 10;
 
-/// The rate that is tried first where none is named, in requests per second.
-const FIRST_RATE: f64 = 1.0;
+/// Requests in flight of the first look at a server, and how many times as many in the next.
+const LOOK: u32 = 8;
+const LOOK_TIMES: u32 = 4;
+
+/// Looks at a server, each with more requests in flight.
+pub(crate) const LOOKS: u32 = 4;
+
+/// The resolution for which the least number of requests is enough.
+const USUAL_RESOLUTION: f64 = 0.15;
+
+/// How long requests are released for a look.
+const LOOK_FOR: Nanos = Nanos(3_000_000_000);
+
+/// Objectives are missed before a server can do no more: of that rate the search begins at this part.
+const FIRST_OF_CEILING: f64 = 0.8;
 
 impl Question {
     /// Checks what was typed of it.
@@ -114,32 +137,65 @@ impl CapacityQuestion {
             return Ok(None);
         }
         let first_rate = match &load.request_rate {
-            None => FIRST_RATE,
-            Some(text) => text.parse().map_err(|_| {
+            None => None,
+            Some(text) => Some(text.parse::<f64>().map_err(|_| {
                 Failure::usage(format!(
                     "--find-capacity begins at one rate, got --request-rate {text}; give a number of requests per second"
                 ))
-            })?,
+            })?),
         };
-        let in_order = first_rate > 0.0 && first_rate <= args.rate_max && args.rate_max.is_finite();
+        let first = first_rate.unwrap_or(args.rate_max);
+        let in_order = first > 0.0 && first <= args.rate_max && args.rate_max.is_finite();
         if !in_order {
             return Err(Failure::usage(format!(
-                "--request-rate must be above 0 and at most --rate-max ({}), got `{first_rate}`",
+                "--request-rate must be above 0 and at most --rate-max ({}), got `{first}`",
                 args.rate_max
             )));
         }
         Ok(Some(Self {
-            config: CapacityConfig {
-                first_rate,
-                highest_rate: args.rate_max,
-                attain: args.attain.0,
-                resolution: args.resolution.0,
-                probes_max: args.probes,
-            },
+            first_rate,
+            highest_rate: args.rate_max,
+            attain: args.attain.0,
+            resolution: args.resolution.0,
+            probes_max: args.probes,
             requests: load.num_prompts,
             burstiness: load.burstiness,
             warmup_runs: load.warmup_runs,
         }))
+    }
+
+    /// The search from the rate that was named on, or from below what the server can do at most.
+    pub(crate) fn search(&self, ceiling: Option<f64>) -> CapacityConfig {
+        let below = ceiling.map(|ceiling| FIRST_OF_CEILING * ceiling);
+        let first_rate = self.first_rate.or(below).unwrap_or(self.highest_rate);
+        CapacityConfig {
+            first_rate: first_rate.min(self.highest_rate),
+            highest_rate: self.highest_rate,
+            attain: self.attain,
+            resolution: self.resolution,
+            probes_max: self.probes_max,
+        }
+    }
+
+    /// The first load that is run: at the rate that was named, or the first look.
+    pub(super) fn first_load(&self) -> Result<Load, Failure> {
+        let look = || Ok(self.look(0));
+        self.first_rate.map_or_else(look, |rate| self.load(rate))
+    }
+
+    /// The load of a look at what the server can do at most: requests in flight for a few seconds, in each look more.
+    pub(crate) fn look(&self, number: u32) -> Load {
+        let in_flight = LOOK * LOOK_TIMES.pow(number);
+        Load {
+            points: vec![Point::closed(
+                in_flight,
+                None,
+                Stop::Deadline { after: LOOK_FOR },
+            )],
+            runs: 1,
+            until: None,
+            warmup_runs: if number == 0 { self.warmup_runs } else { 0 },
+        }
     }
 
     /// The load of a run at that rate.
@@ -154,7 +210,8 @@ impl CapacityQuestion {
         })
     }
 
-    /// As many as decide, and as arrive within a few seconds: a queue takes its time to grow.
+    /// As many as decide, and as arrive within a few seconds, because a queue takes its time to grow; more where the answer
+    /// is to be finer than usual, because rates near it are more alike.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -162,8 +219,16 @@ impl CapacityQuestion {
     )]
     pub(crate) fn requests_at(&self, rate: f64) -> usize {
         const SECONDS: f64 = 10.0;
-        let wanted = CapacitySearch::requests_wanted(self.config.attain);
-        let enough = || wanted.max((rate * SECONDS).ceil() as usize);
+        let wanted = CapacitySearch::requests_wanted(self.attain);
+        let finer = (USUAL_RESOLUTION / self.resolution).max(1.0).powi(2);
+        let enough = || (finer * (rate * SECONDS).max(wanted as f64)).ceil() as usize;
         self.requests.unwrap_or_else(enough)
+    }
+
+    /// About so many seconds a search takes that begins at that rate.
+    pub(crate) fn seconds(&self, first_rate: f64) -> f64 {
+        /// Of searches on simulated queues, most take no more runs; some of them are left early.
+        const RUNS: f64 = 8.0;
+        RUNS * self.requests_at(first_rate) as f64 / first_rate
     }
 }

@@ -1,8 +1,9 @@
 //! Which server is measured: the one at a URL, the one that a model's name means, one that is launched, or the built-in
 //! one.
 
-use super::credentials::{api_key, headers, tls};
-use super::{LaunchConfig, Secret, refuse_control_characters};
+use super::checks::refuse_control_characters;
+use super::credentials::{Secret, api_key, headers, tls};
+use super::launch::LaunchConfig;
 use crate::args::ServerArgs;
 use crate::builtin::BuiltIn;
 use crate::environment::Environment;

@@ -1,6 +1,6 @@
 //! What the texts of an embedding benchmark are: a kind of texts for each series of points.
 
-use super::load::list;
+use super::lists::list;
 use crate::args::TextArgs;
 use crate::environment::Environment;
 use crate::failure::Failure;

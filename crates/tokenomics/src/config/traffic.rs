@@ -2,10 +2,12 @@
 
 use super::arrivals::NamedArrival;
 use super::classes::{NamedClass, classes};
-use super::{RequestConfig, memory_left, read, variants};
+use super::request::RequestConfig;
+use super::variants;
 use crate::args::{ChatArgs, SessionArgs, WorkloadArgs};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::input::{memory_left, read};
 use crate::output::say;
 use crate::records::is_records;
 use crate::tokenizer::ClientTokenizer;
@@ -149,10 +151,16 @@ impl TrafficConfig {
         [turns, tool, shared].into_iter().flatten().collect()
     }
 
+    /// Whether requests have something in common by what was typed: a conversation, or a beginning.
+    pub(crate) fn shares_prompts(&self) -> bool {
+        let args = &self.sessions;
+        args.turns.is_some() || args.tool_loop.is_some() || args.prefix_groups.is_some()
+    }
+
     /// For the result file; absent of requests that stand alone.
     pub(crate) fn session_value(&self) -> Value {
         let args = &self.sessions;
-        if args.turns.is_none() && args.tool_loop.is_none() && args.prefix_groups.is_none() {
+        if !self.shares_prompts() {
             return Value::Null;
         }
         json!({

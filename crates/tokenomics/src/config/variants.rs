@@ -1,8 +1,8 @@
 //! What requests have otherwise than each other, and the fields that all of them have beside the usual.
 
-use super::read;
 use crate::args::VariantArgs;
 use crate::failure::Failure;
+use crate::input::read;
 use openai::Endpoint;
 use serde_json::{Map, Value, json};
 use std::path::Path;

@@ -73,6 +73,7 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         slo: None,
         classes: Vec::new(),
         asked: None,
+        subject: None,
     };
     let sink = Sink::open(config.output.records, &paths, &header)?;
     let recorder = Recorder::new(header, sink)?;

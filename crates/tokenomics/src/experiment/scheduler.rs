@@ -4,11 +4,12 @@ mod drive;
 mod lines;
 
 use crate::args::{ModeArg, OutputFormat, SchedulerArgs};
-use crate::config::{OutputConfig, limits, refuse_control_characters};
+use crate::config::refuse_control_characters;
 use crate::failure::{Exit, Failure};
+use crate::limits;
 use crate::measurement::Interruption;
 use crate::model;
-use crate::output::{self, Paths, Recorder, Sink, say};
+use crate::output::{self, OutputConfig, Paths, Recorder, Sink, say};
 use drive::{Asked, Driver, RunLog};
 use engine::{DriveMode, Engine, EngineRequest, SamplingParams};
 use models::{CpuModel, LoadedModel, ModelFacts, Tokenizer};
@@ -110,6 +111,7 @@ impl Bench {
             slo: None,
             classes: Vec::new(),
             asked: None,
+            subject: None,
         };
         let sink = Sink::open(output.records, &paths, &header)?;
         let recorder = Recorder::new(header, sink)?;

@@ -1,6 +1,6 @@
 //! Under which path a server has its API, and which models it lists.
 
-use super::server::{as_clause, without_keys};
+use super::words::{as_clause, without_keys};
 use crate::config::ServerConfig;
 use crate::failure::Failure;
 use load::{HeaderMap, Target, TcpConnector};

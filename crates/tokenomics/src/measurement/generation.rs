@@ -28,6 +28,10 @@ impl Kind for GenerationConfig {
         BuiltIn::start
     }
 
+    fn pools(&self) -> bool {
+        false
+    }
+
     fn streams(&self) -> bool {
         self.request.stream
     }
@@ -82,6 +86,15 @@ impl Kind for GenerationConfig {
 
     fn classes(&self) -> &[ClassInfo] {
         &self.traffic.classes
+    }
+
+    fn shares_prompts(&self) -> bool {
+        self.traffic.shares_prompts()
+    }
+
+    fn template_tokens(&self) -> Option<u64> {
+        let (_, template) = self.traffic.tokenizer.as_ref()?;
+        template.map(|tokens| tokens as u64)
     }
 
     fn again(&self, _: &Server, _: Duration) -> Option<AskAgain> {

@@ -4,7 +4,6 @@ use super::plan::Planned;
 use super::server::Server;
 use super::task::Settings;
 use crate::config::Config;
-use crate::failure::Failure;
 use serde_json::{Map, Value, json};
 
 /// In the order of the first result files, with ours behind. Holds no key and no header's value.
@@ -12,8 +11,9 @@ pub(super) fn metadata(
     config: &Config,
     server: &Server,
     planned: &Planned,
+    workload_sha256: &str,
     timestamp: &str,
-) -> Result<Map<String, Value>, Failure> {
+) -> Map<String, Value> {
     let (load, kind) = (&planned.load, config.task.kind());
     let deadlines = load.points.iter().map(|point| point.stop.deadline());
     let duration = deadlines.flatten().next().map(trace::Nanos::seconds);
@@ -47,13 +47,13 @@ pub(super) fn metadata(
         ("stall_timeout_seconds", seconds(config.deadlines.stall)),
         ("keep_alive", json!(config.keep_alive)),
         ("seed", json!(planned.seed)),
-        ("workload_sha256", json!(planned.sha256()?)),
+        ("workload_sha256", json!(workload_sha256)),
         ("tokenomics_version", json!(env!("CARGO_PKG_VERSION"))),
         ("client_machine", machine()),
     ];
     let all = before.into_iter().chain(kind.settings(load)).chain(runs);
     let all = all.chain(kind.request_settings()).chain(behind);
-    Ok(all.map(|(name, value)| (name.to_owned(), value)).collect())
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn machine() -> Value {

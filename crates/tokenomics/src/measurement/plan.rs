@@ -2,9 +2,8 @@
 
 use crate::config::{Config, Load, Point, Task};
 use crate::failure::{Exit, Failure};
-use crate::measurement::runs::point_name;
 use crate::output;
-use trace::{Pacing, Plan, RunId, Stop};
+use trace::{Pacing, Plan, PointInfo, RunId, Stop};
 use workload::{PromptSource, WorkloadConfig};
 
 /// One run to be.
@@ -121,4 +120,17 @@ pub(crate) fn dry_run(config: &Config, planned: &Planned) -> Result<Exit, Failur
     lines.push("Nothing was sent.\n".to_owned());
     output::print(&lines.join("\n"))?;
     Ok(Exit::Done)
+}
+
+/// A point in a few words.
+pub(super) fn point_name(point: &PointInfo) -> String {
+    if !point.key.starts_with(|first: char| first.is_ascii_digit()) {
+        // It names more than its load.
+        return point.key.clone();
+    }
+    match point.pacing {
+        Pacing::Burst { size } => format!("batch {size}"),
+        Pacing::Closed { concurrency } => format!("concurrency {concurrency}"),
+        Pacing::Open { arrival, .. } => format!("{} requests/s", arrival.rate()),
+    }
 }

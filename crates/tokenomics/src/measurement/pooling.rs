@@ -38,6 +38,10 @@ impl Kind for PoolingConfig {
         BuiltIn::start_encoder
     }
 
+    fn pools(&self) -> bool {
+        true
+    }
+
     fn streams(&self) -> bool {
         false
     }
@@ -70,6 +74,14 @@ impl Kind for PoolingConfig {
 
     fn classes(&self) -> &[ClassInfo] {
         &[]
+    }
+
+    fn shares_prompts(&self) -> bool {
+        false
+    }
+
+    fn template_tokens(&self) -> Option<u64> {
+        None
     }
 
     fn again(&self, server: &Server, within: Duration) -> Option<AskAgain> {

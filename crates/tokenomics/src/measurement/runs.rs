@@ -2,14 +2,16 @@
 
 use super::again::AskAgain;
 use super::company::Company;
+use super::enough::{Enough, Onlooker};
 use super::interruption::Interruption;
-use super::plan::PlannedRun;
+use super::plan::{PlannedRun, point_name};
 use super::recount::recount;
 use crate::config::{Point, Until};
 use crate::failure::Failure;
 use crate::output::{Progress, Recorder, say};
 use load::{Client, HeaderMap, Scraper, Target, TcpConnector, TlsOptions, Watch};
 use stats::PointSummary;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 use trace::{AskedAgain, Pacing, Plan, PointInfo, RunFacts, RunId};
@@ -48,6 +50,8 @@ pub(crate) struct Between<'a> {
     pub(crate) server: Option<OwnNumbers<'a>>,
     /// Where the requests go, to tell the server's work from that of others where it runs on this machine.
     pub(crate) target: Option<&'a Target>,
+    /// What ends a measured run before its plan.
+    pub(crate) enough: Option<Arc<dyn Enough>>,
     /// The model's tokenizer, by which answers are counted again.
     pub(crate) tokenizer: Option<&'a dyn PromptTokenizer>,
 }
@@ -110,10 +114,24 @@ pub(crate) async fn run_all(
         server = target.filter(|_| scraper.is_some() || !measured);
         let neighbours = between.target.and_then(Company::look);
         let watch = Watch::start();
-        let span = client
-            .run(&plan, run, next_id, interruption.stop.clone())
-            .await
-            .map_err(Failure::failed)?;
+        let onlooker = match between.enough.clone().filter(|_| !run.warmup) {
+            Some(enough) => Some(Onlooker::start(
+                enough,
+                recorder,
+                interruption.stop.clone(),
+            )?),
+            None => None,
+        };
+        let stop = onlooker
+            .as_ref()
+            .map_or(&interruption.stop, |onlooker| &onlooker.stop);
+        let span = client.run(&plan, run, next_id, stop.clone()).await;
+        let mut span = span.map_err(Failure::failed)?;
+        if onlooker.is_some_and(Onlooker::finish) {
+            // What was on its way then was not waited for, and is nobody's failure.
+            span.planned = recorder.forget_cancelled(run);
+            span.interrupted = false;
+        }
         next_id = span.next_id;
         let mut instrument = watch.finish(span.pacer_late);
         instrument.beside = neighbours.and_then(|company| company.since(instrument.watched?));
@@ -208,16 +226,4 @@ fn show_point(recorder: &Recorder, progress: &Progress, run: RunId) {
 fn describe(point: &PointInfo, run: RunId) -> String {
     let kind = if run.warmup { "warm-up" } else { "run" };
     format!("{} · {kind} {}", point_name(point), run.run + 1)
-}
-
-pub(crate) fn point_name(point: &PointInfo) -> String {
-    if !point.key.starts_with(|first: char| first.is_ascii_digit()) {
-        // It names more than its load.
-        return point.key.clone();
-    }
-    match point.pacing {
-        Pacing::Burst { size } => format!("batch {size}"),
-        Pacing::Closed { concurrency } => format!("concurrency {concurrency}"),
-        Pacing::Open { arrival, .. } => format!("{} requests/s", arrival.rate()),
-    }
 }

@@ -1,8 +1,9 @@
 //! The server that is measured: the one that was named, or the built-in one.
 
 use super::api_path::{ApiPath, Asked, find_api, key_hint};
+use super::words::as_clause;
 use crate::builtin::BuiltIn;
-use crate::config::{Config, Secret, Secrets, ServerChoice, ServerConfig, USUAL_API_BASE, secrets};
+use crate::config::{Config, Secret, Secrets, ServerChoice, ServerConfig, USUAL_API_BASE};
 use crate::failure::Failure;
 use crate::output::say;
 use load::{Deadlines, HeaderMap, Target, TcpConnector};
@@ -135,14 +136,4 @@ fn limit_words(kind: TimeoutKind, deadlines: &Deadlines) -> String {
         "{what} within {} s, the limit of {flag}",
         limit.as_secs_f64()
     )
-}
-
-/// Somebody's words, to be gone on with.
-pub(crate) fn as_clause(words: &str) -> &str {
-    words.trim().trim_end_matches(['.', ';', ',', ':', '!'])
-}
-
-/// What a server said, without the keys that it was asked with.
-pub(crate) fn without_keys(asked: &ServerConfig, words: &str) -> String {
-    secrets(asked.api_key.as_ref(), &asked.headers).redact(words)
 }

@@ -1,5 +1,6 @@
 //! A server that was found, and measurements of it.
 
+use super::enough::Enough;
 use super::interruption::Interruption;
 use super::metadata::metadata;
 use super::plan::Planned;
@@ -12,9 +13,10 @@ use crate::launching::Launched;
 use crate::output::{Paths, Progress, Recorder, Sink};
 use load::{Client, ClientOptions, Clock, TcpConnector};
 use stats::Summary;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
-use trace::{Record, RunHeader, SCHEMA_VERSION};
+use trace::{Record, RunHeader, SCHEMA_VERSION, Subject};
 
 /// What a load showed.
 pub(crate) struct Measured {
@@ -102,6 +104,27 @@ impl<'a> Session<'a> {
     /// # Errors
     /// The server takes no connections, or has ended; a file cannot be written.
     pub(crate) fn run(&self, planned: Planned, paths: Option<&Paths>) -> Result<Measured, Failure> {
+        self.run_with(planned, paths, None)
+    }
+
+    /// Measures one load, which leaves no files, until there is `enough`.
+    ///
+    /// # Errors
+    /// The server takes no connections, or has ended.
+    pub(crate) fn run_until(
+        &self,
+        planned: Planned,
+        enough: Arc<dyn Enough>,
+    ) -> Result<Measured, Failure> {
+        self.run_with(planned, None, Some(enough))
+    }
+
+    fn run_with(
+        &self,
+        planned: Planned,
+        paths: Option<&Paths>,
+        enough: Option<Arc<dyn Enough>>,
+    ) -> Result<Measured, Failure> {
         let sides = if self.server.built_in.is_some() { 2 } else { 1 };
         load::allow_connections(connections(&planned.load.points), sides)
             .map_err(Failure::failed)?;
@@ -112,7 +135,7 @@ impl<'a> Session<'a> {
         let tasks = LocalSet::new();
         let measured = self
             .runtime
-            .block_on(tasks.run_until(self.measure(planned, paths)));
+            .block_on(tasks.run_until(self.measure(planned, paths, enough)));
         // Whatever it looks like from here, that is why.
         let failure = self.launched.as_ref().and_then(Launched::failure);
         failure.map_or(measured, Err)
@@ -122,6 +145,7 @@ impl<'a> Session<'a> {
         &self,
         mut planned: Planned,
         paths: Option<&Paths>,
+        enough: Option<Arc<dyn Enough>>,
     ) -> Result<Measured, Failure> {
         let header = self.header(&planned)?;
         let invocation = header.invocation;
@@ -134,7 +158,10 @@ impl<'a> Session<'a> {
         let quiet = paths.is_none() || self.config.output.is_quiet();
         let runs = std::mem::take(&mut planned.runs);
         let progress = Progress::new(runs.len() as u64, quiet);
-        let between = self.between(&planned);
+        let between = Between {
+            enough,
+            ..self.between(&planned)
+        };
         let end = run_all(
             &client,
             &self.server.target.url(),
@@ -163,16 +190,26 @@ impl<'a> Session<'a> {
         let moment = jiff::Zoned::now();
         let timestamp = moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string();
         let kind = self.config.task.kind();
+        let sha256 = planned.sha256()?;
         let points = planned.load.points.iter().map(|point| point.info.clone());
         Ok(RunHeader {
             schema_version: SCHEMA_VERSION,
             // Differs between measurements; microseconds since 1970 fit for the next half million years.
             invocation: u64::try_from(moment.timestamp().as_microsecond()).unwrap_or_default(),
-            metadata: metadata(self.config, &self.server, planned, &timestamp)?,
+            metadata: metadata(self.config, &self.server, planned, &sha256, &timestamp),
             points: points.collect(),
             slo: self.config.slo,
             classes: kind.classes().to_vec(),
             asked: kind.asked(&self.server.model),
+            subject: Some(Subject {
+                model: Some(self.server.model.clone()),
+                endpoint: Some(kind.path().to_owned()),
+                workload_sha256: Some(sha256),
+                built_in: self.server.built_in.is_some(),
+                pooling: kind.pools(),
+                shares_prompts: kind.shares_prompts(),
+                template_tokens: kind.template_tokens(),
+            }),
         })
     }
 
@@ -215,6 +252,7 @@ impl<'a> Session<'a> {
             until: planned.load.until.as_ref(),
             server: self.config.server_metrics.then_some(own),
             target: Some(&server.target),
+            enough: None,
             tokenizer: kind.tokenizer(),
         }
     }

@@ -22,6 +22,8 @@ pub(super) trait Kind {
     fn path(&self) -> &'static str;
     /// Starts what is measured where no server is named.
     fn built_in(&self) -> fn(&str) -> Result<BuiltIn, Failure>;
+    /// Whether texts become vectors or scores, and none are generated.
+    fn pools(&self) -> bool;
     /// Whether answers come piece by piece.
     fn streams(&self) -> bool;
     /// Where prompts come from, drawn from that seed: what [`crate::config::Point::source`] counts.
@@ -38,6 +40,10 @@ pub(super) trait Kind {
     fn asked(&self, model: &str) -> Option<Asked>;
     /// Of a mix.
     fn classes(&self) -> &[ClassInfo];
+    /// Whether prompts have beginnings that the server is meant to know.
+    fn shares_prompts(&self) -> bool;
+    /// Tokens that the model's chat template adds to every prompt, where a tokenizer told.
+    fn template_tokens(&self) -> Option<u64>;
     /// What is asked for once more after the last run of each point, within that time.
     fn again(&self, server: &Server, within: Duration) -> Option<AskAgain>;
     /// What is sent, and how fast.

@@ -1,7 +1,8 @@
 //! The right of one run to its files.
 
-use super::files::Paths;
-use super::place::folder;
+use super::config::OutputConfig;
+use super::files::{Paths, cannot_write};
+use super::place::{Place, folder};
 use crate::failure::Failure;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -42,6 +43,27 @@ impl Claim {
                 clear(paths);
                 return Ok(Claim { lock, _held: file });
             }
+        }
+    }
+}
+
+impl Paths {
+    /// Makes sure, before anything is measured, that everything can be written, and that nobody else writes it.
+    pub(crate) fn claim(&self, output: &OutputConfig) -> Result<Option<Claim>, Failure> {
+        self.check(output)?;
+        let place =
+            Place::of(&self.results).map_err(|error| cannot_write(&self.results, &error))?;
+        match place {
+            Place::File(_) => Claim::take(self).map(Some),
+            Place::Stream(_) if output.plot || output.records.extension().is_some() => {
+                // Not every verb has the flag of what it never draws.
+                let plot = if output.plot { " --no-plot" } else { "" };
+                Err(Failure::usage(format!(
+                    "{} is no file that others of a run could lie beside; add --records none{plot}",
+                    self.results.display()
+                )))
+            }
+            Place::Stream(_) => Ok(None),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Files of a run: where they are, and how they are written so that none is ever half there.
 
 use crate::args::RecordsFormat;
-use crate::config::OutputConfig;
 use crate::failure::Failure;
-use crate::output::claim::Claim;
+use crate::output::config::OutputConfig;
 use crate::output::place::{Place, folder};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -66,26 +65,8 @@ impl Paths {
         name.to_string_lossy().into_owned()
     }
 
-    /// Makes sure, before anything is measured, that everything can be written, and that nobody else writes it.
-    pub(crate) fn claim(&self, output: &OutputConfig) -> Result<Option<Claim>, Failure> {
-        self.check(output)?;
-        let place =
-            Place::of(&self.results).map_err(|error| cannot_write(&self.results, &error))?;
-        match place {
-            Place::File(_) => Claim::take(self).map(Some),
-            Place::Stream(_) if output.plot || output.records.extension().is_some() => {
-                // Not every verb has the flag of what it never draws.
-                let plot = if output.plot { " --no-plot" } else { "" };
-                Err(Failure::usage(format!(
-                    "{} is no file that others of a run could lie beside; add --records none{plot}",
-                    self.results.display()
-                )))
-            }
-            Place::Stream(_) => Ok(None),
-        }
-    }
-
-    fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
+    /// Makes sure that everything can be written, and nothing twice.
+    pub(super) fn check(&self, output: &OutputConfig) -> Result<(), Failure> {
         let records = output
             .records
             .extension()
@@ -146,7 +127,7 @@ fn check_writable(path: &Path) -> Result<(), Failure> {
     probe().map_err(|error| cannot_write(path, &error))
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!(
         "cannot write {}: {error}; choose another place for it",
         path.display()

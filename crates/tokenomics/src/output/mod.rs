@@ -1,6 +1,7 @@
 //! The only place that writes files and prints.
 
 mod claim;
+mod config;
 mod export;
 mod files;
 mod place;
@@ -9,6 +10,7 @@ mod print;
 mod recorder;
 mod save;
 
+pub(crate) use config::OutputConfig;
 pub(crate) use export::{export, to_job_page};
 pub(crate) use files::{Paths, write_atomically};
 pub(crate) use plot::{ImageFormat, write_figure, write_png};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use store::{JsonlWriter, StoreError};
-use trace::{Record, RunFacts, RunHeader};
+use trace::{Outcome, Record, RunFacts, RunHeader, RunId};
 
 /// A part is written when it holds so many records and events.
 const PART_VALUES: usize = 65_536;
@@ -195,6 +195,14 @@ impl Recorder {
         let mut kept = self.kept();
         kept.facts.push(facts);
         kept.write(Kept::write_facts);
+    }
+
+    /// Forgets what was cancelled of a run that is written nowhere; how many records of it are left.
+    pub(crate) fn forget_cancelled(&self, run: RunId) -> u64 {
+        let mut kept = self.kept();
+        let records = &mut kept.records;
+        records.retain(|record| record.run != run || record.outcome != Outcome::Cancelled);
+        records.iter().filter(|record| record.run == run).count() as u64
     }
 
     /// Looks at everything so far.

@@ -1,7 +1,7 @@
 //! The files that a measurement leaves.
 
-use crate::config::OutputConfig;
 use crate::failure::Failure;
+use crate::output::config::OutputConfig;
 use crate::output::export::export;
 use crate::output::files::{Paths, write_atomically};
 use crate::output::plot::plot_summary;

@@ -3,8 +3,8 @@
 use super::from_hub::HubData;
 use super::table::Columns;
 use super::{Asked, Place};
-use crate::config::read;
 use crate::failure::Failure;
+use crate::input::read;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 

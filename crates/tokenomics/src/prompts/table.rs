@@ -1,7 +1,7 @@
 //! The rows of one file, whatever its format.
 
-use crate::config::json_size::check_rows;
-use crate::config::memory_left;
+use crate::input::json_size::check_rows;
+use crate::input::memory_left;
 use serde_json::{Map, Value};
 use std::path::Path;
 use workload::{

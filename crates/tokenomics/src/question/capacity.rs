@@ -1,16 +1,18 @@
 //! `--find-capacity`: the highest arrival rate that meets the objectives.
 
 use crate::args::OutputFormat;
-use crate::config::{CapacityQuestion, Config, OutputConfig};
+use crate::config::{CapacityQuestion, Config, LOOKS};
 use crate::failure::{Exit, Failure};
-use crate::measurement::{Interruption, Planned, Session};
-use crate::output::{self, say, write_atomically};
+use crate::measurement::{Enough, Interruption, Planned, Session};
+use crate::output::{self, OutputConfig, say, write_atomically};
 use report::{CapacityFile, Style};
 use stats::{CapacityEnd, CapacitySearch, Grade, Probe, Summary};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use trace::{Record, RunHeader};
 
-/// A run that takes longer is announced, in seconds.
-const LONG: f64 = 15.0;
+/// A search that takes longer is announced, in seconds.
+const LONG: f64 = 30.0;
 
 /// Refuses formats that there are none of.
 pub(super) fn check(output: &OutputConfig) -> Result<(), Failure> {
@@ -33,42 +35,167 @@ pub(super) fn find_capacity(
     if !quiet {
         session.announce();
     }
-    let mut search = CapacitySearch::new(asked.config);
+    let ceiling = match asked.first_rate {
+        Some(_) => None,
+        None => match ceiling(config, asked, &session)? {
+            Some(ceiling) => Some(ceiling),
+            None => return Ok(Exit::Interrupted),
+        },
+    };
+    let mut search = CapacitySearch::new(asked.search(ceiling));
+    let seconds = asked.seconds(search.config().first_rate);
+    if !quiet && seconds > LONG {
+        say(&format!(
+            "The search takes about {}; ctrl-C ends it with what is known by then.",
+            in_words(seconds)
+        ));
+    }
     let mut measured: Vec<Summary> = Vec::new();
     while let Some(rate) = search.next_rate() {
         let number = search.probes().len();
         let requests = asked.requests_at(rate);
-        let seconds = requests as f64 / rate;
-        if !quiet && seconds > LONG {
-            say(&format!(
-                "Run {}: {requests} requests at {} requests/s take about {seconds:.0} s; --request-rate begins higher.",
-                number + 1,
-                (100.0 * rate).round() / 100.0
-            ));
-        }
         // Each has requests and arrivals of its own.
         let seed = config.seed.wrapping_add(number as u64);
         let load = config.task.over(asked.load(rate)?);
         let planned = Planned::of(&config.task, load, seed)?;
-        let Some(probe) = session.run(planned, None)?.whole()? else {
+        let onlooker = Arc::new(Onlooker::new(search.clone(), rate, requests));
+        let Some(run) = session.run_until(planned, onlooker.clone())?.whole()? else {
             search.interrupt();
             break;
         };
-        let point = probe.summary.points.first();
+        let point = run.summary.points.first();
         let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
-        search.observe(Probe::of(rate, point));
+        let found = onlooker.seen().found;
+        search.observe(found.unwrap_or_else(|| Probe::of(rate, point)));
         if !quiet {
-            let invalid = why(&probe.summary);
-            let attain = asked.config.attain;
-            say(&report::capacity_probe_line(
-                search.probes(),
-                attain,
-                invalid,
-            ));
+            let invalid = why(&run.summary);
+            let line =
+                report::capacity_probe_line(search.probes(), search.config().attain, invalid);
+            say(&line);
         }
-        measured.push(probe.summary);
+        measured.push(run.summary);
     }
-    conclude(config, asked, &search, &measured)
+    conclude(config, &search, &measured)
+}
+
+/// What the server can do at most, as far as a few seconds show: in requests per second, from more and more requests in
+/// flight until more make no difference. `None` where the user stopped it.
+fn ceiling(
+    config: &Config,
+    asked: &CapacityQuestion,
+    session: &Session<'_>,
+) -> Result<Option<f64>, Failure> {
+    /// Less of a difference is none.
+    const MORE: f64 = 1.3;
+    let mut best = 0.0;
+    for number in 0..LOOKS {
+        let load = config.task.over(asked.look(number));
+        let planned = Planned::of(&config.task, load, config.seed)?;
+        let Some(look) = session.run(planned, None)?.whole()? else {
+            return Ok(None);
+        };
+        let rate = look.summary.points.first().and_then(|point| {
+            let steady = point.steady_state.as_ref();
+            let steady = steady.and_then(|steady| steady.requests_per_second);
+            steady.or(point.throughput.requests_per_second)
+        });
+        let rate = rate.map_or(0.0, |rate| rate.mean);
+        let is_more = rate > MORE * best;
+        best = rate.max(best);
+        if !is_more {
+            break;
+        }
+    }
+    if best <= 0.0 {
+        return Err(Failure::failed(
+            "no request succeeded in a first look at the server, so that there is no rate to begin at; see what \
+             `--max-concurrency 8` says, or name a rate with --request-rate",
+        ));
+    }
+    if !config.output.is_quiet() {
+        say(&format!(
+            "At most it answers about {} requests/s, whatever the objectives.",
+            (100.0 * best).round() / 100.0
+        ));
+    }
+    Ok(Some(best))
+}
+
+/// `40 s`, or `12 min`.
+fn in_words(seconds: f64) -> String {
+    if seconds < 120.0 {
+        format!("{seconds:.0} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+/// Watches a run for having shown enough.
+struct Onlooker {
+    search: CapacitySearch,
+    rate: f64,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    /// Requests at which it is still to be looked at, once each.
+    looks: Vec<usize>,
+    /// What was enough.
+    found: Option<Probe>,
+}
+
+impl Onlooker {
+    fn new(search: CapacitySearch, rate: f64, requests: usize) -> Self {
+        let looks = CapacitySearch::early_looks(requests);
+        Self {
+            search,
+            rate,
+            seen: Mutex::new(Seen {
+                looks: looks.into(),
+                found: None,
+            }),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Enough for Onlooker {
+    fn is_due(&self, records: usize) -> bool {
+        self.seen()
+            .looks
+            .first()
+            .is_some_and(|&look| look <= records)
+    }
+
+    fn is_enough(&self, header: &RunHeader, records: &[Record]) -> bool {
+        let back = all_back(records);
+        let mut seen = self.seen();
+        let due = seen.looks.iter().filter(|&&look| look <= back.len());
+        let due = due.count();
+        let Some(&count) = seen.looks[..due].last() else {
+            return false;
+        };
+        seen.looks.drain(..due);
+        let summary = stats::summarize(header, &[], &back[..count]);
+        let probe = summary.points.first();
+        let probe = probe.map(|point| Probe::of(self.rate, point));
+        seen.found = probe.filter(|probe| self.search.is_enough(*probe));
+        seen.found.is_some()
+    }
+}
+
+/// The records of a measured run up to the first request that is still on its way: later ones that are back already are the
+/// fast ones.
+fn all_back(records: &[Record]) -> Vec<Record> {
+    let (warmups, mut measured): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.run.warmup);
+    measured.sort_unstable_by_key(|record| record.id);
+    let back = (warmups.len() as u64..).zip(measured);
+    let back = back.take_while(|(id, record)| record.id == *id);
+    back.map(|(_, record)| record.clone()).collect()
 }
 
 /// Why a run was no measurement.
@@ -89,7 +216,6 @@ fn draw(json: &str, path: &Path) -> Result<Option<PathBuf>, Failure> {
 
 fn conclude(
     config: &Config,
-    asked: &CapacityQuestion,
     search: &CapacitySearch,
     measured: &[Summary],
 ) -> Result<Exit, Failure> {
@@ -98,7 +224,7 @@ fn conclude(
     let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
     let unnamed = || Path::new("results").join(format!("capacity-{moment}.json"));
     let path = output.results_file.clone().unwrap_or_else(unnamed);
-    let (search_config, objectives) = (&asked.config, &config.objectives);
+    let (search_config, objectives) = (search.config(), &config.objectives);
     let json = report::capacity_json(
         search_config,
         objectives,

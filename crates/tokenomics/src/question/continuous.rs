@@ -3,10 +3,10 @@
 
 use super::numbers::{Kept, kept};
 use crate::args::OutputFormat;
-use crate::config::{Config, Load, OutputConfig, Point};
+use crate::config::{Config, Load, Point};
 use crate::failure::{Exit, Failure};
 use crate::measurement::{Interruption, Planned, Session};
-use crate::output::{self, say, write_atomically};
+use crate::output::{self, OutputConfig, say, write_atomically};
 use stats::Summary;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

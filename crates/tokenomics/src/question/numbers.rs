@@ -1,10 +1,10 @@
 //! What the numbers are: one measurement, printed and kept.
 
 use crate::calibrating::certify;
-use crate::config::{Config, OutputConfig};
+use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::measurement::{End, Interruption, Planned, Session};
-use crate::output::{self, Paths, say};
+use crate::output::{self, OutputConfig, Paths, say};
 use stats::{Grade, Summary};
 use std::path::Path;
 

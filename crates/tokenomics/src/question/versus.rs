@@ -1,10 +1,10 @@
 //! `--versus`: servers compared on the same requests, by turns where they run beside each other.
 
 use crate::args::{OutputFormat, RecordsFormat};
-use crate::config::{Config, Load, OutputConfig, ServerConfig, VersusQuestion};
+use crate::config::{Config, Load, ServerConfig, VersusQuestion};
 use crate::failure::{Exit, Failure};
 use crate::measurement::{Interruption, Measured, Planned, Session};
-use crate::output::{self, Paths, Recorder, Sink, say, write_atomically};
+use crate::output::{self, OutputConfig, Paths, Recorder, Sink, say, write_atomically};
 use report::Versus;
 use stats::{Block, CompareOptions, Comparison, Grade, Judgement, Summary};
 use std::path::{Path, PathBuf};

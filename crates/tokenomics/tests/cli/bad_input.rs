@@ -242,6 +242,7 @@ fn parquet_bomb() -> Vec<u8> {
         slo: None,
         classes: Vec::new(),
         asked: None,
+        subject: None,
     };
     let file = store::encode_part(&header, &[], &[crate::records::record()]).unwrap();
     // At the end: the footer, its length in four bytes, and `PAR1`.

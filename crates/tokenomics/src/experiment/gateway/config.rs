@@ -1,8 +1,10 @@
 //! What was asked of a gateway benchmark, checked.
 
 use crate::args::{GatewayArgs, OutputFormat};
-use crate::config::{OutputConfig, read, refuse_control_characters, words};
+use crate::config::{refuse_control_characters, words};
 use crate::failure::Failure;
+use crate::input::read;
+use crate::output::OutputConfig;
 use load::{Deadlines, Target};
 use mock::MockConfig;
 use process::preset::{Gateway, GatewaySettings};

@@ -1,10 +1,10 @@
 //! The two ways to the provider, and how they are asked.
 
+use crate::asking::{Asking, hi};
 use crate::config::Secrets;
 use crate::experiment::gateway::config::{GatewayConfig, PROVIDER_KEY};
 use crate::experiment::gateway::start::Lab;
 use crate::failure::Failure;
-use crate::measurement::{Asking, hi};
 use crate::output::Recorder;
 use load::{Client, HeaderMap, Target, TcpConnector, TlsOptions};
 use trace::{Pacing, Plan, Record};

@@ -3,10 +3,10 @@
 use super::config::{GatewayConfig, Provider};
 use super::sides::Way;
 use crate::args::OutputFormat;
+use crate::asking::outcome_in_words;
 use crate::child::{Probe, Watched};
 use crate::config::Secrets;
 use crate::failure::Failure;
-use crate::measurement::outcome_in_words;
 use crate::output::say;
 use load::Target;
 use mock::MockHandle;

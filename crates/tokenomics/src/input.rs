@@ -1,6 +1,7 @@
 //! Files that flags name: read to a limit, and never to an end that there is not.
 
-use super::json_size;
+pub(crate) mod json_size;
+
 use crate::failure::Failure;
 use std::fs;
 use std::io::{self, Read};
