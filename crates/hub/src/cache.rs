@@ -1,5 +1,4 @@
-use crate::hub::Choose;
-use crate::listing::{INCOMPLETE, Listing, is_commit};
+use crate::listing::{Choose, INCOMPLETE, Listing, is_commit};
 use crate::{HubError, Repo};
 use std::ffi::OsString;
 use std::fs;

@@ -1,12 +1,9 @@
 use crate::cache::RepoCache;
 use crate::client::Client;
 use crate::download::Download;
-use crate::listing::Listing;
+use crate::listing::{Choose, Listing};
 use crate::{HubConfig, HubError, Progress, Repo};
 use std::path::PathBuf;
-
-/// Which of the names of a repository's files are wanted.
-pub(crate) type Choose<'a> = &'a dyn Fn(&[&str]) -> Vec<String>;
 
 /// A hub, and the cache of what came from it.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 use crate::{HubError, Repo};
 use serde::{Deserialize, Serialize};
 
+/// Which of the names of a repository's files are wanted.
+pub(crate) type Choose<'a> = &'a dyn Fn(&[&str]) -> Vec<String>;
+
 /// The suffix of a file that has not fully arrived.
 pub(crate) const INCOMPLETE: &str = ".incomplete";
 

@@ -1,9 +1,9 @@
 //! Thresholds and how they fared.
 
 use crate::escape;
+use crate::grid::{Cell, Grid};
 use crate::number::{self, ABSENT};
 use crate::style::Ink;
-use crate::table::grid::{Cell, Grid};
 use stats::{AssertionResult, PrecisionResult, Unit};
 use std::fmt::Write;
 

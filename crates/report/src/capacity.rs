@@ -1,9 +1,9 @@
 //! A search for the highest rate that meets the objectives.
 
 use crate::escape;
+use crate::grid::{Cell, Grid};
 use crate::number;
 use crate::style::{Ink, Style, grade_ink, mark};
-use crate::table::grid::{Cell, Grid};
 use serde_json::{Value, json};
 use stats::{
     CapacityAnswer, CapacityConfig, CapacityEnd, Grade, Interval, PointSummary, Probe, ProbedRate,

@@ -1,9 +1,9 @@
 //! What the instrument adds, for people.
 
 use crate::escape;
+use crate::grid::{Cell, Grid};
 use crate::number;
 use crate::style::{Ink, Style};
-use crate::table::grid::{Cell, Grid};
 use crate::width::wrap;
 use stats::{Certificate, CertificateGrade, InstrumentError};
 
@@ -12,7 +12,7 @@ pub fn certificate_text(certificate: &Certificate, style: Style) -> String {
     let mut lines = vec![String::new()];
     lines.extend(certificate_lines(certificate, style));
     lines.push(String::new());
-    let told = wrap(&resolution(certificate), crate::table::TEXT_COLUMNS - 2);
+    let told = wrap(&resolution(certificate), crate::width::TEXT_COLUMNS - 2);
     lines.extend(told.into_iter().map(|line| format!("  {line}")));
     lines.push(String::new());
     lines.join("\n")

@@ -1,10 +1,10 @@
 //! Two measurements beside each other.
 
+use crate::grid::{Cell, Grid};
 use crate::number::{self, ABSENT};
 use crate::style::{Ink, Style};
-use crate::table::grid::{Cell, Grid};
-use crate::width::wrap;
-use crate::{csv, escape, table};
+use crate::width::{TEXT_COLUMNS, wrap};
+use crate::{csv, escape};
 use stats::{ComparedMetric, ComparedPoint, Comparison, Judgement, Measured, Metric, Unit};
 use std::fmt::Write;
 
@@ -25,7 +25,7 @@ pub fn comparison_text(comparison: &Comparison, style: Style) -> String {
     let (ink, word) = (ink(comparison.judgement), word(comparison.judgement));
     lines.push(format!("  {}", style.paint(ink, word)));
     for sentence in sentences(comparison) {
-        let wrapped = wrap(&sentence, table::TEXT_COLUMNS - 4);
+        let wrapped = wrap(&sentence, TEXT_COLUMNS - 4);
         lines.extend(wrapped.into_iter().map(|line| format!("    {line}")));
     }
     lines.push(String::new());

@@ -1,12 +1,10 @@
 //! What a fixed batch says of a server beside what the same server does under traffic.
 
 use crate::escape;
+use crate::grid::{Cell, Grid};
 use crate::number::{self, ABSENT};
 use crate::style::Style;
-use crate::table::{
-    self,
-    grid::{Cell, Grid},
-};
+use crate::table;
 use serde_json::{Value, json};
 use stats::{FixedVsContinuous, MeanStd, Verdict};
 

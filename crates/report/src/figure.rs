@@ -8,6 +8,7 @@ mod chart;
 mod embedding;
 mod header;
 mod labels;
+mod page;
 mod palette;
 mod panel;
 mod plane;
@@ -24,13 +25,7 @@ use crate::{Axis, EmbeddingFile, ReportError, ResultFile};
 use canvas::Canvas;
 use header::Header;
 use labels::Rect;
-
-const WIDTH: u32 = 1600;
-/// Height of a figure with one row of panels, and with two.
-const HEIGHTS: [u32; 2] = [700, 1200];
-const MARGIN: f64 = 36.0;
-/// Between panels.
-const GUTTER: f64 = 56.0;
+use page::{HEIGHTS, MARGIN, WIDTH, slots};
 
 /// Result files as one SVG figure, 1600 wide: two panels of throughput, and two of latency where it
 /// was measured. Several files are overlaid under their labels. Equal files give equal bytes.
@@ -68,24 +63,6 @@ pub fn results_svg(bytes: &[u8]) -> Result<String, ReportError> {
         return embedding_svg(&EmbeddingFile::parse(bytes)?);
     }
     svg(&[(String::new(), ResultFile::parse(bytes)?)])
-}
-
-/// Where each panel goes: one fills the row, more stand two to a row.
-fn slots(area: Rect, panels: usize) -> impl Iterator<Item = Rect> {
-    let columns = panels.min(2);
-    let rows = panels.div_ceil(2);
-    let width = (area.width() - GUTTER * (columns - 1) as f64) / columns as f64;
-    let height = (area.height() - GUTTER / 2.0 * (rows - 1) as f64) / rows as f64;
-    (0..panels).map(move |index| {
-        let left = area.left + (width + GUTTER) * (index % columns) as f64;
-        let top = area.top + (height + GUTTER / 2.0) * (index / columns) as f64;
-        Rect {
-            left,
-            top,
-            right: left + width,
-            bottom: top + height,
-        }
-    })
 }
 
 /// What the files' points differ in; files of several kinds name them all.

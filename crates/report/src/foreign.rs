@@ -2,11 +2,11 @@
 
 mod python;
 
+use crate::escape;
+use crate::grid::{Cell, Grid};
 use crate::number::{self, ABSENT};
 use crate::style::{Ink, Style};
-use crate::table::grid::{Cell, Grid};
-use crate::width::wrap;
-use crate::{escape, table};
+use crate::width::{TEXT_COLUMNS, wrap};
 use serde_json::{Map, Value, json};
 
 /// What another tool's file says of a measurement. It has no records: nothing can be computed again, no
@@ -189,7 +189,7 @@ pub fn foreign_text(files: &[ForeignResult], style: Style) -> String {
         .collect();
     let told = "This file holds no records: nothing in it can be computed again, no number has an interval, and \
                 nothing says whether the measurement was valid.";
-    let told = wrap(told, table::TEXT_COLUMNS - 2);
+    let told = wrap(told, TEXT_COLUMNS - 2);
     lines.extend(told.into_iter().map(|line| format!("  {line}")));
     lines.push(String::new());
     lines.join("\n")

@@ -1,10 +1,9 @@
 //! One page that needs nothing else: no network, no script, no font of the system.
 
+use crate::grid::{Cell, Grid};
 use crate::style::{Ink, grade_ink, mark, word};
-use crate::table::grid::{Cell, Grid};
-use crate::table::{
-    classes, complete_of_issued, conversations, detail, facts, load, notes, overview,
-};
+use crate::table::point_words::{complete_of_issued, load};
+use crate::table::{classes, conversations, detail, facts, notes, overview};
 use crate::{ReportError, assertions, certificate, definitions, escape, figure, number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -18,6 +18,7 @@ pub mod escape;
 mod export;
 pub mod figure;
 mod foreign;
+mod grid;
 mod html;
 mod json;
 mod latency;

@@ -5,23 +5,21 @@ mod connections;
 pub(crate) mod conversations;
 pub(crate) mod detail;
 pub(crate) mod facts;
-pub(crate) mod grid;
 mod line;
 pub(crate) mod overview;
+pub(crate) mod point_words;
 pub(crate) mod pooled;
 mod queue;
 
 pub use self::line::point_line;
 
+use self::point_words::{complete_of_issued, is_estimated, load};
 use crate::certificate::certificate_lines;
 use crate::style::{Ink, Style, grade_ink, mark, word};
-use crate::width::{clip, wrap};
-use crate::{Axis, assertions, escape, number};
+use crate::width::{TEXT_COLUMNS, clip, wrap};
+use crate::{assertions, escape, number};
 use serde_json::{Map, Value};
-use stats::{MeanStd, PointSummary, Quantile, Reason, Summary, TokenSource, Verdict};
-
-/// The width that running text keeps to: it looks right on the narrowest usual terminal.
-pub(crate) const TEXT_COLUMNS: usize = 80;
+use stats::{PointSummary, Reason, Summary, Verdict};
 
 /// The screen's report: an overview with a row per point, then a block per point, then the verdict
 /// on the whole where there are several. At most 100 columns wide; ends with a line break.
@@ -174,53 +172,6 @@ fn title(metadata: &Map<String, Value>) -> Option<String> {
         .map(escape::terminal)
         .collect();
     (!parts.is_empty()).then(|| clip(&parts.join(" · "), TEXT_COLUMNS - 4))
-}
-
-/// `batch size 64`, `rate 2.5 req/s`.
-pub(crate) fn load(point: &PointSummary) -> String {
-    let is_number = point.point.key.parse::<f64>().is_ok();
-    if point.pooling.is_some() || !is_number {
-        return escape::terminal(&point.point.key);
-    }
-    let axis = Axis::of(&point.point.pacing);
-    let unit = if axis == Axis::RequestRate {
-        " req/s"
-    } else {
-        ""
-    };
-    format!(
-        "{} {}{unit}",
-        axis.name(),
-        escape::terminal(&point.point.key)
-    )
-}
-
-pub(crate) fn complete_of_issued(point: &PointSummary) -> String {
-    format!(
-        "{}/{}",
-        point.reliability.complete, point.reliability.issued
-    )
-}
-
-fn is_estimated(point: &PointSummary) -> bool {
-    point.tokens.output_source == TokenSource::Estimated
-}
-
-/// A rate of output tokens, with `≈` where their count is an estimate.
-fn tokens_per_second(point: &PointSummary, rate: Option<MeanStd>) -> String {
-    rate.map_or_else(
-        || number::ABSENT.to_owned(),
-        |rate| number::estimated(number::mean_std(rate), is_estimated(point)),
-    )
-}
-
-/// A percentile without an interval is marked, and dim where there is colour.
-fn quantile(quantile: Quantile, is_estimated: bool) -> grid::Cell {
-    let value = number::estimated(number::significant(quantile.value), is_estimated);
-    match quantile.interval {
-        Some(interval) => grid::Cell::new(value).noted(number::interval(interval)),
-        None => grid::Cell::inked(format!("~{value}"), Ink::Dim),
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use crate::comparison::{
     comparison_markdown, comparison_text, csv_rows, metric_ink, titled, value,
 };
+use crate::grid::{Cell, Grid};
 use crate::style::{Ink, Style};
-use crate::table::grid::{Cell, Grid};
 use crate::{csv, escape};
 use serde_json::{Value, json};
 use stats::{ComparedMetric, ComparedPoint, Comparison};

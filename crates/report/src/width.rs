@@ -1,5 +1,8 @@
 //! How wide text is on a terminal, and how to keep it within a width.
 
+/// The width that running text keeps to: it looks right on the narrowest usual terminal.
+pub(crate) const TEXT_COLUMNS: usize = 80;
+
 /// Columns that `text` takes. Everything from Hangul on counts as wide: rather a gap than a wrap.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(char_columns).sum()

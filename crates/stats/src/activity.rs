@@ -1,6 +1,6 @@
 //! Requests in flight over the time of one run.
 
-use crate::conversations;
+use std::collections::BTreeMap;
 use trace::{Nanos, Pacing, Record};
 
 /// When requests began and ended, each in ascending order. Failed ones were in flight too.
@@ -30,7 +30,7 @@ impl Activity {
     ) -> Option<Self> {
         // A request that ended before it began would be in flight a negative number of times.
         let (mut issued, mut done): (Vec<Nanos>, Vec<Nanos>) = match pacing {
-            Pacing::Closed { .. } => conversations::spans(records, end).into_iter().unzip(),
+            Pacing::Closed { .. } => conversation_spans(records, end).into_iter().unzip(),
             Pacing::Burst { .. } | Pacing::Open { .. } => records
                 .iter()
                 .map(|record| (record.issued, end(record).max(record.issued)))
@@ -110,6 +110,18 @@ impl Activity {
             active = after;
         }
     }
+}
+
+/// When each conversation began and ended; requests that stand alone are conversations of one turn.
+fn conversation_spans(records: &[&Record], end: fn(&Record) -> Nanos) -> Vec<(Nanos, Nanos)> {
+    let mut held: BTreeMap<u64, (Nanos, Nanos)> = BTreeMap::new();
+    for record in records {
+        let key = record.turn.map_or(record.id, |turn| turn.session);
+        let done = end(record).max(record.issued);
+        let span = held.entry(key).or_insert((record.issued, done));
+        *span = (span.0.min(record.issued), span.1.max(done));
+    }
+    held.into_values().collect()
 }
 
 #[cfg(test)]

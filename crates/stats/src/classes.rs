@@ -1,9 +1,10 @@
 //! The classes of mixed traffic, each for itself.
 
+use crate::bursts::batch_size;
 use crate::goodput::{GoodTally, bounds_something};
 use crate::latency::LatencyPool;
 use crate::reliability::OutcomeTally;
-use crate::run::{Run, RunMetrics, batch_size};
+use crate::run::{Run, RunMetrics};
 use crate::tokens::TokenTally;
 use crate::traffic::Traffic;
 use crate::{ClassSummary, RequestMetrics};

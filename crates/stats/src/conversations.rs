@@ -6,7 +6,7 @@ use crate::tokens::TokenTally;
 use crate::traffic::Traffic;
 use crate::{Conversations, MeanStd, RequestMetrics, Series, TurnSummary};
 use std::collections::BTreeMap;
-use trace::{Nanos, Pacing, Record};
+use trace::{Pacing, Record};
 
 /// The numbers of conversations; `None` where every request stands alone.
 pub(crate) fn summarize_conversations(
@@ -103,16 +103,4 @@ impl Tally {
             turns: turns.collect(),
         })
     }
-}
-
-/// When each conversation began and ended; requests that stand alone are conversations of one turn.
-pub(crate) fn spans(records: &[&Record], end: fn(&Record) -> Nanos) -> Vec<(Nanos, Nanos)> {
-    let mut held: BTreeMap<u64, (Nanos, Nanos)> = BTreeMap::new();
-    for record in records {
-        let key = record.turn.map_or(record.id, |turn| turn.session);
-        let done = end(record).max(record.issued);
-        let span = held.entry(key).or_insert((record.issued, done));
-        *span = (span.0.min(record.issued), span.1.max(done));
-    }
-    held.into_values().collect()
 }

@@ -7,6 +7,7 @@ mod added;
 mod answers;
 mod assertion;
 mod bootstrap;
+mod bursts;
 mod capacity;
 mod certificate;
 mod classes;

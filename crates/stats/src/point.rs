@@ -1,6 +1,7 @@
 //! One point: all its runs, to one set of numbers.
 
 use crate::answers::AnswerTally;
+use crate::bursts::batch_size;
 use crate::classes::{Objectives, summarize_classes};
 use crate::conversations::summarize_conversations;
 use crate::disturbed::{Undisturbed, disturbed_spans};
@@ -12,7 +13,7 @@ use crate::lengths::LengthTally;
 use crate::pooling::PoolingTally;
 use crate::receipt::ReceiptTally;
 use crate::reliability::OutcomeTally;
-use crate::run::{Run, RunMetrics, batch_size};
+use crate::run::{Run, RunMetrics};
 use crate::series::Grows;
 use crate::server::ServerView;
 use crate::slow_queue::SlowQueue;

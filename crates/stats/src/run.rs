@@ -2,7 +2,8 @@
 
 use crate::RequestMetrics;
 use crate::activity::Activity;
-use crate::steady::{SteadyRun, batches};
+use crate::bursts::{batch_size, batches};
+use crate::steady::SteadyRun;
 use trace::{Nanos, Pacing, Record, RunFacts};
 
 /// One measured run: its records in the order of release, and what it left beside them.
@@ -163,15 +164,6 @@ impl RunMetrics {
         per_second(Some(self.complete as f64), Some(self.wall_seconds))
             .zip(self.held_seconds)
             .map(|(rate, held)| rate * held)
-    }
-}
-
-/// Requests that share a fate: those of a batch begin together, and wait for each other. Elsewhere
-/// each request is a batch of its own.
-pub(crate) fn batch_size(pacing: Pacing) -> usize {
-    match pacing {
-        Pacing::Burst { size } => size.max(1) as usize,
-        Pacing::Closed { .. } | Pacing::Open { .. } => 1,
     }
 }
 

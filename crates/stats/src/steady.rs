@@ -2,8 +2,8 @@
 
 use crate::RequestMetrics;
 use crate::activity::Activity;
+use crate::bursts::{batch_size, batches};
 use crate::quantile::{quantile, sort};
-use crate::run::batch_size;
 use crate::warmup::warmup;
 use crate::windows::Windows;
 use trace::{Nanos, Pacing, Record};
@@ -180,15 +180,6 @@ impl SteadyRun {
 /// The smallest number of requests that is at least [`TARGET_PERCENT`] of `asked`.
 fn target(asked: usize) -> usize {
     (asked * TARGET_PERCENT).div_ceil(100)
-}
-
-/// The batches of a burst, from records in the order of release: each begins when all of the
-/// batch before are done.
-pub(crate) fn batches<'a, 'b>(
-    size: usize,
-    records: &'b [&'a Record],
-) -> std::slice::Chunks<'b, &'a Record> {
-    records.chunks(size)
 }
 
 /// From the batch's start until fewer than the target share of it are in flight.

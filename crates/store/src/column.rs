@@ -1,10 +1,9 @@
 use crate::StoreError;
+use crate::arrays::{primitive, typed};
 use crate::event_column::{self, EventColumns};
 use crate::response_column::{self, Added, AddedColumns};
-use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, UInt16Array,
-    UInt32Array, UInt64Array,
+    Array, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use std::sync::{Arc, LazyLock};
@@ -269,28 +268,6 @@ fn describe(field: &Field) -> String {
         DataType::List(element) => format!("{optional}list of {}", describe(element)),
         other => format!("{optional}{other}"),
     }
-}
-
-/// A column by its name and type.
-pub(crate) fn typed<'a, A: Array + 'static>(
-    batch: &'a RecordBatch,
-    name: &'static str,
-) -> Result<&'a A, StoreError> {
-    let column = batch.column_by_name(name);
-    column
-        .and_then(|column| column.as_any().downcast_ref::<A>())
-        .ok_or_else(|| StoreError::Cell {
-            name,
-            what: "is absent or has another type than its schema says".to_owned(),
-        })
-}
-
-/// A number that may be absent.
-pub(crate) fn primitive<T: ArrowPrimitiveType>(
-    column: &PrimitiveArray<T>,
-    row: usize,
-) -> Option<T::Native> {
-    column.is_valid(row).then(|| column.value(row))
 }
 
 /// What was written from 32 bits; a foreign file's larger number is the largest.

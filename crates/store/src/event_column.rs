@@ -1,5 +1,5 @@
 use crate::StoreError;
-use crate::column::{primitive, typed};
+use crate::arrays::{primitive, typed};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, UInt32Type, UInt64Type};
 use arrow_array::{

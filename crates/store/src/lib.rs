@@ -8,6 +8,7 @@
 //!
 //! This crate never opens a path: it takes bytes, readers and writers.
 
+mod arrays;
 mod column;
 mod error;
 mod event_column;

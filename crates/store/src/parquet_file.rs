@@ -1,4 +1,5 @@
 use crate::StoreError;
+use crate::arrays;
 use crate::column;
 use crate::event_column;
 use crate::footer;
@@ -178,7 +179,7 @@ fn most_at_once(bytes: &Bytes, arrow: &ArrowReaderMetadata) -> Result<u64, Store
     let mut most = 0;
     for batch in batches {
         let batch = batch?;
-        let lists = column::typed::<ListArray>(&batch, event_column::CHOICE)?;
+        let lists = arrays::typed::<ListArray>(&batch, event_column::CHOICE)?;
         most = most.max(lists.values().len() as u64);
     }
     Ok(most)

@@ -156,6 +156,35 @@ fn certificate(shape: Shape) -> Result<Certificate, Failure> {
     Ok(compared(shape, &measured, &truths))
 }
 
+/// Chats of as many tokens, and nothing special about them.
+fn task(shape: Shape) -> Result<GenerationConfig, Failure> {
+    let source = ChatSource::Content(Content::Math);
+    let tokens = Some(shape.tokens);
+    let traffic = Traffic::simple(0, source, None, tokens).map_err(Failure::usage)?;
+    Ok(GenerationConfig {
+        endpoint: Endpoint::ChatCompletions,
+        traffic: TrafficConfig {
+            traffic: traffic.into(),
+            classes: Vec::new(),
+            replay: None,
+            dataset: "math".to_owned(),
+            scenario: None,
+            sessions: SessionArgs::default(),
+            variants: Value::Null,
+            tokenizer: None,
+        },
+        request: RequestConfig {
+            max_tokens: tokens,
+            temperature: None,
+            choices: 1,
+            ignore_eos: false,
+            stream: true,
+            fields: Fields::new(),
+            patch: Fields::new(),
+        },
+    })
+}
+
 /// A mock in a process of its own; it ends when this is dropped.
 struct Provider {
     child: Child,
@@ -210,9 +239,6 @@ impl Provider {
     /// How it is measured: as `chat` would with nothing but its address, the streams and their length. No key of the
     /// environment goes anywhere.
     fn config(&self, shape: Shape) -> Result<Config, Failure> {
-        let source = ChatSource::Content(Content::Math);
-        let tokens = Some(shape.tokens);
-        let traffic = Traffic::simple(0, source, None, tokens).map_err(Failure::usage)?;
         let seconds = Duration::from_secs;
         let streams = Point::closed(
             shape.streams,
@@ -233,28 +259,7 @@ impl Provider {
                 headers: Vec::new(),
                 tls: TlsOptions::default(),
             },
-            task: Task::Generation(Box::new(GenerationConfig {
-                endpoint: Endpoint::ChatCompletions,
-                traffic: TrafficConfig {
-                    traffic: traffic.into(),
-                    classes: Vec::new(),
-                    replay: None,
-                    dataset: "math".to_owned(),
-                    scenario: None,
-                    sessions: SessionArgs::default(),
-                    variants: Value::Null,
-                    tokenizer: None,
-                },
-                request: RequestConfig {
-                    max_tokens: tokens,
-                    temperature: None,
-                    choices: 1,
-                    ignore_eos: false,
-                    stream: true,
-                    fields: Fields::new(),
-                    patch: Fields::new(),
-                },
-            })),
+            task: Task::Generation(Box::new(task(shape)?)),
             load: Load {
                 points: vec![streams],
                 runs: 1,

@@ -18,7 +18,8 @@ use serde_json::{Map, Value};
 use std::str::FromStr;
 use std::sync::Arc;
 
-pub(crate) use dialogue::{LISTS as MESSAGE_LISTS, is_message};
+pub(crate) use dialogue::LISTS as MESSAGE_LISTS;
+pub(crate) use record::is_message;
 
 /// A data set with a name. Columns are those of its publication, or of its copy on the Hugging Face
 /// hub where the two differ.

@@ -5,6 +5,7 @@
 //! position. The text of a card is made by [`Traffic::prompt`] whenever it is wanted.
 
 mod deck;
+mod later_turn;
 mod prompt;
 mod turns;
 

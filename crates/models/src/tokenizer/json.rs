@@ -1,6 +1,6 @@
 //! Every vocabulary becomes a `tokenizer.json`, so that there is one way to read them all.
 
-use super::sentencepiece;
+use super::sentencepiece::{self, TYPE_CONTROL, TYPE_UNKNOWN};
 use crate::weights::Metadata;
 use serde_json::{Map, Value, json};
 
@@ -34,11 +34,8 @@ fn pair(line: &str) -> Result<Value, String> {
     }
 }
 
-/// The values of `tokenizer.ggml.token_type` that matter here.
-pub(super) const TYPE_UNKNOWN: i64 = 2;
-pub(super) const TYPE_CONTROL: i64 = 3;
+/// A value of `tokenizer.ggml.token_type`.
 const TYPE_USER_DEFINED: i64 = 4;
-pub(super) const TYPE_BYTE: i64 = 6;
 
 /// The vocabulary of a GGUF file.
 pub(super) fn of_gguf(metadata: &Metadata) -> Result<Vec<u8>, String> {

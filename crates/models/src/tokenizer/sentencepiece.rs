@@ -1,10 +1,14 @@
 //! `SentencePiece` vocabularies of GGUF files. They have a score for each piece and no merges; the merges follow from the
 //! scores, and with them the vocabulary is one of byte-pair encoding (Kudo and Richardson, 2018).
 
-use super::json::{TYPE_BYTE, TYPE_CONTROL, TYPE_UNKNOWN};
 use crate::weights::Metadata;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+
+/// The values of `tokenizer.ggml.token_type` that matter here.
+pub(super) const TYPE_UNKNOWN: i64 = 2;
+pub(super) const TYPE_CONTROL: i64 = 3;
+const TYPE_BYTE: i64 = 6;
 
 /// Pieces have 16 characters at most where models are trained; each place in one is a candidate for a merge.
 const PIECE_BYTES_MAX: usize = 1024;

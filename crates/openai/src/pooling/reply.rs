@@ -1,4 +1,4 @@
-use super::PoolingTask;
+use super::task::PoolingTask;
 use crate::chunk::Chunk;
 use crate::error::{excerpt, url_hint};
 use crate::left_out::{LeftOuts, Path};

@@ -1,4 +1,4 @@
-use super::labels::Rect;
+use super::labels::{Pixel, Rect};
 use super::palette::{Look, Shape};
 use crate::ReportError;
 use epaint_default_fonts::UBUNTU_LIGHT;
@@ -15,9 +15,6 @@ use plotters::style::{
 const FONT: &str = "Ubuntu Light, Ubuntu, Helvetica, Arial, sans-serif";
 /// plotters writes `font-size = size / 1.24`.
 const PLOTTERS_SIZE: f64 = 1.24;
-
-/// A point in pixels from the upper left corner.
-pub(super) type Pixel = (f64, f64);
 
 /// A white sheet to draw on in pixels; becomes SVG.
 pub(super) struct Canvas<'a> {

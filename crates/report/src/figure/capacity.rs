@@ -4,10 +4,10 @@
 use super::canvas::Canvas;
 use super::header::{self, Header};
 use super::labels::Rect;
+use super::page::{HEIGHTS, MARGIN, WIDTH, slots};
 use super::palette::{self, look, size};
 use super::plane::{Plane, Rise, Series};
 use super::scale::{LinearScale, YScale};
-use super::{HEIGHTS, MARGIN, WIDTH, slots};
 use crate::{CapacityFile, MedianAndP99, ReportError, ResultPoint, escape, number};
 use stats::{Grade, Interval, ProbedRate};
 

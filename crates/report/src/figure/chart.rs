@@ -1,5 +1,5 @@
-use super::canvas::{Canvas, Pixel};
-use super::labels::{Label, Placer, Rect, Side};
+use super::canvas::Canvas;
+use super::labels::{Label, Pixel, Placer, Rect, Side};
 use super::palette::{self, Look, look, size};
 use super::panel::{Kind, Mark, Panel};
 use super::scale::{XScale, YScale};

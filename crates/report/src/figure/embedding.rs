@@ -4,9 +4,10 @@
 use super::canvas::Canvas;
 use super::header::Header;
 use super::labels::Rect;
+use super::page::{HEIGHTS, MARGIN, WIDTH, slots};
 use super::palette::{self, size};
 use super::panel::{self, Kind, Mark, Panel};
-use super::{HEIGHTS, MARGIN, WIDTH, chart, header, slots};
+use super::{chart, header};
 use crate::number::significant;
 use crate::{EmbeddingFile, EmbeddingPoint, MeanAndStd, ReportError, escape};
 use plotters::style::RGBColor;

@@ -1,9 +1,10 @@
-use super::canvas::Pixel;
-
 /// Distances between a point and its label that are tried, the nearest first.
 const DISTANCES: [f64; 4] = [13.0, 20.0, 30.0, 42.0];
 /// Free pixels around a label.
 const CLEARANCE: f64 = 3.0;
+
+/// A point in pixels from the upper left corner.
+pub(super) type Pixel = (f64, f64);
 
 /// An upright rectangle in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]

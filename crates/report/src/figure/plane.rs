@@ -1,8 +1,8 @@
 //! A plot with a number on both axes: over time, or over throughput.
 
-use super::canvas::{Canvas, Pixel};
+use super::canvas::Canvas;
 use super::chart::{LINE, THIN_LINE, TICK_GAP};
-use super::labels::Rect;
+use super::labels::{Pixel, Rect};
 use super::palette::{self, size};
 use super::scale::{LinearScale, LogScale, YScale};
 use crate::ReportError;

@@ -4,10 +4,10 @@
 use super::canvas::Canvas;
 use super::header::{self, Header};
 use super::labels::Rect;
+use super::page::{MARGIN, WIDTH};
 use super::palette::{self, look, size};
 use super::plane::{Plane, Rise, Series};
 use super::scale::{LinearScale, YScale};
-use super::{MARGIN, WIDTH};
 use crate::{Axis, ReportError, escape, style};
 use plotters::style::text_anchor::HPos;
 use stats::{Grade, Summary, Timeline, TimelineBin, TimelineRun};

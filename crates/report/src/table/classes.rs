@@ -1,7 +1,7 @@
 //! The classes of mixed traffic, a row each.
 
-use super::grid::{Cell, Grid, NEXT};
-use super::quantile;
+use super::point_words::quantile;
+use crate::grid::{Cell, Grid, NEXT};
 use crate::{escape, number};
 use stats::{ClassSummary, Distribution, PointSummary, Quantile, TokenSource};
 

@@ -1,7 +1,7 @@
 //! Conversations, a row for each turn.
 
-use super::grid::{Cell, Grid, NEXT};
-use super::quantile;
+use super::point_words::quantile;
+use crate::grid::{Cell, Grid, NEXT};
 use crate::number;
 use crate::style::{Ink, Style};
 use stats::{Conversations, Distribution, PointSummary, Quantile, TokenSource, TurnSummary};

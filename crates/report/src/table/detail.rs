@@ -1,5 +1,5 @@
-use super::grid::{Cell, Grid};
-use super::quantile;
+use super::point_words::{self, quantile};
+use crate::grid::{Cell, Grid};
 use crate::style::Ink;
 use crate::{latency, number};
 use stats::{Distribution, PointSummary};
@@ -24,7 +24,7 @@ pub(crate) fn grid(point: &PointSummary) -> Option<Grid> {
         Grid::titled([["ms", "mean", "p50", "p90", "p95", "p99", "n"]])
     };
     for (name, sample) in rows {
-        let is_estimated = name == TPOT && super::is_estimated(point);
+        let is_estimated = name == TPOT && point_words::is_estimated(point);
         let mean = number::estimated(number::significant(sample.mean), is_estimated);
         let mut row = vec![Cell::new(name), Cell::new(mean)];
         let percentiles = latency::percentiles(sample);

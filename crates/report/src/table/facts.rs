@@ -1,8 +1,9 @@
-use super::{TEXT_COLUMNS, connections, pooled, queue, tokens_per_second};
+use super::point_words::{is_estimated, tokens_per_second};
+use super::{connections, pooled, queue};
 use crate::escape;
 use crate::number::{self, count, optional, percent, plural, significant};
 use crate::style::{Ink, Style};
-use crate::width::{clip, wrap};
+use crate::width::{TEXT_COLUMNS, clip, wrap};
 use stats::{Interval, PointSummary, ServerView, SteadyState, TokenSource};
 use trace::StampSource;
 
@@ -140,7 +141,7 @@ fn tokens(point: &PointSummary) -> Option<String> {
         .input_per_request
         .map(|sample| format!("{} in", significant(sample.mean)));
     let output = tokens.output_per_request.map(|sample| {
-        let mean = number::estimated(significant(sample.mean), super::is_estimated(point));
+        let mean = number::estimated(significant(sample.mean), is_estimated(point));
         format!("{mean} out")
     });
     let both: Vec<_> = [input, output].into_iter().flatten().collect();

@@ -1,4 +1,5 @@
-use super::{complete_of_issued, load, pooled, tokens_per_second};
+use super::point_words::{complete_of_issued, load, tokens_per_second};
+use super::pooled;
 use crate::number::optional;
 use crate::style::{Style, grade_ink, mark};
 use stats::{Distribution, PointSummary};

@@ -1,5 +1,6 @@
-use super::grid::{Cell, Grid, NEXT};
-use super::{complete_of_issued, pooled, quantile, tokens_per_second};
+use super::point_words::{complete_of_issued, is_estimated, quantile, tokens_per_second};
+use super::pooled;
+use crate::grid::{Cell, Grid, NEXT};
 use crate::style::{grade_ink, mark};
 use crate::{Axis, escape, number};
 use stats::{Distribution, PointSummary, Quantile};
@@ -30,7 +31,7 @@ pub(crate) fn grid(points: &[PointSummary]) -> Grid {
 
 fn row(point: &PointSummary) -> Vec<Cell> {
     let latency = &point.latency;
-    let is_estimated = super::is_estimated(point);
+    let is_estimated = is_estimated(point);
     let cell = |sample: &Option<Distribution>, estimated, of: fn(&Distribution) -> Quantile| {
         let cell = |sample| quantile(of(sample), estimated);
         sample

@@ -1,8 +1,8 @@
 //! What the screen shows of texts that became vectors or scores.
 
-use super::grid::{Cell, Grid};
-use super::{complete_of_issued, quantile};
+use super::point_words::{complete_of_issued, quantile};
 use crate::escape;
+use crate::grid::{Cell, Grid};
 use crate::number::{self, ABSENT, mean_std, optional, plural, significant};
 use crate::style::{Style, grade_ink, mark};
 use stats::{Distribution, MeanStd, PointSummary, Pooling, Quantile, TokenSource};

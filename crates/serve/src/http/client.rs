@@ -3,6 +3,7 @@ use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// Bytes of one read.
@@ -159,4 +160,10 @@ impl Client {
 /// The probe of a client whose answer has not begun.
 pub(crate) fn probe(is_1_1: bool) -> Option<&'static [u8]> {
     is_1_1.then_some(CONTINUE)
+}
+
+/// Waits until the server ends.
+pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
+    // A guard of the value must not live across an await of the caller.
+    let _ = closing.wait_for(|closing| *closing).await;
 }

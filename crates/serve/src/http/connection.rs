@@ -1,5 +1,4 @@
-use super::client::{Client, Ended, NoRequest, probe};
-use super::listener::closed;
+use super::client::{Client, Ended, NoRequest, closed, probe};
 use super::reply::{Reply, Whole};
 use crate::app::{App, Route};
 use crate::stream::TokenStream;

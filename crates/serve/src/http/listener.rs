@@ -1,3 +1,4 @@
+use super::client::closed;
 use super::connection::Connection;
 use crate::app::App;
 use http1::{Budget, Limits};
@@ -87,10 +88,4 @@ impl Guests {
         let guest = self.tasks.spawn(connection.into_guest().serve());
         self.oldest_first.push_back(guest);
     }
-}
-
-/// Waits until the server ends.
-pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
-    // A guard of the value must not live across an await of the caller.
-    let _ = closing.wait_for(|closing| *closing).await;
 }

@@ -12,6 +12,7 @@ mod results;
 mod sides;
 mod start;
 mod usage;
+mod way;
 
 use crate::args::{GatewayArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
@@ -24,13 +25,13 @@ use load::Target;
 use phases::Phase;
 use results::{Measured, Results};
 use serde_json::{Map, Value, json};
-use sides::Kind;
 use start::{Lab, Scratch};
 use stats::{Grade, Judge};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use trace::{RunHeader, SCHEMA_VERSION};
+use way::Kind;
 
 /// Measures a gateway, from the arguments to the exit code.
 pub(crate) fn gateway(args: GatewayArgs) -> Result<Exit, Failure> {

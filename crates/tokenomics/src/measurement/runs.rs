@@ -9,7 +9,7 @@ use super::recount::recount;
 use crate::config::{Point, Until};
 use crate::failure::Failure;
 use crate::output::{Progress, Recorder, say};
-use load::{Client, HeaderMap, Scraper, Target, TcpConnector, TlsOptions, Watch};
+use load::{Client, HeaderMap, RunSpan, Scraper, Target, TcpConnector, TlsOptions, Watch};
 use stats::PointSummary;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -106,60 +106,26 @@ pub(crate) async fn run_all(
             return Ok(End::Lost(Failure::failed(kept)));
         }
         interruption.measuring.store(true, Ordering::Relaxed);
-        let (target, measured) = (server.take(), !run.warmup);
-        let scraper = target
-            .filter(|_| measured)
-            .and_then(|own| Scraper::start(own.target, own.tls, own.headers));
-        // One that says nothing is not asked again.
-        server = target.filter(|_| scraper.is_some() || !measured);
-        let neighbours = between.target.and_then(Company::look);
-        let watch = Watch::start();
-        let onlooker = match between.enough.clone().filter(|_| !run.warmup) {
-            Some(enough) => Some(Onlooker::start(
-                enough,
-                recorder,
-                interruption.stop.clone(),
-            )?),
-            None => None,
-        };
-        let stop = onlooker
-            .as_ref()
-            .map_or(&interruption.stop, |onlooker| &onlooker.stop);
-        let span = client.run(&plan, run, next_id, stop.clone()).await;
-        let mut span = span.map_err(Failure::failed)?;
-        if onlooker.is_some_and(Onlooker::finish) {
-            // What was on its way then was not waited for, and is nobody's failure.
-            span.planned = recorder.forget_cancelled(run);
-            span.interrupted = false;
-        }
+        let released = released(
+            client,
+            (run, &plan),
+            next_id,
+            recorder,
+            interruption,
+            between,
+            &mut server,
+        );
+        let (span, mut facts) = released.await?;
         next_id = span.next_id;
-        let mut instrument = watch.finish(span.pacer_late);
-        instrument.beside = neighbours.and_then(|company| company.since(instrument.watched?));
         let hopeless = !run.warmup
             && recorder
                 .with(|_, _, records| records.iter().all(|record| !record.outcome.is_complete()));
         let undisturbed = !(run.warmup || span.interrupted || span.lost || hopeless);
         let is_final = runs.peek().is_none_or(|next| next.run.point != run.point);
-        let asked_again = match between.again.as_ref().filter(|_| is_final && undisturbed) {
-            Some(again) => ask_again(again, &plan, interruption.stop.clone()).await,
-            None => None,
-        };
-        recorder.facts(RunFacts {
-            run,
-            start: span.start,
-            end: span.end,
-            planned: span.planned,
-            interrupted: span.interrupted,
-            stamps: client.stamp_source(),
-            instrument,
-            asked_again,
-            server: scraper.map(Scraper::finish).unwrap_or_default(),
-            turns_cut: span.turns_cut,
-            recounted: between
-                .tokenizer
-                .and_then(|tokenizer| recount(tokenizer, &span.answers)),
-            reuse_ended: span.reuse_ended,
-        });
+        if let Some(again) = between.again.as_ref().filter(|_| is_final && undisturbed) {
+            facts.asked_again = ask_again(again, &plan, interruption.stop.clone()).await;
+        }
+        recorder.facts(facts);
         progress.end_run();
         let precise = |until: &Until| undisturbed && is_over(until, recorder, run.point);
         if between.until.is_some_and(precise) {
@@ -184,6 +150,57 @@ pub(crate) async fn run_all(
         }
     }
     Ok(End::Whole)
+}
+
+/// Runs one plan, with an eye on the client, on the server's own numbers, which are looked at no more where it has none, and
+/// on what else this machine does.
+async fn released(
+    client: &Client<TcpConnector>,
+    (run, plan): (RunId, &Plan),
+    first_id: u64,
+    recorder: &Recorder,
+    interruption: &Interruption,
+    between: &Between<'_>,
+    server: &mut Option<OwnNumbers<'_>>,
+) -> Result<(RunSpan, RunFacts), Failure> {
+    let measured = !run.warmup;
+    let scraper = server
+        .filter(|_| measured)
+        .and_then(|own| Scraper::start(own.target, own.tls, own.headers));
+    *server = server.filter(|_| scraper.is_some() || !measured);
+    let neighbours = between.target.and_then(Company::look);
+    let watch = Watch::start();
+    let user = &interruption.stop;
+    let onlooker = between.enough.clone().filter(|_| measured);
+    let onlooker = onlooker.map(|enough| Onlooker::start(enough, recorder, user.clone()));
+    let onlooker = onlooker.transpose()?;
+    let stop = onlooker.as_ref().map_or(user, |onlooker| &onlooker.stop);
+    let span = client.run(plan, run, first_id, stop.clone()).await;
+    let mut span = span.map_err(Failure::failed)?;
+    if onlooker.is_some_and(Onlooker::finish) {
+        // What was on its way then was not waited for, and is nobody's failure.
+        span.planned = recorder.forget_cancelled(run);
+        span.interrupted = false;
+    }
+    let mut instrument = watch.finish(std::mem::take(&mut span.pacer_late));
+    instrument.beside = neighbours.and_then(|company| company.since(instrument.watched?));
+    let counts = between.tokenizer;
+    let facts = RunFacts {
+        interrupted: span.interrupted,
+        instrument,
+        server: scraper.map(Scraper::finish).unwrap_or_default(),
+        turns_cut: span.turns_cut,
+        recounted: counts.and_then(|tokenizer| recount(tokenizer, &span.answers)),
+        reuse_ended: span.reuse_ended,
+        ..RunFacts::new(
+            run,
+            span.start,
+            span.end,
+            span.planned,
+            client.stamp_source(),
+        )
+    };
+    Ok((span, facts))
 }
 
 /// Says what went wrong and goes on: a comparison that is missing spoils no number.

@@ -144,15 +144,7 @@ fn conclude(
     let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
     let unnamed = || Path::new("results").join(format!("versus-{moment}.json"));
     let stem = output.results_file.clone().unwrap_or_else(unnamed);
-    let mut all = Vec::new();
-    for (number, side) in sides.iter().enumerate() {
-        let name = match (number, sides.len()) {
-            (0, _) => "base".to_owned(),
-            (_, 2) => "new".to_owned(),
-            (number, _) => format!("new-{number}"),
-        };
-        all.push(side.save(output, &named(&stem, &name))?);
-    }
+    let all = saved(output, &stem, sides)?;
     let mut others = Vec::new();
     for (number, other) in asked.others.iter().enumerate() {
         let compared = compared(asked, sides, &all, number + 1);
@@ -205,6 +197,19 @@ fn conclude(
             Exit::Done
         },
     )
+}
+
+/// All blocks of each server, with files of their own beside the answer.
+fn saved(output: &OutputConfig, stem: &Path, sides: &[Side]) -> Result<Vec<Summary>, Failure> {
+    let saved = sides.iter().enumerate().map(|(number, side)| {
+        let name = match (number, sides.len()) {
+            (0, _) => "base".to_owned(),
+            (_, 2) => "new".to_owned(),
+            (number, _) => format!("new-{number}"),
+        };
+        side.save(output, &named(stem, &name))
+    });
+    saved.collect()
 }
 
 /// The server of that number, compared with the first one. `all` are all blocks of each.

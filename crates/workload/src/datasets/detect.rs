@@ -1,8 +1,9 @@
 //! Which data set a file is, by the columns of its first row.
 
 use super::DatasetFormat;
-use super::dialogue::{LISTS, is_message};
+use super::dialogue::LISTS;
 use super::record::Fields;
+use super::record::is_message;
 use crate::WorkloadError;
 use crate::dataset::is_usual;
 use crate::printable::quoted;

@@ -1,6 +1,6 @@
 //! What was said, by whom, however the file spells it.
 
-use super::record::Record;
+use super::record::{ROLES, Record};
 use super::{DatasetRow, DatasetTurn};
 use crate::WorkloadError;
 use crate::printable::type_name;
@@ -18,14 +18,8 @@ pub(crate) const LISTS: [&str; 7] = [
     "turns",
 ];
 
-/// What they call who says it, and what is said.
-const ROLES: [&str; 2] = ["from", "role"];
+/// What they call what is said.
 const TEXTS: [&str; 3] = ["value", "content", "text"];
-
-/// Whether that is something that somebody says.
-pub(crate) fn is_message(value: &Value) -> bool {
-    ROLES.into_iter().any(|role| value.get(role).is_some())
-}
 
 /// Who says a message.
 pub(super) enum Role {

@@ -1,6 +1,5 @@
 //! Rows as objects, whatever their file, and checked fields of them.
 
-use super::dialogue::is_message;
 use crate::dataset::{TableReader, elements, filled_lines, json_format, json_line};
 use crate::printable::{printable, quoted, shown_value, type_name};
 use crate::{Format, PROMPT_BYTES_MAX, WorkloadError};
@@ -8,6 +7,14 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 pub(super) type Fields = Map<String, Value>;
+
+/// What files call who says a message.
+pub(super) const ROLES: [&str; 2] = ["from", "role"];
+
+/// Whether that is something that somebody says.
+pub(crate) fn is_message(value: &Value) -> bool {
+    ROLES.into_iter().any(|role| value.get(role).is_some())
+}
 
 /// The rows with their numbers.
 pub(super) fn records(text: &str, format: Format) -> Result<Vec<(usize, Fields)>, WorkloadError> {

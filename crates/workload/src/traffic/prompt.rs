@@ -17,7 +17,7 @@ impl Traffic {
         planned: &PlannedRequest,
     ) -> Result<Prompt, WorkloadError> {
         let class = &self.classes[row(planned.class.into())];
-        if let Some(turn) = super::turns::of_card(number) {
+        if let Some(turn) = super::later_turn::of_card(number) {
             return self.make_turn(class, turn, planned);
         }
         let system = class.system(self.prefix(planned.id));

@@ -1,6 +1,7 @@
 //! Conversations: what follows a first request, and what requests share before it.
 
 use super::deck::row;
+use super::later_turn::{LaterTurn, TURN_SHIFT};
 use super::prompt::row_pieces;
 use super::{ChatSource, Traffic, TrafficClass};
 use crate::seed::{purpose_seed, stream};
@@ -9,29 +10,8 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use trace::{FollowUp, Message, Nanos, PlannedRequest, PlannedTokens, Prompt, Role};
 
-/// The card of a later turn is that of the first, with the turn's number above it.
-const TURN_SHIFT: u32 = 48;
-
 /// Results of a tool are of so many sentences.
 const RESULT_SENTENCES: usize = 3;
-
-/// A turn after the first, by its card.
-#[derive(Clone, Copy)]
-pub(super) struct LaterTurn {
-    /// From 1.
-    number: usize,
-    /// The card of the first turn.
-    card: u64,
-}
-
-/// `None` of a first turn.
-pub(super) fn of_card(card: u64) -> Option<LaterTurn> {
-    let number = row(card >> TURN_SHIFT);
-    (number > 0).then_some(LaterTurn {
-        number,
-        card: card & ((1 << TURN_SHIFT) - 1),
-    })
-}
 
 impl Traffic {
     /// The same, in conversations.

@@ -3,9 +3,10 @@
 use super::config::GatewayConfig;
 use super::phases::{Arm, Phase};
 use super::placement::{Placement, Watcher};
-use super::sides::{Kind, Side, Sides, plan};
+use super::sides::{Sides, plan};
 use super::start::Lab;
 use super::usage::{self, Usage};
+use super::way::{Kind, Side};
 use crate::failure::Failure;
 use crate::output::Recorder;
 use load::{Client, TcpConnector, Watch};

@@ -3,8 +3,8 @@
 use super::added_lines;
 use super::phases::Phase;
 use super::results::{Figures, LoopStats, Results};
-use super::sides::{Kind, Side};
 use super::usage::Usage;
+use super::way::{Kind, Side};
 use report::Style;
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The parts of the measurement.
 
 use super::config::GatewayConfig;
-use super::sides::{Kind, Side};
+use super::way::{Kind, Side};
 use trace::{Arrival, Pacing, PointInfo, RunId};
 
 /// The parts of the measurement; each is a point of the records.

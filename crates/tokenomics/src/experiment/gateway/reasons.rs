@@ -3,8 +3,8 @@
 use super::added_lines::estimate;
 use super::phases::{Arm, Phase};
 use super::results::Results;
-use super::sides::{Kind, Side};
 use super::usage::Usage;
+use super::way::{Kind, Side};
 use stats::{Grade, Reason, Told};
 use trace::{Outcome, Record, ResponseFacts, RunFacts};
 
@@ -174,7 +174,7 @@ fn bound(phase: Phase, usage: &Usage) -> Option<(Grade, String)> {
 mod tests {
     use super::{attempts, connections};
     use crate::experiment::gateway::phases::{Arm, Phase};
-    use crate::experiment::gateway::sides::Kind;
+    use crate::experiment::gateway::way::Kind;
     use stats::{Grade, Reason};
     use trace::{Nanos, Record, ResponseFacts, RunFacts, RunId, StampSource};
 

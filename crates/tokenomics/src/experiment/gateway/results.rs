@@ -5,8 +5,8 @@ use super::config::GatewayConfig;
 use super::phases::{Arm, Phase};
 use super::placement::Placement;
 use super::reasons::reasons;
-use super::sides::{Kind, Side};
 use super::usage::Usage;
+use super::way::{Kind, Side};
 use stats::{
     Added, AddedLatency, BlockPair, Estimate, RequestMetrics, Seen, StartAdded, StreamHarm,
     StreamShape, Turn, Verdict, added, added_at_rate, quantile, regimes, stream_harm, turns,

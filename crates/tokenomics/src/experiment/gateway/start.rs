@@ -1,7 +1,7 @@
 //! The mock and the gateway, started and known to answer.
 
 use super::config::{GatewayConfig, Provider};
-use super::sides::Way;
+use super::way::Way;
 use crate::args::OutputFormat;
 use crate::asking::outcome_in_words;
 use crate::child::{Probe, Watched};
