@@ -10,6 +10,7 @@ mod activations;
 mod attention;
 mod bidirectional;
 mod elementwise;
+mod filling;
 mod half_precision;
 mod isa;
 mod kernels;

@@ -1,13 +1,13 @@
 //! What is known of a request while it is under way.
 
 use crate::channel::Channel;
-use crate::client::Shared;
 use crate::connector::Connector;
 use crate::deadline::span;
 use crate::decode::EXCERPT_BYTES_MAX;
 use crate::head::Head;
 use crate::packet::{EndCause, Ending, Packet, Pieces};
 use crate::progress::Progress;
+use crate::shared::Shared;
 use crate::stamps::ReadStamp;
 use crate::template::Outgoing;
 use std::rc::Rc;

@@ -11,6 +11,7 @@ use crate::in_flight::InFlight;
 use crate::outbox::{DecodingThread, Outbox};
 use crate::pool::Pool;
 use crate::session::{Conversation, Turns};
+use crate::shared::Shared;
 use crate::speaker::Speaker;
 use crate::template::{Outgoing, Reading, Template};
 use crate::{Clock, LoadError};
@@ -61,18 +62,6 @@ pub struct Client<C: Connector> {
     _decoding: DecodingThread,
 }
 
-/// What the requests in flight share.
-pub(crate) struct Shared<C: Connector> {
-    pub(crate) connector: C,
-    pub(crate) clock: Clock,
-    pub(crate) stream: bool,
-    pub(crate) deadlines: Deadlines,
-    pub(crate) outbox: Outbox,
-    pub(crate) pool: Pool<C>,
-    /// Connections that failed since the last one that was opened.
-    refused_in_a_row: Cell<u64>,
-}
-
 /// When a run began and ended, and how much of it there was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSpan {
@@ -103,18 +92,6 @@ impl<C: Connector> Drop for Client<C> {
     /// The decoding thread is joined next, and ends only when nobody can send to it any more.
     fn drop(&mut self) {
         self.shared.outbox.close();
-    }
-}
-
-impl<C: Connector> Shared<C> {
-    pub(crate) fn note_connecting(&self, opened: bool) {
-        let refused = self.refused_in_a_row.get() + 1;
-        self.refused_in_a_row.set(if opened { 0 } else { refused });
-    }
-
-    /// From now until `moment`, for the runtime's timer.
-    pub(crate) fn span_until(&self, moment: Nanos) -> Duration {
-        Duration::from_nanos((moment - self.clock.now()).0)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::capture::Capture;
 use crate::channel::{Channel, ChannelError};
-use crate::client::Shared;
 use crate::connector::Connector;
 use crate::packet::EndCause;
+use crate::shared::Shared;
 use crate::template::Outgoing;
 use std::future::Future;
 use std::pin::{Pin, pin};

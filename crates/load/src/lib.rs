@@ -33,6 +33,7 @@ mod progress;
 mod response;
 mod scrape;
 mod session;
+mod shared;
 mod speaker;
 mod stamps;
 mod target;

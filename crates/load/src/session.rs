@@ -1,9 +1,9 @@
 //! A conversation: one exchange after the other, each with everything that was said before.
 
-use crate::client::Shared;
 use crate::connector::Connector;
 use crate::exchange::exchange;
 use crate::packet::Said;
+use crate::shared::Shared;
 use crate::speaker::Speaker;
 use crate::template::Outgoing;
 use crate::{Clock, LoadError};

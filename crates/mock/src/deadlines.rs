@@ -1,6 +1,6 @@
 use crate::MockError;
 use crate::clock;
-use crate::service::FIRST_RESERVED;
+use crate::keys::FIRST_RESERVED;
 use nix::sys::epoll::EpollTimeout;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};

@@ -3,7 +3,7 @@
 use crate::completion::Completion;
 use crate::config::nanos;
 use crate::frames::{Frame, FrameKind};
-use crate::script::{Marks, Step};
+use crate::step::{Marks, Step};
 use crate::{Dialect, Fault};
 use openai::{Endpoint, error_frame};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 use crate::deadlines::Due;
-use crate::service::{FREEZE, LISTENER, STOP, Service, TIMER};
+use crate::keys::{FREEZE, LISTENER, STOP, TIMER};
+use crate::service::Service;
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;
 use crate::{MockConfig, MockError, MockStats, Phase, StopSignal, clock};

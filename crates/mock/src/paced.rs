@@ -1,5 +1,5 @@
 use crate::completion::{Completion, EventPlace};
-use crate::script::{Marks, StepView};
+use crate::step::{Marks, StepView};
 use http1::Envelope;
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 use crate::MockError;
-use crate::script::Marks;
+use crate::step::Marks;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufWriter, Write};
 use std::iter::repeat_n;

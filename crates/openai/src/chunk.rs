@@ -1,8 +1,8 @@
 //! The fields of a chunk, or of a whole body, wherever they stand in it.
 
 use crate::Usage;
+use crate::error_words::message_of;
 use crate::left_out::{LeftOuts, Path};
-use crate::response::message_of;
 use crate::usage_so_far::{UsagePlace, UsageSoFar};
 use crate::value::Value;
 use std::borrow::Cow;

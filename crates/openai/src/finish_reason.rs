@@ -1,6 +1,6 @@
 use crate::error::excerpt;
+use crate::error_words::MESSAGE_CHARS_MAX;
 use crate::left_out::{LeftOuts, Path};
-use crate::response::MESSAGE_CHARS_MAX;
 use crate::tape::Kind;
 use crate::value::Value;
 

@@ -18,6 +18,7 @@ mod embedding_reply;
 mod embedding_request;
 mod endpoint;
 mod error;
+mod error_words;
 mod event;
 mod fields;
 mod finish_reason;
@@ -59,6 +60,7 @@ pub use embedding_request::{
 };
 pub use endpoint::Endpoint;
 pub use error::{RequestError, StreamError, excerpt};
+pub use error_words::error_message;
 pub use event::{EventKind, StreamEvent};
 pub use fields::Fields;
 pub use frame::{DONE, FrameStyle, error_frame};
@@ -73,7 +75,7 @@ pub use pooling_view::{EmbeddingView, PoolingInput, RerankView, ScoreView};
 pub use reply::{LogprobEntry, Piece, ReplyWriter, TokenCounts};
 pub use request::{ChatMessage, RequestOptions, RequestTemplate, completion_prompt};
 pub use request_view::RequestView;
-pub use response::{Completion, error_message};
+pub use response::Completion;
 pub use score::{RerankRequest, ScoreRequest, rerank_body, score_body};
 pub use server_request::{
     Prompt, RequestLimits, ServerRequest, StreamUsage, parse_body, token_ids,

@@ -3,9 +3,9 @@
 use crate::answer_so_far::AnswerSoFar;
 use crate::chunk::Chunk;
 use crate::error::excerpt;
+use crate::error_words::MESSAGE_CHARS_MAX;
 use crate::left_out::{LeftOuts, Path};
 use crate::message::{Call, Message, string_of};
-use crate::response::MESSAGE_CHARS_MAX;
 use crate::value::Value;
 use std::borrow::Cow;
 

@@ -3,7 +3,7 @@ use crate::choice::{Choice, Holder};
 use crate::chunk::Chunk;
 use crate::chunk_template::ChunkTemplate;
 use crate::error::{excerpt, url_hint};
-use crate::response::{MESSAGE_CHARS_MAX, error_message};
+use crate::error_words::{MESSAGE_CHARS_MAX, error_message};
 use crate::responses_event::ResponseEvent;
 use crate::tape::Tape;
 use crate::value::{Document, Value};

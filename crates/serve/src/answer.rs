@@ -1,5 +1,5 @@
 use crate::admission::Admission;
-use crate::engine_thread::Command;
+use crate::order::Command;
 use engine::{EngineRequest, Refusal, TokenLogprobs};
 use openai::ApiError;
 use std::sync::mpsc::Sender;

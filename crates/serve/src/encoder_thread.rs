@@ -1,7 +1,7 @@
 use crate::admission::Admission;
 use crate::answer::Cut;
-use crate::engine_thread::{Command, Order, PANICKED};
 use crate::metrics::Metrics;
+use crate::order::{Command, Order, PANICKED};
 use crate::vector_answer::VectorSubmission;
 use engine::{Encoder, Gauges, TextBatch, TextId, TextQueue};
 use std::collections::HashMap;

@@ -3,36 +3,13 @@ use crate::answer::{Cut, Submission};
 use crate::codec::TextCodec;
 use crate::live::{Accepted, Live, Unsent};
 use crate::metrics::Metrics;
+use crate::order::{Command, Order, PANICKED};
 use engine::{Engine, EngineEvent, FinishReason, Model, Nanos, Refusal, RequestId, TokenLogprobs};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// What an engine thread is told. The channel has no bound of its own: each request that was let in
-/// sends two at most, and the door counts requests.
-pub(crate) enum Command<S> {
-    /// A request.
-    Submit(Box<S>),
-    /// The client of this key went away.
-    Abort(u64),
-    /// The server ends.
-    Order(Order),
-}
-
-/// What the server itself tells an engine thread, whatever its model does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// All answers end now, with an error event.
-    CutAll,
-    /// The thread ends now.
-    Stop,
-}
-
-/// The engine is gone: what health says from then on.
-pub(crate) const PANICKED: &str =
-    "the engine has panicked and computes nothing any more; restart the server";
 
 /// Owns the engine, and what running requests need beside it.
 pub(crate) struct EngineThread<M: Model> {

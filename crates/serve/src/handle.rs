@@ -1,5 +1,5 @@
 use crate::admission::Admission;
-use crate::engine_thread::Order;
+use crate::order::Order;
 use engine::Gauges;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

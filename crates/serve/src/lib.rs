@@ -30,6 +30,7 @@ mod histogram;
 mod http;
 mod live;
 mod metrics;
+mod order;
 mod prepare;
 mod start;
 mod stop;

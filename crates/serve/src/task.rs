@@ -1,5 +1,5 @@
 use crate::answer::Submission;
-use crate::engine_thread::Command;
+use crate::order::Command;
 use crate::prepare::Capacity;
 use crate::vector_answer::VectorSubmission;
 use openai::{ApiError, EmbeddingLimits};

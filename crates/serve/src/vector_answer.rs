@@ -1,6 +1,6 @@
 use crate::admission::{Admission, Closed};
 use crate::answer::Cut;
-use crate::engine_thread::Command;
+use crate::order::Command;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;

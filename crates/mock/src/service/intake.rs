@@ -1,8 +1,9 @@
-use super::{FREEZE, Service};
+use super::Service;
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::connection::{Awaits, Connection, Sends};
 use crate::exchange::Exchange;
+use crate::keys::FREEZE;
 use crate::request::Request;
 use crate::{Fault, MockError, clock, route};
 use http1::{Body, Head, Limits, Method, Refusal, Share};

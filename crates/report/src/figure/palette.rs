@@ -22,11 +22,11 @@ pub(super) const ANSWER: RGBColor = RGBColor(205, 229, 244);
 
 /// Sizes of text in pixels.
 pub(super) mod size {
-    pub(in crate::figure) const TITLE: f64 = 36.0;
-    pub(in crate::figure) const LEGEND: f64 = 25.0;
-    pub(in crate::figure) const PANEL: f64 = 28.0;
-    pub(in crate::figure) const TICK: f64 = 22.0;
-    pub(in crate::figure) const VALUE: f64 = 21.0;
+    pub(crate) const TITLE: f64 = 36.0;
+    pub(crate) const LEGEND: f64 = 25.0;
+    pub(crate) const PANEL: f64 = 28.0;
+    pub(crate) const TICK: f64 = 22.0;
+    pub(crate) const VALUE: f64 = 21.0;
 }
 
 /// Distinct to the colour-blind (Okabe and Ito, "Color Universal Design"), without the yellow,

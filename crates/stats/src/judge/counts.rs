@@ -1,6 +1,6 @@
 //! Token counts against the text, the events and the limit.
 
-use super::Fault;
+use super::fault::Fault;
 use trace::{Asked, EventKind, Record, TextFacts, ToolUse, Usage};
 
 /// What a template, a tool's description or a system prompt of the server's own may add to a prompt, in tokens, is not

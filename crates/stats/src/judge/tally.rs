@@ -1,8 +1,11 @@
 //! Faults of a point's answers, counted, each with the requests that show it.
 
+use super::cache::CacheTally;
 use super::counts::prompt_lengths;
+use super::fault::Fault;
 use super::linear_fit::LinearFit;
-use super::{CacheTally, Fault, Judge, ModelNames, finish_reasons, model_names};
+use super::model_names::{self, ModelNames};
+use super::settle::{Judge, finish_reasons};
 use crate::Answers;
 use std::collections::BTreeMap;
 use trace::Record;

@@ -1,4 +1,5 @@
-use super::{Fault, Judge, gives_up};
+use super::settle::gives_up;
+use super::{Fault, Judge};
 use proptest::prelude::*;
 use trace::{
     Asked, Event, EventKind, Nanos, Outcome, Record, ResponseFacts, RunHeader, RunId, TextFacts,

@@ -5,6 +5,7 @@ mod bench;
 mod config;
 mod json;
 mod lines;
+mod names;
 mod phases;
 mod placement;
 mod reasons;
@@ -20,17 +21,18 @@ use crate::measurement::Interruption;
 use crate::output::{self, Paths, Recorder, Sink, say};
 use bench::{Bench, Cut};
 use config::{GatewayConfig, Provider};
-use lines::Names;
 use load::Target;
+use names::Names;
 use phases::Phase;
+use reasons::reasons;
 use results::{Measured, Results};
 use serde_json::{Map, Value, json};
 use start::{Lab, Scratch};
-use stats::{Grade, Judge};
+use stats::{Grade, Judge, Verdict};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use trace::{RunHeader, SCHEMA_VERSION};
+use trace::{Record, RunHeader, SCHEMA_VERSION};
 use way::Kind;
 
 /// Measures a gateway, from the arguments to the exit code.
@@ -100,7 +102,10 @@ async fn measure(config: &GatewayConfig, interruption: Interruption) -> Result<E
         let settled = records
             .iter()
             .map(|record| judge.settle(record).into_owned());
-        Results::of(config, facts, &settled.collect::<Vec<_>>(), measured)
+        let settled: Vec<Record> = settled.collect();
+        let mut results = Results::of(config, facts, &settled, measured);
+        results.verdict = Verdict::of(reasons(&results, facts, &settled));
+        results
     });
     let revision = revision(config.args.litellm_dir.as_deref());
     let names = Names {

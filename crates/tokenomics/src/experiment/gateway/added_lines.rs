@@ -1,6 +1,6 @@
 //! What is added, in words: by the kernel's stamps and as a client sees it, over starts, with what sets those apart.
 
-use super::lines::Names;
+use super::names::Names;
 use super::placement::{Pair, Placement};
 use super::results::{AddedBoth, Results, StartView};
 use stats::{Added, Estimate, StreamHarm, Told};

@@ -1,6 +1,6 @@
 //! The result file: the keys of `LiteLLM`'s script, and what was measured beside.
 
-use super::lines::Names;
+use super::names::Names;
 use super::placement::{Pair, Placement};
 use super::results::{AddedBoth, LoopStats, Results, StartView};
 use serde_json::{Map, Value, json};

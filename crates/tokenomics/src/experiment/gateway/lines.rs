@@ -1,6 +1,7 @@
 //! The lines of a gateway benchmark: those of `LiteLLM`'s own, then what was measured beside.
 
 use super::added_lines;
+use super::names::Names;
 use super::phases::Phase;
 use super::results::{Figures, LoopStats, Results};
 use super::usage::Usage;
@@ -8,15 +9,6 @@ use super::way::{Kind, Side};
 use report::Style;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// Who was measured.
-pub(super) struct Names<'a> {
-    pub(super) label: &'a str,
-    pub(super) revision: &'a str,
-    pub(super) gateway: &'a str,
-    pub(super) measures_full_stream: bool,
-    pub(super) rate: Option<f64>,
-}
 
 /// Every line.
 pub(super) fn text(names: &Names<'_>, results: &Results, style: Style) -> String {
