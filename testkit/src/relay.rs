@@ -1,3 +1,5 @@
+//! A relay between a client and a server, which tests can slow or cut.
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Blocks of the cache, counted by who holds them.
+
 use crate::prefix_cache::{PrefixCache, PrefixNode};
 use crate::{BLOCK_TOKENS, BlockId, TokenId};
 

@@ -1,3 +1,5 @@
+//! A model that only costs time, for simulations.
+
 use crate::{Chunk, Logits, Model, ModelError, StepPlan};
 use trace::Nanos;
 

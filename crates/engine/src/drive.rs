@@ -1,3 +1,5 @@
+//! Drives an engine through a list of requests.
+
 use crate::{Engine, EngineEvent, EngineRequest, Model, ModelError, Refusal, RequestId};
 use std::collections::HashMap;
 use trace::Nanos;

@@ -1,3 +1,5 @@
+//! What turns texts into vectors.
+
 use crate::{ModelError, TextId, TokenId};
 
 /// Turns texts into vectors: a network on the CPU, or a toy in tests.

@@ -1,3 +1,5 @@
+//! Scheduler, model and sampler, one step at a time.
+
 use crate::{
     EngineEvent, EngineRequest, Gauges, Logits, Model, ModelError, Refusal, RequestId, Sample,
     Sampler, Scheduler, SchedulerConfig, StepFacts, StepOutput,

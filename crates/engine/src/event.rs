@@ -1,3 +1,5 @@
+//! What a step tells the outside.
+
 use crate::{RequestId, TokenId};
 
 /// What a step brought. Finished sequences leave the step as events: nobody scans for them.

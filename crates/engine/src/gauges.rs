@@ -1,3 +1,5 @@
+//! The state of a scheduler in numbers.
+
 use trace::Nanos;
 
 /// The state of a scheduler, and what it has counted since it was made. Reading them costs nothing.

@@ -1,3 +1,5 @@
+//! What computes a step.
+
 use crate::StepPlan;
 use thiserror::Error;
 

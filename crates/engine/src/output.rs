@@ -1,3 +1,5 @@
+//! What a step brought, before the scheduler takes it.
+
 use crate::{TokenId, TokenLogprobs};
 
 /// Tokens sampled by a step: for each chunk with logits, in order, one token for each choice that samples from its

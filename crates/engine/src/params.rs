@@ -1,3 +1,5 @@
+//! How the next token is chosen.
+
 use crate::TokenId;
 
 /// How the next token is chosen. The defaults are those of the completions API.

@@ -1,3 +1,5 @@
+//! What one step computes.
+
 use crate::TokenId;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Known beginnings of prompts, as a tree of full blocks.
+
 use crate::{BLOCK_TOKENS, BlockId, TokenId};
 
 /// No block: the end of a list.

@@ -1,3 +1,5 @@
+//! What is asked of an engine.
+
 use crate::{SamplingParams, TokenId};
 use thiserror::Error;
 

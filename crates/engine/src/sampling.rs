@@ -1,3 +1,5 @@
+//! Chooses tokens from rows of logits.
+
 mod arithmetic;
 mod candidates;
 

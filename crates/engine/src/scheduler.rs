@@ -1,3 +1,5 @@
+//! Continuous batching over paged blocks.
+
 mod commit;
 mod schedule;
 

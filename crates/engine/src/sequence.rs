@@ -1,3 +1,5 @@
+//! Requests as the scheduler keeps them.
+
 use crate::block_pool::{BlockPool, KvBlock};
 use crate::prefix_cache::PrefixNode;
 use crate::slab::Slab;

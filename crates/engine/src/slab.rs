@@ -1,3 +1,5 @@
+//! Values at places that stay theirs.
+
 use std::ops::{Index, IndexMut};
 
 /// Values at places that stay theirs; a place that was left is taken again.

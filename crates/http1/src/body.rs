@@ -1,3 +1,5 @@
+//! Bodies in chunks, as a server reads them.
+
 use crate::refusal::Refusal;
 
 /// Bytes of a line with a chunk's size, at most, and of all trailers together.

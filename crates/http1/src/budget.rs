@@ -1,3 +1,5 @@
+//! Memory that all connections share.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

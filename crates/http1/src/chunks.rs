@@ -1,3 +1,5 @@
+//! Bodies in chunks, as a server writes them.
+
 use std::io::Write;
 
 /// Ends a body of chunks.

@@ -1,3 +1,5 @@
+//! What stands around the body of an answer.
+
 use crate::chunks::{LAST_CHUNK, push_chunk};
 use crate::head::{Head, Method};
 use std::io::Write;

@@ -1,3 +1,5 @@
+//! The head of a request.
+
 use crate::refusal::Refusal;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! What a connection may use.
+
 use std::time::Duration;
 
 /// What a connection may use, and all of them together.

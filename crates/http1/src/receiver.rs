@@ -1,3 +1,5 @@
+//! Finds requests in what a client sends.
+
 use crate::body::Chunked;
 use crate::budget::{Budget, Share};
 use crate::head::{Framing, Head, end, parse};

@@ -1,3 +1,5 @@
+//! Why what a client sent is no request.
+
 /// Why what a client sent is not answered as a request; the connection ends after saying so, because where the next request
 /// begins is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! The folder of one repository in the cache.
+
 use crate::listing::{Choose, INCOMPLETE, Listing, is_commit};
 use crate::{HubError, Repo};
 use std::ffi::OsString;

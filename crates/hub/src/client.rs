@@ -1,3 +1,5 @@
+//! Talks to the hub.
+
 use crate::{HubConfig, HubError, Repo, Token};
 use std::time::Duration;
 use ureq::http::header::{AUTHORIZATION, LOCATION, RANGE};

@@ -1,3 +1,5 @@
+//! Where files come from, and where they are kept.
+
 use crate::{HubError, Token};
 use std::fs;
 use std::io::ErrorKind;

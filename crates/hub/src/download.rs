@@ -1,3 +1,5 @@
+//! Fetches one file, and goes on where it was cut off.
+
 use crate::client::Client;
 use crate::listing::INCOMPLETE;
 use crate::{HubError, Repo};

@@ -1,3 +1,5 @@
+//! Why files could not be had.
+
 use std::io;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! A hub, and the cache of what came from it.
+
 use crate::cache::RepoCache;
 use crate::client::Client;
 use crate::download::Download;

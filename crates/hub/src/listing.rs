@@ -1,3 +1,5 @@
+//! The names of a repository's files.
+
 use crate::{HubError, Repo};
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! Ids of repositories.
+
 use crate::HubError;
 
 /// What a repository holds.

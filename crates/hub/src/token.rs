@@ -1,3 +1,5 @@
+//! Access tokens.
+
 use crate::HubError;
 use std::fmt;
 

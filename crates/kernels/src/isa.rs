@@ -1,3 +1,5 @@
+//! Vector instructions that a processor may have.
+
 use std::fmt;
 
 /// Which vector instructions a kernel uses.

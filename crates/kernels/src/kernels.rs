@@ -1,3 +1,5 @@
+//! The choice of instructions, and the threads.
+
 use crate::Isa;
 use crate::team::Team;
 use std::cell::RefCell;

@@ -1,3 +1,5 @@
+//! Keys and values in blocks.
+
 use crate::Isa;
 use crate::half_precision::{narrow, widen};
 use crate::lanes::LANES;

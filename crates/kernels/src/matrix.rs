@@ -1,3 +1,5 @@
+//! Weights, packed for the matmul that they serve.
+
 use crate::Kernels;
 use crate::lanes::LANES;
 use crate::quantized::{BLOCK, Bits, Offset, Quantized, to_f32};

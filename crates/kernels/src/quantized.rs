@@ -1,3 +1,5 @@
+//! Blocks of integers that share a scale.
+
 use half::f16;
 
 /// Inputs that share a scale.

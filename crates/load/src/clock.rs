@@ -1,3 +1,5 @@
+//! The one source of time.
+
 use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
 use trace::Nanos;

@@ -1,3 +1,5 @@
+//! How long each part of a request may take.
+
 use std::time::Duration;
 use trace::{Nanos, TimeoutKind};
 

@@ -1,3 +1,5 @@
+//! Why a load cannot be driven at all.
+
 use std::net::SocketAddr;
 use thiserror::Error;
 

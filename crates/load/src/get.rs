@@ -1,3 +1,5 @@
+//! Single requests that are not measured.
+
 use crate::channel::{Channel, ChannelError};
 use crate::connector::Connector;
 use crate::headers::request_head;

@@ -1,3 +1,5 @@
+//! The head of a response.
+
 use trace::Nanos;
 
 /// What is kept of a response's head.

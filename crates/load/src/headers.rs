@@ -1,3 +1,5 @@
+//! The headers of every request.
+
 use crate::{LoadError, Target};
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,

@@ -1,3 +1,5 @@
+//! The requests that are under way.
+
 use std::future::Future;
 use tokio::task::{JoinError, JoinSet};
 

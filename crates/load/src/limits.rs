@@ -1,3 +1,5 @@
+//! How many files and connections may be open.
+
 use crate::LoadError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 

@@ -1,3 +1,5 @@
+//! What decoding tells receiving of a request that goes on.
+
 use crate::stamps::ReadStamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use trace::Nanos;

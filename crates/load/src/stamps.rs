@@ -1,3 +1,5 @@
+//! When the bytes of a connection moved.
+
 use std::cell::Cell;
 use trace::Nanos;
 

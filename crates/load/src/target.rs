@@ -1,3 +1,5 @@
+//! Where requests go.
+
 use crate::LoadError;
 use http::Uri;
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+//! Renders bodies, and says how answers are read.
+
 use crate::packet::Listener;
 use openai::{ChatMessage, PoolingTask, PoolingTemplate, RequestTemplate};
 use trace::{Message, PlannedRequest, PlannedTokens, Prompt, Role, RunId, TextFacts, Turn};

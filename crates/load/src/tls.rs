@@ -1,3 +1,5 @@
+//! TLS towards one server.
+
 use crate::LoadError;
 use crate::target::Target;
 use crate::tcp::StampedTcp;

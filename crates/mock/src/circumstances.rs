@@ -1,3 +1,5 @@
+//! What an answer depends on beside request and configuration.
+
 use std::time::Duration;
 
 /// What an answer depends on beside the request and the configuration.

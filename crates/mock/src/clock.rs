@@ -1,3 +1,5 @@
+//! The monotonic clock.
+
 use nix::time::{ClockId, clock_gettime};
 
 /// Now on `CLOCK_MONOTONIC`, in nanoseconds.

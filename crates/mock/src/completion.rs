@@ -1,3 +1,5 @@
+//! What a completion says.
+
 use crate::circumstances::Circumstances;
 use crate::config::nanos;
 use crate::dice::Dice;

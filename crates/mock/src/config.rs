@@ -1,3 +1,5 @@
+//! What the mock provider answers, and when.
+
 use crate::{Fault, MockError, RecordedTimings, Timing};
 use std::collections::BTreeMap;
 use std::time::Duration;

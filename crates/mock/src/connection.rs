@@ -1,3 +1,5 @@
+//! One client.
+
 use crate::deadlines::Deadlines;
 use crate::exchange::Exchange;
 use crate::stamps::{Arrival, StampedReader};

@@ -1,3 +1,5 @@
+//! The open connections, each under its key.
+
 use crate::connection::Connection;
 
 /// The open connections, each under a key that is never given to another one.

@@ -1,3 +1,5 @@
+//! When the next write is due.
+
 use crate::MockError;
 use crate::clock;
 use crate::keys::FIRST_RESERVED;

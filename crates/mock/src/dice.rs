@@ -1,3 +1,5 @@
+//! Random draws for one request.
+
 use crate::Timing;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

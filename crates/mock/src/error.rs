@@ -1,3 +1,5 @@
+//! Why the mock provider could not do what it was asked.
+
 use crate::Fault;
 use std::io;
 use std::net::SocketAddr;

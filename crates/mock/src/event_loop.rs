@@ -1,3 +1,5 @@
+//! Sockets and deadlines, on one thread.
+
 use crate::deadlines::Due;
 use crate::keys::{FREEZE, LISTENER, STOP, TIMER};
 use crate::service::Service;

@@ -1,3 +1,5 @@
+//! One request being answered.
+
 use crate::answer::{Account, Answer};
 use crate::clock;
 

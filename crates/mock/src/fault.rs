@@ -1,3 +1,5 @@
+//! Things that a client must survive.
+
 use crate::MockError;
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Server-sent events and the chunks of HTTP around them.
+
 use crate::completion::{Completion, EventPlace};
 
 /// A server-sent event before it is a chunk of HTTP.

@@ -1,3 +1,5 @@
+//! From one token to the next.
+
 use crate::MockConfig;
 use crate::dice::Dice;
 

@@ -1,3 +1,5 @@
+//! Regular streams, made of the same few buffers.
+
 use crate::completion::{Completion, EventPlace};
 use crate::step::{Marks, StepView};
 use http1::Envelope;

@@ -1,3 +1,5 @@
+//! The configuration that holds now, and the counters.
+
 use crate::answer::{Answer, Outcome};
 use crate::circumstances::Circumstances;
 use crate::exchange::Exchange;

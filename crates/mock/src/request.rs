@@ -1,3 +1,5 @@
+//! A request, as far as its answer depends on it.
+
 use http1::{Head, Method};
 
 /// A request, as far as its answer depends on it.

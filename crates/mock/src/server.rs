@@ -1,3 +1,5 @@
+//! Starts and stops the event loop.
+
 use crate::event_loop::EventLoop;
 use crate::stamps::StampedReader;
 use crate::truth::TruthWriter;

@@ -1,3 +1,5 @@
+//! Serves all connections of the event loop.
+
 use crate::config::nanos;
 use crate::connection::Sends;
 use crate::connections::Connections;

@@ -1,3 +1,5 @@
+//! When bytes arrived.
+
 use crate::clock;
 use nix::errno::Errno;
 use nix::sys::socket::{

@@ -1,3 +1,5 @@
+//! What a server did, from its start to its stop.
+
 use hdrhistogram::Histogram;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The log of what was sent, and when.
+
 use crate::MockError;
 use crate::step::Marks;
 use serde::{Deserialize, Serialize};

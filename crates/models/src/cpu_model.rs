@@ -1,3 +1,5 @@
+//! A network on the CPU, with its cache and its threads.
+
 use crate::network::{Buffers, Network, Rows};
 use engine::{Logits, Model, ModelError, StepPlan};
 use kernels::{Kernels, KvCache, KvChunk};

@@ -1,3 +1,5 @@
+//! Tokens in, whole characters out.
+
 use crate::Tokenizer;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Why a model could not be loaded.
+
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 

@@ -1,3 +1,5 @@
+//! Refusals and failures, as a server writes them.
+
 use crate::json::push_json;
 
 /// A refusal or a failure, as the body of a response or the data of an event says it.

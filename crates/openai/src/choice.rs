@@ -1,3 +1,5 @@
+//! One choice of an answer.
+
 use crate::finish_reason::finish_reason;
 use crate::left_out::{LeftOuts, Path};
 use crate::message::{Message, count_of};

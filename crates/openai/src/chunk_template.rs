@@ -1,3 +1,5 @@
+//! The bytes that the chunks of a stream have in common.
+
 use crate::EventKind;
 
 /// The bytes that the chunks of one stream have in common.

@@ -1,3 +1,5 @@
+//! The routes of generated text.
+
 use crate::RequestError;
 use std::fmt;
 use std::str::FromStr;

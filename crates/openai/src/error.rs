@@ -1,3 +1,5 @@
+//! Errors of requests and of streams.
+
 use thiserror::Error;
 
 /// Why a request, or a part of one, is refused: the fault of who sent or configured it.

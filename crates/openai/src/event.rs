@@ -1,3 +1,5 @@
+//! What one chunk of a stream carried.
+
 /// What one choice of one chunk carried, or the chunk itself where no choice carried text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamEvent<S> {

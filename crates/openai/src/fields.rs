@@ -1,3 +1,5 @@
+//! Objects of a request, field by field.
+
 use crate::{ApiError, Json};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;

@@ -1,3 +1,5 @@
+//! Why a choice ended.
+
 use crate::error::excerpt;
 use crate::error_words::MESSAGE_CHARS_MAX;
 use crate::left_out::{LeftOuts, Path};

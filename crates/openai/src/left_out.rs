@@ -1,3 +1,5 @@
+//! Fields that could not be read, and were passed over.
+
 use crate::error::excerpt;
 use crate::value::Value;
 

@@ -1,3 +1,5 @@
+//! Messages of a chat, as a server reads them.
+
 use crate::fields::{Fields, wrong};
 use crate::{ApiError, Json};
 

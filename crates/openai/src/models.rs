@@ -1,3 +1,5 @@
+//! Listings of models.
+
 use serde_json::Value;
 
 /// What the listing may be called, the usual name first: llama.cpp gives both.

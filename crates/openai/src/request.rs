@@ -1,3 +1,5 @@
+//! Bodies of requests for text.
+
 use crate::Endpoint;
 use crate::json::push_json;
 use crate::patch::merge_patch;

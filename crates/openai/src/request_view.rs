@@ -1,3 +1,5 @@
+//! What a provider without a model needs to know of a request.
+
 use crate::{Endpoint, RequestError};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};

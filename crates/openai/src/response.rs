@@ -1,3 +1,5 @@
+//! Whole answers, of chat and of completions.
+
 use crate::answer_so_far::AnswerSoFar;
 use crate::choice::{Choice, Holder};
 use crate::chunk::Chunk;

@@ -1,3 +1,5 @@
+//! Bytes to server-sent events.
+
 use crate::StreamError;
 use memchr::memchr2;
 

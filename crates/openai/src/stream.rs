@@ -1,3 +1,5 @@
+//! Bytes of a stream to its events.
+
 use crate::answer_so_far::AnswerSoFar;
 use crate::choice::{Choice, Holder};
 use crate::chunk::Chunk;

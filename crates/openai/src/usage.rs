@@ -1,3 +1,5 @@
+//! Token counts as a server gives them.
+
 use crate::left_out::{LeftOuts, Path};
 use crate::message::count_of;
 use crate::value::Value;

@@ -1,3 +1,5 @@
+//! A child process behind its guard.
+
 use crate::guard::IN_GOOD_ORDER;
 use crate::{ChildSpec, ProcessError, descendants};
 use nix::sys::signal::Signal;

@@ -1,3 +1,5 @@
+//! Why a child could not be started or kept.
+
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;

@@ -1,3 +1,5 @@
+//! What to start, and how to stop it.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What the points of a result differ in.
+
 use trace::Pacing;
 
 /// What the points of a result differ in.

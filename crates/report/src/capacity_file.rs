@@ -1,3 +1,5 @@
+//! The file of a search for a capacity, read back for a figure.
+
 use crate::{ReportError, ResultFile};
 use serde::Deserialize;
 use serde_json::Value;

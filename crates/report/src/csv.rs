@@ -1,3 +1,5 @@
+//! A row per point, as CSV.
+
 use crate::style::word;
 use crate::{Axis, escape, latency};
 use stats::{Interval, MeanStd, PointSummary, Summary};

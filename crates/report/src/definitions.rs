@@ -1,3 +1,5 @@
+//! What each number of a result file is.
+
 /// What each number of a result file is, by the name it has there.
 pub(crate) const DEFINITIONS: [(&str, &str); 46] = [
     (

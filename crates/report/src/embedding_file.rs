@@ -1,3 +1,5 @@
+//! Result files of embedding benchmarks, read back for a figure.
+
 use crate::result_file::{Place, check_schema, grade, mean_rate};
 use crate::{Axis, MeanAndStd, ReportError};
 use serde_json::Value;

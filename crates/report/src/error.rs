@@ -1,3 +1,5 @@
+//! Why a report could not be made.
+
 use std::fmt::Display;
 use thiserror::Error;
 

@@ -1,3 +1,5 @@
+//! Cells that line up.
+
 use crate::Style;
 use crate::style::Ink;
 use crate::width::columns;

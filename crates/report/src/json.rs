@@ -1,3 +1,5 @@
+//! The result file.
+
 use crate::definitions::DEFINITIONS;
 use crate::escape;
 use crate::latency;

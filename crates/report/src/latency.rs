@@ -1,3 +1,5 @@
+//! Latencies and percentiles with their names in files.
+
 use stats::{Distribution, Latency};
 
 /// Every latency with its name in files, in the order in which files list them.

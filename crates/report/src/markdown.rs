@@ -1,3 +1,5 @@
+//! A table for a pull request.
+
 use crate::number::{self, ABSENT, mean_std, optional};
 use crate::style::{mark, word};
 use crate::table::pooled;

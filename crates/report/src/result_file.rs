@@ -1,3 +1,5 @@
+//! Result files, read back for a figure.
+
 use crate::width::clip;
 use crate::{Axis, RESULT_SCHEMA_VERSION, ReportError, escape};
 use serde_json::{Map, Value};

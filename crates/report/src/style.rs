@@ -1,3 +1,5 @@
+//! Colour, where a terminal has some.
+
 use stats::Grade;
 
 /// What the terminal can show.

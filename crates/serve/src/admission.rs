@@ -1,3 +1,5 @@
+//! Who may still come in.
+
 use engine::{Gauges, SchedulerConfig};
 use openai::ApiError;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,3 +1,5 @@
+//! A request on its way to the engine, and its answer on the way back.
+
 use crate::admission::Admission;
 use crate::order::Command;
 use engine::{EngineRequest, Refusal, TokenLogprobs};

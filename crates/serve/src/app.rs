@@ -1,3 +1,5 @@
+//! What all connections share, and the routes.
+
 use crate::admission::{Admission, Closed};
 use crate::codec::TextCodec;
 use crate::http::{Reply, Whole};

@@ -1,3 +1,5 @@
+//! One choice of a running request.
+
 use crate::answer::{Delta, Finish};
 use crate::stop::StopMatcher;
 use engine::TokenLogprobs;

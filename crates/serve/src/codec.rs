@@ -1,3 +1,5 @@
+//! Text to tokens, and back.
+
 use models::{
     ChatContent, ChatMessage, ChatTemplate, CpuEncoder, Detokenizer, LoadedEncoder, LoadedModel,
     Matryoshka, TextError, Tokenizer,

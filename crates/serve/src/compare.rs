@@ -1,3 +1,5 @@
+//! `/v1/score` and `/v1/rerank`.
+
 use crate::app::App;
 use crate::completion::unix_seconds;
 use crate::embedding::{length, prepared};

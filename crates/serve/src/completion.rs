@@ -1,3 +1,5 @@
+//! `/v1/chat/completions` and `/v1/completions`.
+
 use crate::answer::{Answer, Ask, AskError};
 use crate::app::App;
 use crate::http::{Reply, Whole};

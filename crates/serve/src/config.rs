@@ -1,3 +1,5 @@
+//! What a server is started with.
+
 use engine::SchedulerConfig;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

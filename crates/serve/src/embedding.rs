@@ -1,3 +1,5 @@
+//! `/v1/embeddings`.
+
 use crate::app::App;
 use crate::completion::{IN_PLACE_BYTES_MAX, unix_seconds};
 use crate::http::Whole;

@@ -1,3 +1,5 @@
+//! The thread that owns an encoder.
+
 use crate::admission::Admission;
 use crate::answer::Cut;
 use crate::metrics::Metrics;

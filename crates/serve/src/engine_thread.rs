@@ -1,3 +1,5 @@
+//! The thread that owns the engine.
+
 use crate::admission::Admission;
 use crate::answer::{Cut, Submission};
 use crate::codec::TextCodec;

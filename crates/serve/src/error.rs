@@ -1,3 +1,5 @@
+//! Why a server could not be started.
+
 use std::io;
 use std::net::SocketAddr;
 use thiserror::Error;

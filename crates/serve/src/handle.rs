@@ -1,3 +1,5 @@
+//! A server that runs.
+
 use crate::admission::Admission;
 use crate::order::Order;
 use engine::Gauges;

@@ -1,3 +1,5 @@
+//! A Prometheus histogram of seconds.
+
 use std::fmt::Write;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Running requests, as the engine thread keeps them.
+
 use crate::answer::{Cut, Delta, Submission};
 use crate::choice::Choice;
 use crate::codec::TextCodec;

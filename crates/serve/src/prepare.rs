@@ -1,3 +1,5 @@
+//! A request becomes what the engine takes.
+
 use crate::codec::TextCodec;
 use engine::{BLOCK_TOKENS, EngineRequest, Refusal, SamplingParams, SchedulerConfig};
 use openai::{ApiError, Endpoint, Prompt, RequestLimits, ServerRequest};

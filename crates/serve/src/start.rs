@@ -1,3 +1,5 @@
+//! Starts a server.
+
 use crate::admission::Admission;
 use crate::app::{App, Serial};
 use crate::codec::TextCodec;

@@ -1,3 +1,5 @@
+//! Stop strings in a text that comes in pieces.
+
 /// Looks for stop strings in a text that comes in pieces.
 ///
 /// Text that may be the beginning of a stop string is held back until it is decided. Knuth, Morris

@@ -1,3 +1,5 @@
+//! A streamed answer.
+
 use crate::answer::{Answer, Cut, Delta};
 use crate::codec::TextCodec;
 use engine::{TokenLogprob, TokenLogprobs};

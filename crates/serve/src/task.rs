@@ -1,3 +1,5 @@
+//! What the server's model does, and how its thread is reached.
+
 use crate::answer::Submission;
 use crate::order::Command;
 use crate::prepare::Capacity;

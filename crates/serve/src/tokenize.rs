@@ -1,3 +1,5 @@
+//! `/tokenize` and `/detokenize`.
+
 use crate::app::App;
 use crate::http::Whole;
 use crate::task::Task;

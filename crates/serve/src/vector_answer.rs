@@ -1,3 +1,5 @@
+//! Texts on their way to an encoder, and vectors on their way back.
+
 use crate::admission::{Admission, Closed};
 use crate::answer::Cut;
 use crate::order::Command;

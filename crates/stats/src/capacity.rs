@@ -34,6 +34,9 @@ const STRIDE_MAX: f64 = 4.0;
 /// is looked at several times.
 const REACH_EARLY: f64 = 2.807_034;
 
+/// Fewer requests say nothing of how they depend on each other.
+const EARLY_LEAST: usize = 64;
+
 /// A run is looked at before its end when these parts of its requests are back.
 const EARLY_LOOKS: [usize; 4] = [16, 8, 4, 2];
 
@@ -255,7 +258,7 @@ impl CapacitySearch {
 
     /// With how many of its `requests` back [`Self::is_enough`] is to be asked about a run.
     pub fn early_looks(requests: usize) -> [usize; EARLY_LOOKS.len()] {
-        EARLY_LOOKS.map(|part| (requests / part).max(1))
+        EARLY_LOOKS.map(|part| (requests / part).max(EARLY_LEAST))
     }
 
     /// Whether a run need not go on, after what it and others of its rate showed so far: it misses the objectives whatever

@@ -93,19 +93,6 @@ pub(crate) fn summarize_point(
     faults: &FaultTally,
 ) -> PointSummary {
     let subject = header.subject();
-    let spans = |run: &Run| {
-        let records = run.records.iter();
-        let span = |record: &&Record| Span {
-            issued: record.issued,
-            first: record
-                .events
-                .first()
-                .map_or(record.done, |event| event.arrived),
-            done: record.done,
-            answered: record.outcome == Outcome::Complete,
-        };
-        records.map(span).collect::<Vec<Span>>()
-    };
     let traffic = Traffic::of(point.pacing, runs.iter().map(spans));
     let mut tally = Tally::new(point.pacing, header);
     let all_facts = runs.iter().filter_map(|run| run.facts);
@@ -120,23 +107,20 @@ pub(crate) fn summarize_point(
         })
         .collect();
     let facts: Vec<&RunFacts> = all_facts.collect();
-    let planned = runs
-        .iter()
-        .map(|run| {
-            run.facts
-                .map_or(run.records.len() as u64, |facts| facts.planned)
-        })
-        .sum();
-
     let exhausted = tally.outcomes.exhausted();
     let (latency, gaps) = tally.latencies.finish(&traffic);
     let timings = timings(&measured);
     let slow_queue = SlowQueue::of(&traffic, &latency, &timings);
+    let seconds = measured.iter().map(RunMetrics::seconds).sum();
+    let good = tally.good;
+    let goodput = objectives
+        .cover_all()
+        .then(|| good.finish(seconds, &traffic));
     let mut summary = PointSummary {
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
         reliability: Reliability {
             reuse_ended: facts.iter().any(|facts| facts.reuse_ended),
-            ..tally.outcomes.finish(planned)
+            ..tally.outcomes.finish(runs.iter().map(planned).sum())
         },
         tokens: Tokens {
             recounted: recounted(&facts),
@@ -148,14 +132,7 @@ pub(crate) fn summarize_point(
         steady_state: tally.steady.finish(&measured, &traffic),
         concurrency: concurrency(point.pacing, &measured),
         pooling: tally.pooling.finish(&measured, &facts, subject.pooling),
-        goodput: objectives
-            .cover_all()
-            .then(|| {
-                tally
-                    .good
-                    .finish(measured.iter().map(RunMetrics::seconds).sum(), &traffic)
-            })
-            .flatten(),
+        goodput: goodput.flatten(),
         prompt_lengths: tally.lengths.finish(),
         classes: summarize_classes(point.pacing, objectives, runs, &measured, &traffic),
         conversations: summarize_conversations(
@@ -189,6 +166,27 @@ pub(crate) fn summarize_point(
     };
     summary.verdict = evidence.judge();
     summary
+}
+
+/// When the requests of a run were in flight.
+fn spans(run: &Run) -> Vec<Span> {
+    let first = |record: &Record| {
+        let first = record.events.first();
+        first.map_or(record.done, |event| event.arrived)
+    };
+    let span = |record: &&Record| Span {
+        issued: record.issued,
+        first: first(record),
+        done: record.done,
+        answered: record.outcome == Outcome::Complete,
+    };
+    run.records.iter().map(span).collect()
+}
+
+/// Requests that a run was to send; of one that was killed, those that it sent.
+fn planned(run: &Run) -> u64 {
+    let sent = run.records.len() as u64;
+    run.facts.map_or(sent, |facts| facts.planned)
 }
 
 /// From when a request could be written to when it was.
@@ -261,6 +259,10 @@ impl<'a> Tally<'a> {
             self.request_rates.extend(metrics.request_tokens_per_second);
             self.decode_rates.extend(metrics.decode_tokens_per_second);
             self.lengths.add(record);
+            if record.turn.is_some() {
+                // The plan draws conversations, and not their turns.
+                self.steady.arrivals = None;
+            }
             if measured
                 .steady
                 .as_ref()

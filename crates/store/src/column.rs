@@ -1,3 +1,5 @@
+//! Records to columns, and back.
+
 use crate::StoreError;
 use crate::arrays::{primitive, typed};
 use crate::event_column::{self, EventColumns};

@@ -1,3 +1,5 @@
+//! Why records could not be written or read.
+
 use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 use std::io;

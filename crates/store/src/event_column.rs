@@ -1,3 +1,5 @@
+//! The columns of a response's events.
+
 use crate::StoreError;
 use crate::arrays::{primitive, typed};
 use arrow_array::cast::AsArray;

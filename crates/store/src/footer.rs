@@ -1,3 +1,5 @@
+//! Checks of a Parquet footer, before the library reads it.
+
 use crate::StoreError;
 
 /// Containers may nest this deep in a footer; a real one needs seven.

@@ -1,3 +1,5 @@
+//! The formats of records.
+
 use crate::{StoreError, read_jsonl, read_parquet};
 use bytes::Bytes;
 use trace::SavedRun;

@@ -1,3 +1,5 @@
+//! Records as lines of JSON.
+
 use crate::limits::{self, Limits};
 use crate::{SavedFile, StoreError};
 use serde::{Deserialize, Serialize};

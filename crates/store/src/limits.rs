@@ -1,3 +1,5 @@
+//! How much memory a file of records may take.
+
 use crate::StoreError;
 use crate::error::StoreError::TooLarge;
 use crate::footer::page_sizes;

@@ -1,3 +1,5 @@
+//! Records as one Parquet file.
+
 use crate::StoreError;
 use crate::arrays;
 use crate::column;

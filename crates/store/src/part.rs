@@ -1,3 +1,5 @@
+//! Parts of a file that a killed run leaves whole.
+
 use crate::StoreError;
 use crate::column;
 use crate::event_column;

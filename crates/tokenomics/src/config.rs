@@ -34,6 +34,7 @@ pub(crate) use self::traffic::TrafficConfig;
 pub(crate) use self::words::words;
 
 use self::checks::seconds;
+use self::request::patched_model;
 use crate::args::{ChatArgs, EmbeddingArgs, ExchangeArgs, ResultArgs};
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -102,6 +103,7 @@ impl Config {
                 &args.load,
                 &args.server,
                 &server,
+                patched_model(&task.request.patch)?.as_deref(),
                 environment,
             )?,
             certify: args.certify,
@@ -130,6 +132,7 @@ impl Config {
                 &args.load,
                 &args.server,
                 &server,
+                patched_model(&task.extra_body)?.as_deref(),
                 environment,
             )?,
             seed: args.texts.seed,

@@ -1,3 +1,5 @@
+//! How the process ends: exit codes, and failures as sentences.
+
 use std::fmt;
 
 /// How the process ends.

@@ -4,7 +4,7 @@
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// Which of our crates each of them may depend on. `report → trace`: a point's name and pacing are
@@ -420,4 +420,34 @@ fn the_gate_for_unsafe_fails_on_a_lower_level_and_on_a_crate_that_stands_apart()
     let inherits = |manifest: &str| inherits_lints(&manifest.parse().unwrap());
     assert!(inherits("[lints]\nworkspace = true"));
     assert!(!inherits("[lints]\nworkspace = false") && !inherits("[package]\nname = \"a\""));
+}
+
+/// Sources of a folder and below.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            sources(&path)
+        } else {
+            vec![path]
+        }
+    };
+    let all = entries.flat_map(|entry| below(entry.unwrap().path()));
+    all.filter(|path| path.extension().is_some_and(|name| name == "rs"))
+        .collect()
+}
+
+#[test]
+fn every_source_says_what_it_is_in_its_first_line() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let crates = std::fs::read_dir(root.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path().join("src"));
+    let silent: Vec<String> = crates
+        .chain([root.join("testkit/src"), root.join("xtask/src")])
+        .flat_map(|folder| sources(&folder))
+        .filter(|path| path.file_name().is_some_and(|name| name != "tests.rs"))
+        .filter(|path| !std::fs::read_to_string(path).unwrap().starts_with("//! "))
+        .map(|path| path.display().to_string())
+        .collect();
+    assert_eq!(silent, [""; 0]);
 }

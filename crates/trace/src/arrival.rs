@@ -1,3 +1,5 @@
+//! Arrival processes, as data.
+
 use crate::Nanos;
 use serde::{Deserialize, Serialize};
 

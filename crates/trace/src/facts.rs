@@ -1,3 +1,5 @@
+//! What is known before a run and after it, beside its records.
+
 use crate::{Asked, Nanos, Pacing, Record, RunId, Subject};
 use serde::{Deserialize, Serialize};
 

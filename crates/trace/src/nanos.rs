@@ -1,3 +1,5 @@
+//! Time, in nanoseconds of a monotonic clock.
+
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};
 

@@ -1,3 +1,5 @@
+//! What one run sends, and when.
+
 use crate::{Arrival, Nanos, Prompt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

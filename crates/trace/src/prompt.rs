@@ -1,3 +1,5 @@
+//! The text of a request.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;

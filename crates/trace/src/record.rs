@@ -1,3 +1,5 @@
+//! What came back for one request.
+
 use crate::{Nanos, PlannedTokens, ResponseFacts, TextFacts};
 use serde::{Deserialize, Serialize};
 

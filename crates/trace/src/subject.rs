@@ -1,3 +1,5 @@
+//! What was measured.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

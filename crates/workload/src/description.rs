@@ -1,3 +1,5 @@
+//! What a dry run tells of the plans that it would send.
+
 use crate::{PromptSource, WorkloadError};
 use std::collections::HashSet;
 use std::fmt;

@@ -1,3 +1,5 @@
+//! The random choices of one text.
+
 use crate::seed::stream;
 use rand::RngExt;
 use rand::seq::IndexedRandom;

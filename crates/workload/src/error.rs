@@ -1,3 +1,5 @@
+//! Why a configuration or a data set is refused.
+
 use crate::WORDS_MAX;
 use trace::Nanos;
 

@@ -1,3 +1,5 @@
+//! The hash of what plans send, and when.
+
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use trace::{FollowUp, Message, Plan, PlannedRequest, Prompt};

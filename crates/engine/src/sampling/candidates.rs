@@ -1,3 +1,5 @@
+//! The most probable tokens of a row.
+
 use super::arithmetic::{maximum, pick, weight};
 use crate::TokenId;
 use std::cmp::Ordering;

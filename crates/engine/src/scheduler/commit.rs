@@ -1,3 +1,5 @@
+//! What becomes of a step that was computed.
+
 use super::{InFlight, Scheduler};
 use crate::gauges::StepFacts;
 use crate::sequence::{NO_SLOT, Sequence};

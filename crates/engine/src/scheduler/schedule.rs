@@ -1,3 +1,5 @@
+//! What the next step computes.
+
 use super::{Blocked, InFlight, Scheduler};
 use crate::sequence::{NO_SLOT, State};
 use crate::{BLOCK_TOKENS, BlockCopy, Chunk, EngineEvent, StepPlan};

@@ -1,3 +1,5 @@
+//! What comes in: clients, their bytes, their requests.
+
 use super::Service;
 use crate::circumstances::Circumstances;
 use crate::config::nanos;

@@ -1,3 +1,5 @@
+//! Where the numbers of a network come from.
+
 use crate::ModelsError;
 use crate::random::Numbers;
 use crate::weights::{Tensor, TensorData, Weights};

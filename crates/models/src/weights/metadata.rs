@@ -1,3 +1,5 @@
+//! What a GGUF file says of its model.
+
 use std::collections::BTreeMap;
 
 /// A value of a GGUF file's header.

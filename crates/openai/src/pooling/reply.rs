@@ -1,3 +1,5 @@
+//! Vectors and scores, as they come back.
+
 use super::task::PoolingTask;
 use crate::chunk::Chunk;
 use crate::error::{excerpt, url_hint};

@@ -1,3 +1,5 @@
+//! The routes of embeddings, scores and rankings.
+
 /// What is asked about texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PoolingTask {

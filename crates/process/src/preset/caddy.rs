@@ -1,3 +1,5 @@
+//! Caddy.
+
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 

@@ -1,3 +1,5 @@
+//! A gateway of the user's own.
+
 use super::{GRACE, GatewaySettings, PresetError};
 use crate::ChildSpec;
 

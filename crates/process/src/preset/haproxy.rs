@@ -1,3 +1,5 @@
+//! `HAProxy`.
+
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 

@@ -1,3 +1,5 @@
+//! `LiteLLM`'s proxy.
+
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 

@@ -1,3 +1,5 @@
+//! nginx.
+
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 

@@ -1,3 +1,5 @@
+//! Portkey's gateway.
+
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 

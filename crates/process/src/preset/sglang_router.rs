@@ -1,3 +1,5 @@
+//! `SGLang`'s router.
+
 use super::{GRACE, GatewaySettings};
 use crate::ChildSpec;
 

@@ -1,3 +1,5 @@
+//! A sheet to draw on, in pixels.
+
 use super::labels::{Pixel, Rect};
 use super::palette::{Look, Shape};
 use crate::ReportError;

@@ -1,3 +1,5 @@
+//! Draws one chart.
+
 use super::canvas::Canvas;
 use super::labels::{Label, Pixel, Placer, Rect, Side};
 use super::palette::{self, Look, look, size};

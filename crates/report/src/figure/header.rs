@@ -1,3 +1,5 @@
+//! Title, legend and notes above the panels.
+
 use super::canvas::Canvas;
 use super::palette::{self, size};
 use super::panel::{self, Panel};

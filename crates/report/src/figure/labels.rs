@@ -1,3 +1,5 @@
+//! Where labels fit.
+
 /// Distances between a point and its label that are tried, the nearest first.
 const DISTANCES: [f64; 4] = [13.0, 20.0, 30.0, 42.0];
 /// Free pixels around a label.

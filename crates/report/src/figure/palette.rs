@@ -1,3 +1,5 @@
+//! Colours, sizes and shapes.
+
 use plotters::style::RGBColor;
 
 /// Titles and labels.

@@ -1,3 +1,5 @@
+//! What one chart shows.
+
 use crate::{Axis, MeanAndStd, MedianAndP99, ResultFile, ResultPoint};
 use stats::Grade;
 

@@ -1,3 +1,5 @@
+//! SVG to PNG.
+
 use crate::ReportError;
 use epaint_default_fonts::UBUNTU_LIGHT;
 use resvg::tiny_skia::{Color, Pixmap, Transform};

@@ -1,3 +1,5 @@
+//! Numbers to places on an axis.
+
 use crate::number::with_decimals;
 
 /// Room to the left of the first point and to the right of the last, as a share of the axis.

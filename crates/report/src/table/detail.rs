@@ -1,3 +1,5 @@
+//! The latencies of one point.
+
 use super::point_words::{self, quantile};
 use crate::grid::{Cell, Grid};
 use crate::style::Ink;

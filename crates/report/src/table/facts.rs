@@ -1,3 +1,5 @@
+//! What a point's block says below its numbers.
+
 use super::point_words::{is_estimated, tokens_per_second};
 use super::{connections, pooled, queue};
 use crate::escape;

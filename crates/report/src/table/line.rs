@@ -1,3 +1,5 @@
+//! A line for a point that has just finished.
+
 use super::point_words::{complete_of_issued, load, tokens_per_second};
 use super::pooled;
 use crate::number::optional;

@@ -1,3 +1,5 @@
+//! A row per point.
+
 use super::point_words::{complete_of_issued, is_estimated, quantile, tokens_per_second};
 use super::pooled;
 use crate::grid::{Cell, Grid, NEXT};

@@ -1,3 +1,5 @@
+//! The bytes of one client.
+
 use http1::{CONTINUE, Limits, Receiver, Refusal};
 use std::io;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! One connection, request after request.
+
 use super::client::{Client, Ended, NoRequest, closed, probe};
 use super::reply::{Reply, Whole};
 use crate::app::{App, Route};

@@ -1,3 +1,5 @@
+//! Takes connections in.
+
 use super::client::closed;
 use super::connection::Connection;
 use crate::app::App;

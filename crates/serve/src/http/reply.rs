@@ -1,3 +1,5 @@
+//! What a request is answered with.
+
 use crate::stream::TokenStream;
 use http1::{Envelope, Refusal};
 use openai::ApiError;

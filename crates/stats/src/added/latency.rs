@@ -1,3 +1,5 @@
+//! The latencies of a request that a gateway can add to.
+
 use super::Turn;
 use crate::RequestMetrics;
 use crate::quantile::{quantile, sort};

@@ -1,3 +1,5 @@
+//! How streams look with and without a gateway.
+
 use super::latency::token_events;
 use trace::Record;
 

@@ -1,3 +1,5 @@
+//! Where prompts come from.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! Flags of `embedding`.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"
@@ -85,4 +87,4 @@ Examples:
       A query and 20 documents in each request
 
 Exit codes: 0 done, and the measurement is valid or suspect · 1 could not be done · 2 wrong usage ·
-4 the measurement is invalid · 130 interrupted (what was measured is kept)";
+3 a threshold was not kept, or something has become worse · 4 the measurement is invalid · 130 interrupted (what was measured is kept)";

@@ -1,3 +1,5 @@
+//! How each request is sent, and how long it may take.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! Files in the formats of other tools.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! Thresholds, and flags of `compare`.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! Flags of `gateway`, and of the guard that it starts.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! The load: batches, a held concurrency, or arrivals.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

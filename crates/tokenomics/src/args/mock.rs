@@ -1,3 +1,5 @@
+//! Flags of `mock`.
+
 use clap::{Args, ValueEnum, value_parser};
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! Questions that any measurement of a server can be asked.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! What becomes of a measurement: files, formats, objectives.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! The server that is measured.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

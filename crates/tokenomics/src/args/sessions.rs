@@ -1,3 +1,5 @@
+//! Flags of conversations.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

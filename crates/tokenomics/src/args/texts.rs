@@ -1,3 +1,5 @@
+//! The texts of an embedding benchmark.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

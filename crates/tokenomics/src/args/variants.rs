@@ -1,3 +1,5 @@
+//! What differs from request to request: adapters, images, fields.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -1,3 +1,5 @@
+//! Changing arrival rates, and what chat requests are.
+
 #![allow(
     clippy::doc_markdown,
     reason = "these comments are help texts, where backticks would show"

@@ -43,7 +43,7 @@ impl LaunchConfig {
         let mut args = args.args;
         if taken.contains(&args.port) {
             let free = |port: &u16| {
-                !taken.contains(port) && TcpListener::bind((reachable(&args.host), *port)).is_ok()
+                !taken.contains(port) && TcpListener::bind((args.host.as_str(), *port)).is_ok()
             };
             args.port = (args.port..=u16::MAX).find(free).ok_or_else(|| {
                 Failure::usage(format!(

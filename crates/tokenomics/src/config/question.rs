@@ -5,6 +5,7 @@ use super::server::ServerConfig;
 use crate::args::{CapacityArgs, LoadArgs, QuestionArgs, ServerArgs};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::limits;
 use stats::{CapacityConfig, CapacitySearch};
 use trace::{Nanos, Stop};
 
@@ -78,6 +79,7 @@ impl Question {
         load: &LoadArgs,
         server: &ServerArgs,
         base: &ServerConfig,
+        patched_model: Option<&str>,
         environment: Environment<'_>,
     ) -> Result<Self, Failure> {
         if args.fixed_vs_continuous {
@@ -103,7 +105,11 @@ impl Question {
         for typed in &args.versus {
             let taken = others.iter().chain([base]).filter_map(ServerConfig::port);
             let taken: Vec<u16> = taken.collect();
-            others.push(other(typed, server, &taken, environment)?);
+            let mut other = other(typed, server, base, &taken, environment)?;
+            if let Some(model) = patched_model {
+                other.model = Some(model.to_owned());
+            }
+            others.push(other);
         }
         Ok(Self::Versus(Box::new(VersusQuestion {
             others,
@@ -117,11 +123,17 @@ impl Question {
 fn other(
     typed: &str,
     server: &ServerArgs,
+    base: &ServerConfig,
     taken: &[u16],
     environment: Environment<'_>,
 ) -> Result<ServerConfig, Failure> {
     let launch = typed.strip_prefix("launch:");
     let args = ServerArgs {
+        // What the built-in server loads is no name that another one knows.
+        model: server
+            .model
+            .clone()
+            .filter(|_| base.choice.target.is_some()),
         api_base: launch.is_none().then(|| typed.to_owned()),
         launch: launch.map(str::to_owned),
         ..server.clone()
@@ -152,6 +164,13 @@ impl CapacityQuestion {
                 args.rate_max
             )));
         }
+        if load.num_prompts == Some(0) {
+            return Err(Failure::usage(
+                "--num-prompts must be at least 1, got 0; leave it out for a number that decides",
+            ));
+        }
+        limits::WARMUP_RUNS.check(load.warmup_runs.into())?;
+        workload::arrival_for(first, load.burstiness).map_err(Failure::usage)?;
         Ok(Some(Self {
             first_rate,
             highest_rate: args.rate_max,
@@ -222,7 +241,9 @@ impl CapacityQuestion {
         let wanted = CapacitySearch::requests_wanted(self.attain);
         let finer = (USUAL_RESOLUTION / self.resolution).max(1.0).powi(2);
         let enough = || (finer * (rate * SECONDS).max(wanted as f64)).ceil() as usize;
-        self.requests.unwrap_or_else(enough)
+        self.requests
+            .unwrap_or_else(enough)
+            .min(workload::REQUESTS_MAX)
     }
 
     /// About so many seconds a search takes that begins at that rate.

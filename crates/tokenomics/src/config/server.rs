@@ -74,9 +74,12 @@ impl ServerConfig {
         }
     }
 
-    /// Where it listens.
+    /// The port of this machine that it listens on.
     pub(super) fn port(&self) -> Option<u16> {
-        self.choice.target.as_ref().map(|target| target.port)
+        let here = ["localhost", "127.0.0.1", "::1", "[::1]"];
+        let target = self.choice.target.as_ref();
+        let target = target.filter(|target| here.contains(&target.host.as_str()))?;
+        Some(target.port)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Splits a typed command into words.
+
 use crate::failure::Failure;
 
 /// A command's words, with quotes as a shell has them; nothing else of a shell's.

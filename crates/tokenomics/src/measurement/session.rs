@@ -136,9 +136,17 @@ impl<'a> Session<'a> {
         let measured = self
             .runtime
             .block_on(tasks.run_until(self.measure(planned, paths, enough)));
-        // Whatever it looks like from here, that is why.
-        let failure = self.launched.as_ref().and_then(Launched::failure);
-        failure.map_or(measured, Err)
+        // Whatever it looks like from here, that is why; what was measured is kept.
+        match self.launched.as_ref().and_then(Launched::failure) {
+            None => measured,
+            Some(failure) => match measured {
+                Ok(measured) => Ok(Measured {
+                    end: End::Lost(failure),
+                    ..measured
+                }),
+                Err(_) => Err(failure),
+            },
+        }
     }
 
     async fn measure(

@@ -3,7 +3,7 @@
 use crate::args::OutputFormat;
 use crate::config::{CapacityQuestion, Config, LOOKS};
 use crate::failure::{Exit, Failure};
-use crate::measurement::{Enough, Interruption, Planned, Session};
+use crate::measurement::{Enough, Interruption, Measured, Planned, Session};
 use crate::output::{self, OutputConfig, say, write_atomically};
 use report::{CapacityFile, Style};
 use stats::{CapacityEnd, CapacitySearch, Grade, Probe, Summary};
@@ -65,15 +65,24 @@ pub(super) fn find_capacity(
         };
         let point = run.summary.points.first();
         let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
-        let found = onlooker.seen().found;
-        search.observe(found.unwrap_or_else(|| Probe::of(rate, point)));
+        let whole = Probe::of(rate, point);
+        // A run that was over before it could be left counts with all of its requests.
+        let was_left = (point.reliability.issued as f64) < requests as f64;
+        let found = onlooker.seen().found.filter(|_| was_left);
+        search.observe(found.map_or(whole, |found| Probe {
+            valid: found.valid && whole.valid,
+            ..found
+        }));
         if !quiet {
             let invalid = why(&run.summary);
             let line =
                 report::capacity_probe_line(search.probes(), search.config().attain, invalid);
             say(&line);
         }
-        measured.push(run.summary);
+        // What is back of a run that was left are the fast answers: no latencies to be shown.
+        if found.is_none() {
+            measured.push(run.summary);
+        }
     }
     conclude(config, &search, &measured)
 }
@@ -90,8 +99,15 @@ fn ceiling(
     let mut best = 0.0;
     for number in 0..LOOKS {
         let load = config.task.over(asked.look(number));
-        let planned = Planned::of(&config.task, load, config.seed)?;
-        let Some(look) = session.run(planned, None)?.whole()? else {
+        // Other prompts than those of the search, which a server may know afterwards.
+        let seed = config.seed.wrapping_sub(1 + u64::from(number));
+        let planned = Planned::of(&config.task, load, seed)?;
+        let look = match session.run(planned, None).and_then(Measured::whole) {
+            // So many connections may be more than there can be.
+            Err(_) if number > 0 => break,
+            look => look?,
+        };
+        let Some(look) = look else {
             return Ok(None);
         };
         let rate = look.summary.points.first().and_then(|point| {

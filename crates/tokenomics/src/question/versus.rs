@@ -69,7 +69,7 @@ impl<'a> Contest<'a> {
                     if failure.exit == Exit::Interrupted {
                         return Err(failure);
                     }
-                    say(&format!(
+                    self.say(&format!(
                         "{} does not start beside the others ({failure}): they are measured one after the other.",
                         server.name()
                     ));

@@ -69,12 +69,9 @@ fn with_samples() -> Shell {
     shell
 }
 
-/// The commands of a section, a line each, without the program's name.
-fn commands(section: &str) -> Vec<String> {
-    let readme = include_str!("../../../../README.md");
-    let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap();
-    let (section, _) = rest.split_once("\n## ").unwrap();
-    let mut blocks = section.split("```");
+/// The commands of a document, a line each, without the program's name.
+fn commands(document: &str) -> Vec<String> {
+    let mut blocks = document.split("```");
     let code: String = blocks
         .by_ref()
         .filter_map(|block| block.strip_prefix("bash\n"))
@@ -89,9 +86,9 @@ fn commands(section: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_of_the_section_on_workloads_has_a_plan() {
+fn every_command_of_the_document_on_workloads_has_a_plan() {
     let samples = Samples::new();
-    let commands = commands("Choose your workload");
+    let commands = commands(include_str!("../../../../docs/workloads.md"));
     assert!(commands.len() > 18, "{commands:?}");
     for command in commands {
         let command = format!("{command} --dry-run");
@@ -102,10 +99,10 @@ fn every_command_of_the_section_on_workloads_has_a_plan() {
 }
 
 #[test]
-fn every_chat_of_the_sections_on_questions_and_gates_has_a_plan() {
+fn every_chat_of_the_documents_on_questions_and_gates_has_a_plan() {
     let samples = Samples::new();
-    let questions = commands("Questions with an answer").into_iter();
-    let all = questions.chain(commands("Gate a pull request"));
+    let questions = commands(include_str!("../../../../docs/questions.md")).into_iter();
+    let all = questions.chain(commands(include_str!("../../../../docs/ci.md")));
     let chats: Vec<String> = all.filter(|command| command.starts_with("chat ")).collect();
     assert!(chats.len() > 3, "{chats:?}");
     for command in chats {

@@ -1,3 +1,5 @@
+//! Problems of algebra.
+
 use super::Template;
 use crate::draw::Draw;
 

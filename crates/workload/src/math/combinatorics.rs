@@ -1,3 +1,5 @@
+//! Problems of combinatorics.
+
 use super::Template;
 use crate::draw::Draw;
 

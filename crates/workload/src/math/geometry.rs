@@ -1,3 +1,5 @@
+//! Problems of geometry.
+
 use super::Template;
 use crate::draw::Draw;
 

@@ -1,3 +1,5 @@
+//! Problems of number theory.
+
 use super::Template;
 use crate::draw::Draw;
 

@@ -1,3 +1,5 @@
+//! Problems about probability.
+
 use super::Template;
 use crate::draw::Draw;
 

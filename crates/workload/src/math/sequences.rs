@@ -1,3 +1,5 @@
+//! Problems about sequences and series.
+
 use super::Template;
 use crate::draw::Draw;
 
