@@ -114,7 +114,7 @@ pub(crate) fn headline(answer: &CapacityAnswer, config: &CapacityConfig) -> (Gra
         ),
         (CapacityEnd::Invalid, ..) => (
             Grade::Invalid,
-            "No capacity: three rates in a row gave no valid measurement".to_owned(),
+            "No capacity: three runs in a row were no valid measurement".to_owned(),
         ),
         (_, Some(interval), ..) => (
             Grade::Suspect,

@@ -11,6 +11,10 @@ use stats::{ComparedMetric, ComparedPoint, Comparison};
 use std::fmt::Write;
 use std::iter::once;
 
+/// What comparisons do not see of servers that were not measured by turns.
+const APART: &str =
+    "Measured one after the other: what changed on the machine in between is in the changes.";
+
 /// How several servers did on one workload.
 #[derive(Clone, Debug)]
 pub struct Versus<'a> {
@@ -25,10 +29,14 @@ pub struct Versus<'a> {
 impl Versus<'_> {
     /// All of them in a table, where there are several, and each comparison; ends with a line break.
     pub fn text(&self, style: Style) -> String {
-        let [(_, only)] = self.others else {
-            return self.several(style);
+        let mut out = match self.others {
+            [(_, only)] => comparison_text(only, style),
+            _ => self.several(style),
         };
-        comparison_text(only, style)
+        if !self.by_turns {
+            let _ = writeln!(out, "    {APART}");
+        }
+        out
     }
 
     fn several(&self, style: Style) -> String {
@@ -107,17 +115,21 @@ impl Versus<'_> {
 
     /// For a pull request.
     pub fn markdown(&self) -> String {
-        let [(_, only)] = self.others else {
-            let mut out = String::new();
-            for (name, comparison) in self.others {
-                let (name, base) = (escape::markdown(name), escape::markdown(self.base));
-                let _ = write!(out, "### {name}, compared with {base}\n\n");
-                out.push_str(&comparison_markdown(comparison));
+        let mut out = String::new();
+        if !self.by_turns {
+            let _ = write!(out, "{APART}\n\n");
+        }
+        for (number, (name, comparison)) in self.others.iter().enumerate() {
+            if number > 0 {
                 out.push('\n');
             }
-            return out;
-        };
-        comparison_markdown(only)
+            if self.others.len() > 1 {
+                let (name, base) = (escape::markdown(name), escape::markdown(self.base));
+                let _ = write!(out, "### {name}, compared with {base}\n\n");
+            }
+            out.push_str(&comparison_markdown(comparison));
+        }
+        out
     }
 
     /// A row per metric of each point; of several servers, with the server in front.
@@ -129,5 +141,43 @@ impl Versus<'_> {
             rows.map(move |row| server.clone().into_iter().chain(row).collect::<Vec<_>>())
         });
         csv::written(&rows.collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{APART, Versus};
+    use stats::{Comparison, Judgement};
+
+    #[test]
+    fn servers_that_were_not_measured_by_turns_are_said_to_be_so_wherever_a_person_reads_it() {
+        let nothing = Comparison {
+            judgement: Judgement::CannotTell,
+            min_effect: 0.05,
+            intervals: 0,
+            requests_needed: None,
+            points: Vec::new(),
+        };
+        let all = ["b", "c"].map(|name| (name.to_owned(), nothing.clone()));
+        for others in [&all[..1], &all] {
+            for by_turns in [true, false] {
+                let versus = Versus {
+                    base: "a",
+                    others,
+                    by_turns,
+                };
+                let text = versus.text(crate::Style { color: false });
+                for shown in [text, versus.markdown()] {
+                    assert_eq!(shown.contains(APART), !by_turns, "{shown}");
+                }
+            }
+        }
+        let markdown = Versus {
+            base: "a",
+            others: &all,
+            by_turns: true,
+        }
+        .markdown();
+        assert_eq!(markdown.matches("\n\n### ").count(), 1, "{markdown}");
     }
 }

@@ -87,7 +87,18 @@ impl Task {
 impl Config {
     /// Checks what was typed of a chat benchmark.
     pub(crate) fn chat(args: &ChatArgs, environment: Environment<'_>) -> Result<Self, Failure> {
-        let (task, server, load) = generation::resolve(args, environment)?;
+        let search = CapacityQuestion::resolve(&args.question.capacity, &args.load)?;
+        let (task, server, load) = generation::resolve(args, search.as_ref(), environment)?;
+        let question = Question::resolve(
+            &args.question,
+            search,
+            &args.load,
+            &args.server,
+            &server,
+            patched_model(&task.request.patch)?.as_deref(),
+            environment,
+        )?;
+        let load = question.load(load);
         Ok(Config {
             deadlines: Deadlines {
                 first_token: match args.first_token_timeout {
@@ -98,14 +109,7 @@ impl Config {
                 ..deadlines(&args.exchange)?
             },
             slo: objectives::slo(&args.results.goodput, task.request.no_streams())?,
-            question: Question::resolve(
-                &args.question,
-                &args.load,
-                &args.server,
-                &server,
-                patched_model(&task.request.patch)?.as_deref(),
-                environment,
-            )?,
+            question,
             certify: args.certify,
             seed: args.seed,
             ..Self::of(
@@ -123,18 +127,22 @@ impl Config {
         args: &EmbeddingArgs,
         environment: Environment<'_>,
     ) -> Result<Self, Failure> {
-        let (task, server, load) = pooling::resolve(args, environment)?;
+        let search = CapacityQuestion::resolve(&args.question.capacity, &args.load)?;
+        let (task, server, load) = pooling::resolve(args, search.as_ref(), environment)?;
+        let question = Question::resolve(
+            &args.question,
+            search,
+            &args.load,
+            &args.server,
+            &server,
+            patched_model(&task.extra_body)?.as_deref(),
+            environment,
+        )?;
+        let load = question.load(load);
         let no_streams = "vectors come whole; give e2e:MS";
         Ok(Config {
             slo: objectives::slo(&args.results.goodput, Some(no_streams))?,
-            question: Question::resolve(
-                &args.question,
-                &args.load,
-                &args.server,
-                &server,
-                patched_model(&task.extra_body)?.as_deref(),
-                environment,
-            )?,
+            question,
             seed: args.texts.seed,
             ..Self::of(
                 server,

@@ -1,8 +1,10 @@
 //! What is asked of measurements: each question runs loads on sessions, and knows nothing of what the requests are.
 
+mod answer_file;
 mod capacity;
 mod continuous;
 mod numbers;
+mod onlooker;
 mod versus;
 
 use crate::config::{Config, Question};
@@ -16,7 +18,7 @@ pub(crate) fn answer(config: &Config) -> Result<Exit, Failure> {
         Question::Capacity(_) => capacity::check(&config.output)?,
         Question::FixedVsContinuous { .. } => continuous::check(&config.output)?,
     }
-    // What cannot be planned is said before any server is started or asked.
+    // What cannot be planned is said before any server is started or asked: of the first block, or look, where more follow.
     let planned = Planned::of(&config.task, config.load.clone(), config.seed)?;
     if config.dry_run {
         // Of the other questions it shows the first part; the rest follows from what is measured.

@@ -22,12 +22,14 @@ pub(crate) struct GenerationConfig {
     pub(crate) request: RequestConfig,
 }
 
-/// The task, whom it is for, and how it is loaded.
+/// The task, whom it is for, and how it is loaded: of a `search`, at first.
 pub(super) fn resolve(
     args: &ChatArgs,
+    search: Option<&CapacityQuestion>,
     environment: Environment<'_>,
 ) -> Result<(GenerationConfig, ServerConfig, Load), Failure> {
-    let mut server = ServerConfig::resolve(&args.server, BuiltIn::MODEL, &[], environment)?;
+    let mut server =
+        ServerConfig::resolve(&args.server, BuiltIn::MODEL, "--launch", &[], environment)?;
     let endpoint = endpoint(args.server.endpoint.as_deref(), server.choice.route)?;
     refuse_responses(args, endpoint, server.choice.target.is_some())?;
     let request = RequestConfig::resolve(args, endpoint)?;
@@ -36,7 +38,7 @@ pub(super) fn resolve(
     }
     let built_in = server.choice.built_in.as_deref();
     let mut traffic = TrafficConfig::resolve(args, &request, endpoint, built_in, environment)?;
-    let load = match CapacityQuestion::resolve(&args.question.capacity, &args.load)? {
+    let load = match search {
         Some(search) => search.first_load()?,
         None => Load::resolve(
             &args.load,

@@ -25,16 +25,16 @@ pub(crate) struct LaunchConfig {
 }
 
 impl LaunchConfig {
-    /// What `--launch` says, such as `vllm --model /models/llama --tp 2`, on the next free port where that is `taken`.
-    pub(super) fn of_line(line: &str, taken: &[u16]) -> Result<Self, Failure> {
-        let words = words("--launch", line)?;
+    /// What `--launch` says, or a `flag` like it, such as `vllm --model /models/llama --tp 2`, on the next free port where that is `taken`.
+    pub(super) fn of_line(flag: &str, line: &str, taken: &[u16]) -> Result<Self, Failure> {
+        let words = words(flag, line)?;
         let parsed = LaunchLine::try_parse_from(words);
         let args = parsed.map_err(|error| {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
             let first = first.trim_start_matches("error: ");
             Failure::usage(format!(
-                "--launch `{line}`: {first}; see `tokenomics launch --help`"
+                "{flag} `{line}`: {first}; see `tokenomics launch --help`"
             ))
         })?;
         if args.args.dry_run {
@@ -47,7 +47,7 @@ impl LaunchConfig {
             };
             args.port = (args.port..=u16::MAX).find(free).ok_or_else(|| {
                 Failure::usage(format!(
-                    "--launch `{line}`: no port is free from --port on; choose a lower one"
+                    "{flag} `{line}`: no port is free from --port on; choose a lower one"
                 ))
             })?;
         }

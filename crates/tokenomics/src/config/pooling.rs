@@ -35,12 +35,14 @@ pub(crate) struct NamedSource {
     pub(crate) source: PromptSource,
 }
 
-/// The task, whom it is for, and how it is loaded.
+/// The task, whom it is for, and how it is loaded: of a `search`, at first.
 pub(super) fn resolve(
     args: &EmbeddingArgs,
+    search: Option<&CapacityQuestion>,
     environment: Environment<'_>,
 ) -> Result<(PoolingConfig, ServerConfig, Load), Failure> {
-    let mut server = ServerConfig::resolve(&args.server, BuiltIn::ENCODER, &[], environment)?;
+    let mut server =
+        ServerConfig::resolve(&args.server, BuiltIn::ENCODER, "--launch", &[], environment)?;
     let task = task(args.server.endpoint.as_deref(), server.choice.route)?;
     if args.dimensions == Some(0) {
         return Err(Failure::usage("--dimensions must be at least 1, got 0"));
@@ -48,7 +50,7 @@ pub(super) fn resolve(
     let built_in = server.choice.built_in.as_deref();
     let texts = TextConfig::resolve(&args.texts, task, built_in, environment)?;
     let sources = sources(&texts, task)?;
-    let load = match CapacityQuestion::resolve(&args.question.capacity, &args.load)? {
+    let load = match search {
         Some(search) => search.first_load()?,
         None => Load::resolve(&args.load, "1,2,4,8,16", None, &args.question.until)?,
     };

@@ -29,16 +29,17 @@ pub(crate) struct ServerConfig {
 
 impl ServerConfig {
     /// Makes sense of the server's flags. `default_model` is what the built-in server has where nobody names a model;
-    /// what is started here listens on none of the `taken` ports.
+    /// what is started here was named by `launch_flag`, and listens on none of the `taken` ports.
     pub(super) fn resolve(
         args: &ServerArgs,
         default_model: &str,
+        launch_flag: &str,
         taken: &[u16],
         environment: Environment<'_>,
     ) -> Result<Self, Failure> {
         refuse_control_characters("--model", args.model.as_deref())?;
         let launch = args.launch.as_deref();
-        let launch = launch.map(|line| LaunchConfig::of_line(line, taken));
+        let launch = launch.map(|line| LaunchConfig::of_line(launch_flag, line, taken));
         let launch = launch.transpose()?;
         let url = launch.as_ref().map(|launch| launch.target.url());
         let model = args.model.clone();

@@ -10,8 +10,8 @@ use trace::{Record, RunHeader};
 
 /// Who knows when a measured run has shown enough; asked again and again while it goes on.
 pub(crate) trait Enough: Send + Sync {
-    /// Whether so many records are worth a look.
-    fn is_due(&self, records: usize) -> bool;
+    /// A copy of those that are worth a look, where some are: whoever brings a record waits meanwhile.
+    fn to_look_at(&self, records: &[Record]) -> Option<Vec<Record>>;
     /// Whether these are enough.
     fn is_enough(&self, header: &RunHeader, records: &[Record]) -> bool;
 }
@@ -46,10 +46,9 @@ impl Onlooker {
             // As the threads that only take what time receiving leaves.
             load::leave_time_to_receiving();
             while !ended.load(Ordering::Relaxed) {
-                // A copy, so that whoever brings a record does not wait for this.
                 let due = recorder.with(|header, _, all| {
-                    let is_due = enough.is_due(all.len());
-                    is_due.then(|| (header.clone(), all.to_vec()))
+                    let records = enough.to_look_at(all)?;
+                    Some((header.clone(), records))
                 });
                 let is_enough =
                     due.is_some_and(|(header, records)| enough.is_enough(&header, &records));

@@ -57,6 +57,9 @@ impl<'a> Session<'a> {
         asked: &'a ServerConfig,
         interruption: &'a Interruption,
     ) -> Result<Self, Failure> {
+        if interruption.is_stopped() {
+            return Err(Failure::interrupted("stopped before the server was asked"));
+        }
         interruption.listen()?;
         let launched = match &asked.launch {
             None => None,

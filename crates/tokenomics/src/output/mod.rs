@@ -10,6 +10,7 @@ mod print;
 mod recorder;
 mod save;
 
+pub(crate) use claim::Claim;
 pub(crate) use config::OutputConfig;
 pub(crate) use export::{export, to_job_page};
 pub(crate) use files::{Paths, write_atomically};

@@ -158,6 +158,7 @@ fn cannot_write(path: &Path, error: &dyn std::error::Error) -> Failure {
 impl Recorder {
     /// Starts to keep, and to write what has waited long enough though nothing follows it.
     pub(crate) fn new(header: RunHeader, sink: Sink) -> Result<Self, Failure> {
+        let has_sink = !matches!(sink, Sink::None);
         let kept = Arc::new(Mutex::new(Kept {
             header,
             records: Vec::new(),
@@ -165,7 +166,16 @@ impl Recorder {
             sink,
             failed: None,
         }));
-        let weak = Arc::downgrade(&kept);
+        let recorder = Recorder(kept);
+        if has_sink {
+            recorder.write_in_time()?;
+        }
+        Ok(recorder)
+    }
+
+    /// Writes what has waited long enough, from a thread of its own, as long as somebody keeps the records.
+    fn write_in_time(&self) -> Result<(), Failure> {
+        let weak = Arc::downgrade(&self.0);
         let write = move || {
             load::leave_time_to_receiving();
             while let Some(kept) = weak.upgrade() {
@@ -177,7 +187,7 @@ impl Recorder {
             .name("recorder".into())
             .spawn(write)
             .map_err(|error| Failure::failed(format!("cannot start the recorder: {error}")))?;
-        Ok(Recorder(kept))
+        Ok(())
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -1,15 +1,16 @@
 //! `--find-capacity`: the highest arrival rate that meets the objectives.
 
+use super::answer_file::AnswerFile;
+use super::onlooker::Onlooker;
 use crate::args::OutputFormat;
 use crate::config::{CapacityQuestion, Config, LOOKS};
 use crate::failure::{Exit, Failure};
-use crate::measurement::{Enough, Interruption, Measured, Planned, Session};
+use crate::measurement::{End, Interruption, Measured, Planned, Session};
 use crate::output::{self, OutputConfig, say, write_atomically};
 use report::{CapacityFile, Style};
 use stats::{CapacityEnd, CapacitySearch, Grade, Probe, Summary};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use trace::{Record, RunHeader};
+use std::sync::Arc;
 
 /// A search that takes longer is announced, in seconds.
 const LONG: f64 = 30.0;
@@ -30,6 +31,7 @@ pub(super) fn find_capacity(
     asked: &CapacityQuestion,
     interruption: &Interruption,
 ) -> Result<Exit, Failure> {
+    let file = AnswerFile::claim(&config.output, "capacity", true)?;
     let session = Session::open(config, &config.server, interruption)?;
     let quiet = config.output.is_quiet();
     if !quiet {
@@ -51,40 +53,46 @@ pub(super) fn find_capacity(
         ));
     }
     let mut measured: Vec<Summary> = Vec::new();
+    let mut lost = None;
     while let Some(rate) = search.next_rate() {
-        let number = search.probes().len();
         let requests = asked.requests_at(rate);
         // Each has requests and arrivals of its own.
-        let seed = config.seed.wrapping_add(number as u64);
+        let seed = config.seed.wrapping_add(search.probes().len() as u64);
         let load = config.task.over(asked.load(rate)?);
         let planned = Planned::of(&config.task, load, seed)?;
         let onlooker = Arc::new(Onlooker::new(search.clone(), rate, requests));
-        let Some(run) = session.run_until(planned, onlooker.clone())?.whole()? else {
+        let run = session.run_until(planned, onlooker.clone())?;
+        if !matches!(run.end, End::Whole) {
             search.interrupt();
+            lost = run.whole().err();
             break;
-        };
+        }
         let point = run.summary.points.first();
         let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
         let whole = Probe::of(rate, point);
         // A run that was over before it could be left counts with all of its requests.
         let was_left = (point.reliability.issued as f64) < requests as f64;
-        let found = onlooker.seen().found.filter(|_| was_left);
+        let found = onlooker.found().filter(|_| was_left);
         search.observe(found.map_or(whole, |found| Probe {
             valid: found.valid && whole.valid,
             ..found
         }));
         if !quiet {
-            let invalid = why(&run.summary);
-            let line =
-                report::capacity_probe_line(search.probes(), search.config().attain, invalid);
-            say(&line);
+            let (probes, attain) = (search.probes(), search.config().attain);
+            say(&report::capacity_probe_line(
+                probes,
+                attain,
+                why(&run.summary),
+            ));
         }
         // What is back of a run that was left are the fast answers: no latencies to be shown.
         if found.is_none() {
             measured.push(run.summary);
         }
     }
-    conclude(config, &search, &measured)
+    let exit = conclude(config, &file, &search, &measured)?;
+    // What was found before is told all the same.
+    lost.map_or(Ok(exit), Err)
 }
 
 /// What the server can do at most, as far as a few seconds show: in requests per second, from more and more requests in
@@ -146,74 +154,6 @@ fn in_words(seconds: f64) -> String {
     }
 }
 
-/// Watches a run for having shown enough.
-struct Onlooker {
-    search: CapacitySearch,
-    rate: f64,
-    seen: Mutex<Seen>,
-}
-
-struct Seen {
-    /// Requests at which it is still to be looked at, once each.
-    looks: Vec<usize>,
-    /// What was enough.
-    found: Option<Probe>,
-}
-
-impl Onlooker {
-    fn new(search: CapacitySearch, rate: f64, requests: usize) -> Self {
-        let looks = CapacitySearch::early_looks(requests);
-        Self {
-            search,
-            rate,
-            seen: Mutex::new(Seen {
-                looks: looks.into(),
-                found: None,
-            }),
-        }
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Enough for Onlooker {
-    fn is_due(&self, records: usize) -> bool {
-        self.seen()
-            .looks
-            .first()
-            .is_some_and(|&look| look <= records)
-    }
-
-    fn is_enough(&self, header: &RunHeader, records: &[Record]) -> bool {
-        let back = all_back(records);
-        let mut seen = self.seen();
-        let due = seen.looks.iter().filter(|&&look| look <= back.len());
-        let due = due.count();
-        let Some(&count) = seen.looks[..due].last() else {
-            return false;
-        };
-        seen.looks.drain(..due);
-        let summary = stats::summarize(header, &[], &back[..count]);
-        let probe = summary.points.first();
-        let probe = probe.map(|point| Probe::of(self.rate, point));
-        seen.found = probe.filter(|probe| self.search.is_enough(*probe));
-        seen.found.is_some()
-    }
-}
-
-/// The records of a measured run up to the first request that is still on its way: later ones that are back already are the
-/// fast ones.
-fn all_back(records: &[Record]) -> Vec<Record> {
-    let (warmups, mut measured): (Vec<&Record>, Vec<&Record>) =
-        records.iter().partition(|record| record.run.warmup);
-    measured.sort_unstable_by_key(|record| record.id);
-    let back = (warmups.len() as u64..).zip(measured);
-    let back = back.take_while(|(id, record)| record.id == *id);
-    back.map(|(_, record)| record.clone()).collect()
-}
-
 /// Why a run was no measurement.
 fn why(summary: &Summary) -> Option<&str> {
     let invalid = |reason: &&stats::Reason| reason.grade == Grade::Invalid;
@@ -232,14 +172,12 @@ fn draw(json: &str, path: &Path) -> Result<Option<PathBuf>, Failure> {
 
 fn conclude(
     config: &Config,
+    file: &AnswerFile,
     search: &CapacitySearch,
     measured: &[Summary],
 ) -> Result<Exit, Failure> {
     let answer = search.answer();
-    let output = &config.output;
-    let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let unnamed = || Path::new("results").join(format!("capacity-{moment}.json"));
-    let path = output.results_file.clone().unwrap_or_else(unnamed);
+    let (output, path) = (&config.output, &file.path);
     let (search_config, objectives) = (search.config(), &config.objectives);
     let json = report::capacity_json(
         search_config,
@@ -249,31 +187,23 @@ fn conclude(
         measured,
     );
     let shown = |style| report::capacity_text(search_config, objectives, &answer, measured, style);
-    let file = output.file.as_deref();
+    let printed = output.file.as_deref();
     match output.format {
         OutputFormat::Quiet => {}
-        OutputFormat::Json => output::deliver(&json, file)?,
+        OutputFormat::Json => output::deliver(&json, printed)?,
         OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown => {
-            output::deliver(&shown(output::style_for(file)), file)?;
+            output::deliver(&shown(output::style_for(printed)), printed)?;
         }
     }
     output::to_job_page(&format!("```text{}```", shown(Style { color: false })))?;
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::failed(format!("cannot make {}: {error}", folder.display()))
-        })?;
-    }
-    write_atomically(&path, json.as_bytes())?;
+    write_atomically(path, json.as_bytes())?;
     let figure = if output.plot {
-        draw(&json, &path)?
+        draw(&json, path)?
     } else {
         None
     };
     if !output.is_quiet() {
-        let written = std::iter::once(&path).chain(&figure);
+        let written = std::iter::once(path).chain(&figure);
         let written: Vec<String> = written.map(|path| path.display().to_string()).collect();
         say(&format!("Written: {}", written.join(" · ")));
     }
@@ -283,4 +213,14 @@ fn conclude(
         CapacityEnd::NeverMet => Exit::Missed,
         CapacityEnd::Resolved | CapacityEnd::ProbesSpent | CapacityEnd::AlwaysMet => Exit::Done,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn a_time_is_told_in_seconds_or_minutes() {
+        assert_eq!([in_words(98.4), in_words(600.0)], ["98 s", "10 min"]);
+    }
 }

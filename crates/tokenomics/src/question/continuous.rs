@@ -1,6 +1,7 @@
 //! `--fixed-vs-continuous`: one server as fixed batches, and then under continuous arrival with as many requests in
 //! flight.
 
+use super::answer_file::AnswerFile;
 use super::numbers::{Kept, kept};
 use crate::args::OutputFormat;
 use crate::config::{Config, Load, Point};
@@ -9,7 +10,6 @@ use crate::measurement::{Interruption, Planned, Session};
 use crate::output::{self, OutputConfig, say, write_atomically};
 use stats::Summary;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use trace::Stop;
 
 /// Refuses formats that there are none of.
@@ -31,11 +31,9 @@ pub(super) fn fixed_vs_continuous(
     runs: u32,
     interruption: &Interruption,
 ) -> Result<Exit, Failure> {
+    let file = AnswerFile::claim(&config.output, "fixed-vs-continuous", false)?;
     let session = Session::open(config, &config.server, interruption)?;
-    let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let unnamed = || Path::new("results").join(format!("fixed-vs-continuous-{moment}.json"));
-    let stem = config.output.results_file.clone().unwrap_or_else(unnamed);
-    let (fixed_file, continuous_file) = (named(&stem, "fixed"), named(&stem, "continuous"));
+    let (fixed_file, continuous_file) = (file.part("fixed"), file.part("continuous"));
     let fixed = kept(config, &session, batches, Some(&fixed_file), false)?;
     if fixed.exit == Exit::Interrupted {
         return Ok(Exit::Interrupted);
@@ -58,35 +56,25 @@ pub(super) fn fixed_vs_continuous(
     let verdicts = (&fixed.summary.verdict, &continuous.summary.verdict);
     let json = report::continuous_json(
         &rows,
-        (&shown(&fixed_file), verdicts.0),
-        (&shown(&continuous_file), verdicts.1),
+        (&fixed_file.display().to_string(), verdicts.0),
+        (&continuous_file.display().to_string(), verdicts.1),
     );
     let output = &config.output;
-    let file = output.file.as_deref();
+    let printed = output.file.as_deref();
     match output.format {
         OutputFormat::Quiet => {}
-        OutputFormat::Json => output::deliver(&json, file)?,
+        OutputFormat::Json => output::deliver(&json, printed)?,
         OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown => {
-            let style = output::style_for(file);
+            let style = output::style_for(printed);
             let text = report::continuous_text(&rows, verdicts.0, verdicts.1, style);
-            output::deliver(&text, file)?;
+            output::deliver(&text, printed)?;
         }
     }
-    write_atomically(&stem, json.as_bytes())?;
+    write_atomically(&file.path, json.as_bytes())?;
     if !output.is_quiet() {
-        say(&format!("Written: {}", stem.display()));
+        say(&format!("Written: {}", file.path.display()));
     }
     Ok(worse(&fixed, &continuous))
-}
-
-/// `x.json` to `x-fixed.json`.
-fn named(stem: &Path, half: &str) -> PathBuf {
-    let name = stem.file_stem().unwrap_or_default().to_string_lossy();
-    stem.with_file_name(format!("{name}-{half}.json"))
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 /// Every mean number in flight once.

@@ -1,13 +1,14 @@
 //! `--versus`: servers compared on the same requests, by turns where they run beside each other.
 
+use super::answer_file::AnswerFile;
 use crate::args::{OutputFormat, RecordsFormat};
-use crate::config::{Config, Load, ServerConfig, VersusQuestion};
+use crate::config::{Config, ServerConfig, VersusQuestion};
 use crate::failure::{Exit, Failure};
 use crate::measurement::{Interruption, Measured, Planned, Session};
 use crate::output::{self, OutputConfig, Paths, Recorder, Sink, say, write_atomically};
 use report::Versus;
 use stats::{Block, CompareOptions, Comparison, Grade, Judgement, Summary};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What one server did, block by block.
 #[derive(Default)]
@@ -18,11 +19,16 @@ struct Side {
 /// The servers that are compared, and what each is to answer.
 struct Contest<'a> {
     config: &'a Config,
+    asked: &'a VersusQuestion,
     /// The base first.
     servers: Vec<&'a ServerConfig>,
-    load: Load,
-    blocks: u32,
     interruption: &'a Interruption,
+}
+
+/// What came of it: as many blocks of each, in the order of the servers.
+struct Outcome {
+    sides: Vec<Side>,
+    by_turns: bool,
 }
 
 /// Measures all of them, and compares each with the first.
@@ -31,27 +37,42 @@ pub(super) fn versus(
     asked: &VersusQuestion,
     interruption: &Interruption,
 ) -> Result<Exit, Failure> {
+    let file = AnswerFile::claim(&config.output, "versus", false)?;
     let contest = Contest {
         config,
+        asked,
         servers: std::iter::once(&config.server)
             .chain(&asked.others)
             .collect(),
-        load: Load {
-            runs: 1,
-            ..config.load.clone()
-        },
-        blocks: asked.blocks,
         interruption,
     };
-    let together = contest.open_all()?;
-    let by_turns = together.is_some();
-    let sides = match together {
+    let outcome = match contest.open_all()? {
         Some(sessions) => contest.by_turns(&sessions)?,
         None => contest.one_after_the_other()?,
     };
-    match sides {
-        None => Ok(Exit::Interrupted),
-        Some(sides) => conclude(config, asked, &sides, by_turns),
+    let is_stopped = outcome.blocks() < asked.blocks as usize;
+    if outcome.blocks() == 0 {
+        contest
+            .say("Stopped before each server had answered a block: there is nothing to compare.");
+        return Ok(Exit::Interrupted);
+    }
+    let exit = contest.conclude(&file, &outcome)?;
+    Ok(if is_stopped { Exit::Interrupted } else { exit })
+}
+
+impl Outcome {
+    /// What was answered until the user stopped it, if that happened: blocks that all have.
+    fn of(mut sides: Vec<Side>, servers: usize, by_turns: bool) -> Self {
+        sides.resize_with(servers, Side::default);
+        let all_have = sides.iter().map(|side| side.blocks.len()).min();
+        for side in &mut sides {
+            side.blocks.truncate(all_have.unwrap_or(0));
+        }
+        Self { sides, by_turns }
+    }
+
+    fn blocks(&self) -> usize {
+        self.sides[0].blocks.len()
     }
 }
 
@@ -65,14 +86,19 @@ impl<'a> Contest<'a> {
                 .any(|server| server.launch.is_some());
             match Session::open(self.config, server, self.interruption) {
                 Ok(session) => sessions.push(session),
-                Err(failure) if server.launch.is_some() && beside_another => {
-                    if failure.exit == Exit::Interrupted {
-                        return Err(failure);
-                    }
+                Err(failure)
+                    if server.launch.is_some()
+                        && beside_another
+                        && failure.exit != Exit::Interrupted =>
+                {
                     self.say(&format!(
-                        "{} does not start beside the others ({failure}): they are measured one after the other.",
+                        "{} does not start beside the others ({failure}); it is tried alone.",
                         server.name()
                     ));
+                    drop(sessions);
+                    // Before anything is measured: what does not start alone either would have been measured for nothing.
+                    drop(Session::open(self.config, server, self.interruption)?);
+                    self.say("It does: the servers are measured one after the other.");
                     return Ok(None);
                 }
                 Err(failure) => return Err(failure),
@@ -81,49 +107,49 @@ impl<'a> Contest<'a> {
         Ok(Some(sessions))
     }
 
-    /// Each block on one right after the other; `None` where the user stopped it.
-    fn by_turns(&self, sessions: &[Session<'_>]) -> Result<Option<Vec<Side>>, Failure> {
+    /// Each block on one right after the other.
+    fn by_turns(&self, sessions: &[Session<'_>]) -> Result<Outcome, Failure> {
+        let count = sessions.len();
         let mut sides: Vec<Side> = sessions.iter().map(|_| Side::default()).collect();
-        for number in 0..self.blocks {
+        'blocks: for number in 0..self.asked.blocks {
             // So that none always comes first.
-            for turn in 0..sessions.len() {
-                let turn = (turn + number as usize) % sessions.len();
+            for turn in 0..count {
+                let turn = (turn + number as usize) % count;
                 let Some(measured) = self.block(&sessions[turn], number)? else {
-                    return Ok(None);
+                    break 'blocks;
                 };
                 sides[turn].blocks.push(measured);
             }
-            self.say(&format!("Block {} of {} is over.", number + 1, self.blocks));
+            let blocks = self.asked.blocks;
+            self.say(&format!("Block {} of {blocks} is over.", number + 1));
         }
-        Ok(Some(sides))
+        Ok(Outcome::of(sides, count, true))
     }
 
-    /// All blocks on one, and then on the next; `None` where the user stopped it.
-    fn one_after_the_other(&self) -> Result<Option<Vec<Side>>, Failure> {
+    /// All blocks on one, and then on the next.
+    fn one_after_the_other(&self) -> Result<Outcome, Failure> {
         let mut sides = Vec::new();
-        for &server in &self.servers {
+        'servers: for &server in &self.servers {
             let session = Session::open(self.config, server, self.interruption)?;
             let mut side = Side::default();
-            for number in 0..self.blocks {
+            for number in 0..self.asked.blocks {
                 let Some(measured) = self.block(&session, number)? else {
-                    return Ok(None);
+                    sides.push(side);
+                    break 'servers;
                 };
                 side.blocks.push(measured);
             }
-            self.say(&format!(
-                "{} has answered {} blocks.",
-                server.name(),
-                self.blocks
-            ));
+            let blocks = side.blocks.len();
+            self.say(&format!("{} has answered {blocks} blocks.", server.name()));
             sides.push(side);
         }
-        Ok(Some(sides))
+        Ok(Outcome::of(sides, self.servers.len(), false))
     }
 
-    /// The same requests for all, and other ones in the next block.
+    /// The same requests for all, and other ones in the next block; `None` where the user stopped it.
     fn block(&self, session: &Session<'_>, number: u32) -> Result<Option<Measured>, Failure> {
         let seed = self.config.seed.wrapping_add(u64::from(number));
-        let planned = Planned::of(&self.config.task, self.load.clone(), seed)?;
+        let planned = Planned::of(&self.config.task, self.config.load.clone(), seed)?;
         session.run(planned, None)?.whole()
     }
 
@@ -132,82 +158,69 @@ impl<'a> Contest<'a> {
             say(line);
         }
     }
-}
 
-fn conclude(
-    config: &Config,
-    asked: &VersusQuestion,
-    sides: &[Side],
-    by_turns: bool,
-) -> Result<Exit, Failure> {
-    let output = &config.output;
-    let moment = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let unnamed = || Path::new("results").join(format!("versus-{moment}.json"));
-    let stem = output.results_file.clone().unwrap_or_else(unnamed);
-    let all = saved(output, &stem, sides)?;
-    let mut others = Vec::new();
-    for (number, other) in asked.others.iter().enumerate() {
-        let compared = compared(asked, sides, &all, number + 1);
-        let obstacles = stats::obstacles(&all[0], &all[number + 1]);
-        if !output.is_quiet() && !obstacles.is_empty() {
-            say(&format!(
-                "warning: {}: {}.",
-                other.name(),
-                obstacles.join("; ")
-            ));
-        }
-        others.push((other.name(), compared));
-    }
-    let base = config.server.name();
-    let versus = Versus {
-        base: &base,
-        others: &others,
-        by_turns,
-    };
-    print(output, &versus)?;
-    output::to_job_page(&versus.markdown())?;
-    write_atomically(&stem, versus.json().as_bytes())?;
-    if !output.is_quiet() {
-        say(&format!(
-            "Base is {base}, new is {}. {}Each change is the geometric mean of new ÷ base over the blocks.",
-            asked
-                .others
-                .iter()
-                .map(ServerConfig::name)
-                .collect::<Vec<_>>()
-                .join(", "),
-            if by_turns {
-                "They were measured by turns. "
-            } else {
-                "They were measured one after the other, so that what changed on the machine in between is in the change. "
+    fn conclude(&self, file: &AnswerFile, outcome: &Outcome) -> Result<Exit, Failure> {
+        let output = &self.config.output;
+        let sides = &outcome.sides;
+        let all = saved(output, file, sides)?;
+        let mut others = Vec::new();
+        for (number, other) in (1..).zip(&self.asked.others) {
+            let obstacles = stats::obstacles(&all[0], &all[number]);
+            if !obstacles.is_empty() {
+                let obstacles = obstacles.join("; ");
+                self.say(&format!("warning: {}: {obstacles}.", other.name()));
             }
+            let compared = compared(self.asked, sides, &all, number);
+            others.push((other.name(), compared));
+        }
+        let base = self.config.server.name();
+        let versus = Versus {
+            base: &base,
+            others: &others,
+            by_turns: outcome.by_turns,
+        };
+        print(output, &versus)?;
+        output::to_job_page(&versus.markdown())?;
+        write_atomically(&file.path, versus.json().as_bytes())?;
+        let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
+        let order = if outcome.by_turns {
+            "by turns"
+        } else {
+            "one after the other"
+        };
+        self.say(&format!(
+            "Base is {base}, new is {}. They were measured {order}. Each change is the geometric mean of new ÷ base over {} \
+             blocks.",
+            names.join(", "),
+            outcome.blocks()
         ));
-        say(&format!("Written: {}", stem.display()));
-    }
-    let worse = |(_, comparison): &(String, Comparison)| comparison.judgement == Judgement::Worse;
-    Ok(
-        if all
-            .iter()
-            .any(|summary| summary.verdict.grade == Grade::Invalid)
-        {
+        self.say(&format!("Written: {}", file.path.display()));
+        let invalid = |summary: &Summary| summary.verdict.grade == Grade::Invalid;
+        let worse =
+            |(_, comparison): &(String, Comparison)| comparison.judgement == Judgement::Worse;
+        Ok(if all.iter().any(invalid) {
             Exit::Invalid
         } else if others.iter().any(worse) {
             Exit::Missed
         } else {
             Exit::Done
-        },
-    )
+        })
+    }
 }
 
 /// All blocks of each server, with files of their own beside the answer.
-fn saved(output: &OutputConfig, stem: &Path, sides: &[Side]) -> Result<Vec<Summary>, Failure> {
+fn saved(
+    output: &OutputConfig,
+    file: &AnswerFile,
+    sides: &[Side],
+) -> Result<Vec<Summary>, Failure> {
     let saved = sides.iter().enumerate().map(|(number, side)| {
         let name = match (number, sides.len()) {
             (0, _) => "base".to_owned(),
             (_, 2) => "new".to_owned(),
             (number, _) => format!("new-{number}"),
         };
-        side.save(output, &named(stem, &name))
+        side.save(output, &file.part(&name))
     });
     saved.collect()
 }
@@ -239,12 +252,6 @@ fn print(output: &OutputConfig, versus: &Versus<'_>) -> Result<(), Failure> {
         OutputFormat::Quiet => return Ok(()),
     };
     output::deliver(&text, file)
-}
-
-/// `x.json` to `x-base.json`.
-fn named(stem: &Path, side: &str) -> PathBuf {
-    let name = stem.file_stem().unwrap_or_default().to_string_lossy();
-    stem.with_file_name(format!("{name}-{side}.json"))
 }
 
 impl Side {

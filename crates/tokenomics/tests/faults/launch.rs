@@ -322,3 +322,111 @@ fn a_real_llama_cpp_is_launched_and_measured() {
         [2, 2, 2, 0, 0]
     );
 }
+
+/// This program, in the words of `--launch`.
+const OWN: &str = env!("CARGO_BIN_EXE_tokenomics");
+
+/// The flags of a measurement that is over soon, of what `servers` name.
+fn small<'a>(servers: &[&'a str]) -> Vec<&'a str> {
+    let rest = "--max-concurrency 2 --num-prompts 8 --num-runs 3 --max-tokens 3 --no-plot --results-file r.json";
+    [&["chat"], servers, &rest.split(' ').collect::<Vec<_>>()].concat()
+}
+
+#[test]
+fn what_was_measured_of_a_launched_server_that_died_is_kept() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let command = format!("timeout --signal KILL 3 {OWN} serve");
+    let line = format!("tokenomics --model random:tiny --port {port} --command \"{command}\"");
+    let flags = [
+        "chat",
+        "--launch",
+        &line,
+        "--max-concurrency",
+        "2",
+        "--duration",
+        "20",
+        "--max-tokens",
+        "3",
+        "--no-plot",
+        "--results-file",
+        "r.json",
+    ];
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("was ended by SIGKILL"),
+        "{}",
+        ended.stderr
+    );
+    let results = read_json(&folder.path().join("r.json"));
+    let complete = results["results"]["2"]["reliability"]["complete"].as_u64();
+    assert!(complete.is_some_and(|complete| complete > 0), "{results}");
+    assert!(folder.path().join("r.records.parquet").exists());
+}
+
+#[test]
+fn servers_of_which_one_does_not_start_beside_the_other_are_measured_one_after_the_other() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let script = format!(
+        "if (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; then echo 'no room' >&2; exit 1; fi\n\
+         exec {OWN} serve \"$@\"\n"
+    );
+    std::fs::write(folder.path().join("alone.sh"), script).unwrap();
+    let base = format!("tokenomics --model random:tiny --port {port}");
+    let other = format!("launch:{base} --command \"bash alone.sh\"");
+    let flags = small(&["--launch", &base, "--versus", &other]);
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
+    for said in ["no room", "it is tried alone", "one after the other"] {
+        assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+    }
+    assert!(
+        ended.stdout.contains("Measured one after the other"),
+        "{}",
+        ended.stdout
+    );
+    let answer = read_json(&folder.path().join("r.json"));
+    assert_eq!(answer["order"], "one_after_the_other");
+    for side in ["r-base.json", "r-new.json"] {
+        let results = read_json(&folder.path().join(side));
+        assert_eq!(results["metadata"]["num_runs"], 3, "{side}");
+    }
+}
+
+#[test]
+fn a_server_that_never_starts_is_told_before_the_others_are_measured() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let base = format!("tokenomics --model random:tiny --port {port}");
+    let other = format!("launch:tokenomics --model no-such-model --port {port}");
+    let flags = small(&["--launch", &base, "--versus", &other]);
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("no-such-model"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("Block 1"), "{}", ended.stderr);
+    assert!(!folder.path().join("r.json").exists());
+}
+
+#[test]
+fn blocks_that_were_answered_before_the_user_stopped_are_compared() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let base = format!("tokenomics --model random:tiny --port {port}");
+    let other = format!("launch:{base}");
+    let mut flags = small(&["--launch", &base, "--versus", &other]);
+    flags.extend(["--num-runs", "1000"]);
+    let mut versus = Process::start(tokenomics(folder.path(), &flags));
+    versus.wait_for_line("Block 2 of 1000");
+    versus.signal(Signal::SIGINT);
+    let ended = versus.end();
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let runs = |side: &str| {
+        let results = read_json(&folder.path().join(side));
+        results["metadata"]["num_runs"].as_u64().unwrap()
+    };
+    assert!(runs("r-base.json") >= 2, "{ended:?}");
+    assert_eq!(runs("r-base.json"), runs("r-new.json"));
+    assert!(read_json(&folder.path().join("r.json"))["judgement"].is_string());
+}
