@@ -157,7 +157,7 @@ fn probe_of_queue(
 fn a_search_behind_a_queue_holds_and_takes_few_requests() {
     // Of 200 such searches 196 held, with 14,556 requests each and a median width of 23.3 %. Searches that doubled the rate
     // from 200 requests/s on and left no run early held in 197, with 29,392 requests each and a median width of 24.2 %.
-    const SEARCHES: usize = 60;
+    const SEARCHES: usize = 100;
     const REQUESTS: usize = 1_500;
     let knee = knee_of_queue();
     let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -181,8 +181,10 @@ fn a_search_behind_a_queue_holds_and_takes_few_requests() {
         widths.push(high / low - 1.0);
     }
     widths.sort_by(f64::total_cmp);
-    // The bar is 184 of 200, less what so few vary by.
-    assert!(held >= 51, "{held} of {SEARCHES}, knee {knee}");
+    assert!(
+        held * 20 >= SEARCHES * 19,
+        "{held} of {SEARCHES}, knee {knee}"
+    );
     assert!(requests <= 14_696 * SEARCHES, "{requests}");
     assert!(widths[SEARCHES / 2] <= 0.242, "{widths:?}");
 }
