@@ -5,6 +5,7 @@ mod capacity;
 mod continuous;
 mod numbers;
 mod onlooker;
+mod side;
 mod versus;
 
 use crate::config::{Config, Question};

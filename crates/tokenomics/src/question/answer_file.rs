@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Where the answer goes, from before anything is measured until it is written: nobody else writes there meanwhile.
 pub(super) struct AnswerFile {
     pub(super) path: PathBuf,
-    _claim: Option<Claim>,
+    /// None of a stream.
+    claim: Option<Claim>,
 }
 
 impl AnswerFile {
@@ -26,10 +27,7 @@ impl AnswerFile {
             ..output.clone()
         };
         let claim = Paths::of_results(&path).claim(&written)?;
-        Ok(Self {
-            path,
-            _claim: claim,
-        })
+        Ok(Self { path, claim })
     }
 
     /// The file of a measurement that is a part of the answer: `x.json` to `x-base.json`.
@@ -37,5 +35,26 @@ impl AnswerFile {
         let stem = self.path.file_stem().unwrap_or_default();
         let stem = stem.to_string_lossy();
         self.path.with_file_name(format!("{stem}-{name}.json"))
+    }
+
+    /// Makes sure, before anything is measured, that such parts can be written; `output` is what is kept of them.
+    ///
+    /// # Errors
+    /// One cannot, or there is no file that they could lie beside.
+    pub(super) fn check_parts(
+        &self,
+        output: &OutputConfig,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<(), Failure> {
+        if self.claim.is_none() {
+            return Err(Failure::usage(format!(
+                "{} is no file that those of each measurement could lie beside; name a file with --results-file",
+                self.path.display()
+            )));
+        }
+        for name in names {
+            Paths::of_results(&self.part(&name)).claim(output)?;
+        }
+        Ok(())
     }
 }

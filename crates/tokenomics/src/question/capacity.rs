@@ -5,7 +5,7 @@ use super::onlooker::Onlooker;
 use crate::args::OutputFormat;
 use crate::config::{CapacityQuestion, Config, LOOKS};
 use crate::failure::{Exit, Failure};
-use crate::measurement::{End, Interruption, Measured, Planned, Session};
+use crate::measurement::{Interruption, Measured, Planned, Session};
 use crate::output::{self, OutputConfig, say, write_atomically};
 use report::{CapacityFile, Style};
 use stats::{CapacityEnd, CapacitySearch, Grade, Probe, Summary};
@@ -61,12 +61,17 @@ pub(super) fn find_capacity(
         let load = config.task.over(asked.load(rate)?);
         let planned = Planned::of(&config.task, load, seed)?;
         let onlooker = Arc::new(Onlooker::new(search.clone(), rate, requests));
-        let run = session.run_until(planned, onlooker.clone())?;
-        if !matches!(run.end, End::Whole) {
-            search.interrupt();
-            lost = run.whole().err();
-            break;
-        }
+        let ran = session.run_until(planned, onlooker.clone());
+        let run = match ran.and_then(Measured::whole) {
+            Ok(Some(run)) => run,
+            Err(failure) if search.probes().is_empty() => return Err(failure),
+            // Stopped, or lost: what was found before is told all the same.
+            not_whole => {
+                search.interrupt();
+                lost = not_whole.err();
+                break;
+            }
+        };
         let point = run.summary.points.first();
         let point = point.ok_or_else(|| Failure::failed("no request was sent at that rate"))?;
         let whole = Probe::of(rate, point);
@@ -91,7 +96,6 @@ pub(super) fn find_capacity(
         }
     }
     let exit = conclude(config, &file, &search, &measured)?;
-    // What was found before is told all the same.
     lost.map_or(Ok(exit), Err)
 }
 

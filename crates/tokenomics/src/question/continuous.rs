@@ -32,6 +32,7 @@ pub(super) fn fixed_vs_continuous(
     interruption: &Interruption,
 ) -> Result<Exit, Failure> {
     let file = AnswerFile::claim(&config.output, "fixed-vs-continuous", false)?;
+    file.check_parts(&config.output, ["fixed", "continuous"].map(str::to_owned))?;
     let session = Session::open(config, &config.server, interruption)?;
     let (fixed_file, continuous_file) = (file.part("fixed"), file.part("continuous"));
     let fixed = kept(config, &session, batches, Some(&fixed_file), false)?;

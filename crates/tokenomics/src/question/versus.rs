@@ -1,20 +1,14 @@
 //! `--versus`: servers compared on the same requests, by turns where they run beside each other.
 
 use super::answer_file::AnswerFile;
-use crate::args::{OutputFormat, RecordsFormat};
+use super::side::Side;
+use crate::args::OutputFormat;
 use crate::config::{Config, ServerConfig, VersusQuestion};
 use crate::failure::{Exit, Failure};
 use crate::measurement::{Interruption, Measured, Planned, Session};
-use crate::output::{self, OutputConfig, Paths, Recorder, Sink, say, write_atomically};
+use crate::output::{self, OutputConfig, say, write_atomically};
 use report::Versus;
 use stats::{Block, CompareOptions, Comparison, Grade, Judgement, Summary};
-use std::path::Path;
-
-/// What one server did, block by block.
-#[derive(Default)]
-struct Side {
-    blocks: Vec<Measured>,
-}
 
 /// The servers that are compared, and what each is to answer.
 struct Contest<'a> {
@@ -25,10 +19,13 @@ struct Contest<'a> {
     interruption: &'a Interruption,
 }
 
-/// What came of it: as many blocks of each, in the order of the servers.
+/// What came of it, in the order of the servers.
 struct Outcome {
+    /// As many blocks of each, unless one has none.
     sides: Vec<Side>,
     by_turns: bool,
+    /// Why a server answered no more.
+    lost: Option<Failure>,
 }
 
 /// Measures all of them, and compares each with the first.
@@ -46,33 +43,54 @@ pub(super) fn versus(
             .collect(),
         interruption,
     };
-    let outcome = match contest.open_all()? {
-        Some(sessions) => contest.by_turns(&sessions)?,
-        None => contest.one_after_the_other()?,
+    let kept = OutputConfig {
+        plot: false,
+        ..config.output.clone()
     };
-    let is_stopped = outcome.blocks() < asked.blocks as usize;
-    if outcome.blocks() == 0 {
-        contest
-            .say("Stopped before each server had answered a block: there is nothing to compare.");
-        return Ok(Exit::Interrupted);
+    file.check_parts(
+        &kept,
+        (0..contest.servers.len()).map(|number| contest.part(number)),
+    )?;
+    let outcome = match contest.open_all()? {
+        Some(sessions) => contest.by_turns(&sessions),
+        None => contest.one_after_the_other(),
+    };
+    let exit = if outcome.blocks() == 0 {
+        contest.keep(&file, &outcome)?;
+        Exit::Interrupted
+    } else {
+        contest.conclude(&file, &outcome)?
+    };
+    let is_whole = outcome.blocks() == asked.blocks as usize;
+    match outcome.lost {
+        Some(failure) => Err(failure),
+        None if is_whole => Ok(exit),
+        None => Ok(Exit::Interrupted),
     }
-    let exit = contest.conclude(&file, &outcome)?;
-    Ok(if is_stopped { Exit::Interrupted } else { exit })
 }
 
 impl Outcome {
-    /// What was answered until the user stopped it, if that happened: blocks that all have.
-    fn of(mut sides: Vec<Side>, servers: usize, by_turns: bool) -> Self {
+    /// What was answered until the user stopped it, or a server was `lost`, if that happened.
+    fn of(mut sides: Vec<Side>, servers: usize, by_turns: bool, lost: Option<Failure>) -> Self {
         sides.resize_with(servers, Side::default);
-        let all_have = sides.iter().map(|side| side.blocks.len()).min();
-        for side in &mut sides {
-            side.blocks.truncate(all_have.unwrap_or(0));
+        let mut outcome = Self {
+            sides,
+            by_turns,
+            lost,
+        };
+        let all_have = outcome.blocks();
+        if all_have > 0 {
+            for side in &mut outcome.sides {
+                side.blocks.truncate(all_have);
+            }
         }
-        Self { sides, by_turns }
+        outcome
     }
 
+    /// Blocks that all have.
     fn blocks(&self) -> usize {
-        self.sides[0].blocks.len()
+        let blocks = self.sides.iter().map(|side| side.blocks.len());
+        blocks.min().unwrap_or(0)
     }
 }
 
@@ -81,7 +99,8 @@ impl<'a> Contest<'a> {
     fn open_all(&self) -> Result<Option<Vec<Session<'a>>>, Failure> {
         let mut sessions = Vec::new();
         for &server in &self.servers {
-            let beside_another = self.servers[..sessions.len()]
+            let opened = sessions.len();
+            let beside_another = self.servers[..opened]
                 .iter()
                 .any(|server| server.launch.is_some());
             match Session::open(self.config, server, self.interruption) {
@@ -96,9 +115,8 @@ impl<'a> Contest<'a> {
                         server.name()
                     ));
                     drop(sessions);
-                    // Before anything is measured: what does not start alone either would have been measured for nothing.
-                    drop(Session::open(self.config, server, self.interruption)?);
-                    self.say("It does: the servers are measured one after the other.");
+                    self.try_alone(&self.servers[opened..])?;
+                    self.say("The servers start one after the other, and are measured so.");
                     return Ok(None);
                 }
                 Err(failure) => return Err(failure),
@@ -107,43 +125,65 @@ impl<'a> Contest<'a> {
         Ok(Some(sessions))
     }
 
+    /// Before anything is measured: what does not start alone either would have been measured for nothing.
+    fn try_alone(&self, servers: &[&'a ServerConfig]) -> Result<(), Failure> {
+        for &server in servers {
+            Session::open(self.config, server, self.interruption)?;
+        }
+        Ok(())
+    }
+
     /// Each block on one right after the other.
-    fn by_turns(&self, sessions: &[Session<'_>]) -> Result<Outcome, Failure> {
+    fn by_turns(&self, sessions: &[Session<'_>]) -> Outcome {
         let count = sessions.len();
         let mut sides: Vec<Side> = sessions.iter().map(|_| Side::default()).collect();
+        let mut lost = None;
         'blocks: for number in 0..self.asked.blocks {
             // So that none always comes first.
             for turn in 0..count {
                 let turn = (turn + number as usize) % count;
-                let Some(measured) = self.block(&sessions[turn], number)? else {
-                    break 'blocks;
-                };
-                sides[turn].blocks.push(measured);
+                match self.block(&sessions[turn], number) {
+                    Ok(Some(measured)) => sides[turn].blocks.push(measured),
+                    not_whole => {
+                        lost = not_whole.err();
+                        break 'blocks;
+                    }
+                }
             }
             let blocks = self.asked.blocks;
             self.say(&format!("Block {} of {blocks} is over.", number + 1));
         }
-        Ok(Outcome::of(sides, count, true))
+        Outcome::of(sides, count, true, lost)
     }
 
     /// All blocks on one, and then on the next.
-    fn one_after_the_other(&self) -> Result<Outcome, Failure> {
+    fn one_after_the_other(&self) -> Outcome {
         let mut sides = Vec::new();
-        'servers: for &server in &self.servers {
-            let session = Session::open(self.config, server, self.interruption)?;
+        let mut lost = None;
+        for &server in &self.servers {
             let mut side = Side::default();
-            for number in 0..self.asked.blocks {
-                let Some(measured) = self.block(&session, number)? else {
-                    sides.push(side);
-                    break 'servers;
-                };
-                side.blocks.push(measured);
-            }
+            let whole = self.all_blocks(server, &mut side);
             let blocks = side.blocks.len();
-            self.say(&format!("{} has answered {blocks} blocks.", server.name()));
             sides.push(side);
+            if !matches!(whole, Ok(true)) {
+                lost = whole.err();
+                break;
+            }
+            self.say(&format!("{} has answered {blocks} blocks.", server.name()));
         }
-        Ok(Outcome::of(sides, self.servers.len(), false))
+        Outcome::of(sides, self.servers.len(), false, lost)
+    }
+
+    /// On one server; whether the user let it.
+    fn all_blocks(&self, server: &'a ServerConfig, side: &mut Side) -> Result<bool, Failure> {
+        let session = Session::open(self.config, server, self.interruption)?;
+        for number in 0..self.asked.blocks {
+            let Some(measured) = self.block(&session, number)? else {
+                return Ok(false);
+            };
+            side.blocks.push(measured);
+        }
+        Ok(true)
     }
 
     /// The same requests for all, and other ones in the next block; `None` where the user stopped it.
@@ -159,10 +199,39 @@ impl<'a> Contest<'a> {
         }
     }
 
+    /// What the file of that server is called.
+    fn part(&self, number: usize) -> String {
+        match (number, self.servers.len()) {
+            (0, _) => "base".to_owned(),
+            (_, 2) => "new".to_owned(),
+            (number, _) => format!("new-{number}"),
+        }
+    }
+
+    /// All blocks of a server, with files of its own beside the answer.
+    fn save(&self, file: &AnswerFile, side: &Side, number: usize) -> Result<Summary, Failure> {
+        side.save(&self.config.output, &file.part(&self.part(number)))
+    }
+
+    /// Where one has answered no block: the blocks of the others.
+    fn keep(&self, file: &AnswerFile, outcome: &Outcome) -> Result<(), Failure> {
+        self.say("Not every server has answered a block: there is nothing to compare.");
+        for (number, side) in outcome.sides.iter().enumerate() {
+            if !side.blocks.is_empty() {
+                self.save(file, side, number)?;
+                let part = file.part(&self.part(number));
+                self.say(&format!("Written: {}", part.display()));
+            }
+        }
+        Ok(())
+    }
+
     fn conclude(&self, file: &AnswerFile, outcome: &Outcome) -> Result<Exit, Failure> {
         let output = &self.config.output;
         let sides = &outcome.sides;
-        let all = saved(output, file, sides)?;
+        let saved = sides.iter().enumerate();
+        let saved = saved.map(|(number, side)| self.save(file, side, number));
+        let all = saved.collect::<Result<Vec<Summary>, Failure>>()?;
         let mut others = Vec::new();
         for (number, other) in (1..).zip(&self.asked.others) {
             let obstacles = stats::obstacles(&all[0], &all[number]);
@@ -208,23 +277,6 @@ impl<'a> Contest<'a> {
     }
 }
 
-/// All blocks of each server, with files of their own beside the answer.
-fn saved(
-    output: &OutputConfig,
-    file: &AnswerFile,
-    sides: &[Side],
-) -> Result<Vec<Summary>, Failure> {
-    let saved = sides.iter().enumerate().map(|(number, side)| {
-        let name = match (number, sides.len()) {
-            (0, _) => "base".to_owned(),
-            (_, 2) => "new".to_owned(),
-            (number, _) => format!("new-{number}"),
-        };
-        side.save(output, &file.part(&name))
-    });
-    saved.collect()
-}
-
 /// The server of that number, compared with the first one. `all` are all blocks of each.
 fn compared(asked: &VersusQuestion, sides: &[Side], all: &[Summary], number: usize) -> Comparison {
     let pairs = sides[0].blocks.iter().zip(&sides[number].blocks);
@@ -252,52 +304,4 @@ fn print(output: &OutputConfig, versus: &Versus<'_>) -> Result<(), Failure> {
         OutputFormat::Quiet => return Ok(()),
     };
     output::deliver(&text, file)
-}
-
-impl Side {
-    /// All blocks as the runs of one measurement, with files of its own.
-    fn save(&self, output: &OutputConfig, results: &Path) -> Result<Summary, Failure> {
-        let Some(first) = self.blocks.first() else {
-            return Err(Failure::failed("no block was measured"));
-        };
-        let output = OutputConfig {
-            results_file: Some(results.to_owned()),
-            plot: false,
-            file: None,
-            exports: Vec::new(),
-            ..output.clone()
-        };
-        let paths = Paths::of_results(results);
-        let _claim = paths.claim(&output)?;
-        let mut header = first.recorder.with(|header, _, _| header.clone());
-        header
-            .metadata
-            .insert("num_runs".to_owned(), self.blocks.len().into());
-        let sink = match output.records {
-            RecordsFormat::None => Sink::None,
-            format => Sink::open(format, &paths, &header)?,
-        };
-        let all = Recorder::new(header, sink)?;
-        let mut next_id = 0;
-        for (number, block) in (0..).zip(&self.blocks) {
-            block.recorder.with(|_, facts, records| {
-                let first_id = next_id;
-                for record in records {
-                    let mut record = record.clone();
-                    record.run.run = number;
-                    record.id += first_id;
-                    next_id = next_id.max(record.id + 1);
-                    all.record(record);
-                }
-                for facts in facts {
-                    let mut facts = facts.clone();
-                    facts.run.run = number;
-                    all.facts(facts);
-                }
-            });
-        }
-        let summary = all.with(stats::summarize);
-        output::save(&output, &paths, &all, &summary)?;
-        Ok(summary)
-    }
 }

@@ -365,17 +365,23 @@ fn what_was_measured_of_a_launched_server_that_died_is_kept() {
     assert!(folder.path().join("r.records.parquet").exists());
 }
 
-#[test]
-fn servers_of_which_one_does_not_start_beside_the_other_are_measured_one_after_the_other() {
-    let folder = tempdir().unwrap();
+/// Two servers of which the second does not start while the first runs.
+fn only_alone(folder: &Path) -> [String; 2] {
     let port = free_port();
     let script = format!(
         "if (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; then echo 'no room' >&2; exit 1; fi\n\
          exec {OWN} serve \"$@\"\n"
     );
-    std::fs::write(folder.path().join("alone.sh"), script).unwrap();
+    std::fs::write(folder.join("alone.sh"), script).unwrap();
     let base = format!("tokenomics --model random:tiny --port {port}");
     let other = format!("launch:{base} --command \"bash alone.sh\"");
+    [base, other]
+}
+
+#[test]
+fn servers_of_which_one_does_not_start_beside_the_other_are_measured_one_after_the_other() {
+    let folder = tempdir().unwrap();
+    let [base, other] = only_alone(folder.path());
     let flags = small(&["--launch", &base, "--versus", &other]);
     let ended = run(tokenomics(folder.path(), &flags));
     assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
@@ -396,6 +402,40 @@ fn servers_of_which_one_does_not_start_beside_the_other_are_measured_one_after_t
 }
 
 #[test]
+fn what_the_first_server_answered_is_kept_where_the_user_stops_before_the_second_answers() {
+    let folder = tempdir().unwrap();
+    let [base, other] = only_alone(folder.path());
+    let flags = small(&["--launch", &base, "--versus", &other]);
+    let mut versus = Process::start(tokenomics(folder.path(), &flags));
+    versus.wait_for_line("has answered 3 blocks");
+    versus.signal(Signal::SIGINT);
+    let ended = versus.end();
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert!(
+        ended.stderr.contains("nothing to compare"),
+        "{}",
+        ended.stderr
+    );
+    let kept = read_json(&folder.path().join("r-base.json"));
+    assert_eq!(kept["metadata"]["num_runs"], 3);
+    for missing in ["r.json", "r-new.json"] {
+        assert!(!folder.path().join(missing).exists(), "{missing}");
+    }
+}
+
+#[test]
+fn a_third_server_that_never_starts_is_told_before_the_others_are_measured() {
+    let folder = tempdir().unwrap();
+    let [base, other] = only_alone(folder.path());
+    let third = "launch:tokenomics --model no-such-model --port 0";
+    let flags = small(&["--launch", &base, "--versus", &other, "--versus", third]);
+    let ended = run(tokenomics(folder.path(), &flags));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("no-such-model"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("has answered"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_server_that_never_starts_is_told_before_the_others_are_measured() {
     let folder = tempdir().unwrap();
     let port = free_port();
@@ -405,7 +445,9 @@ fn a_server_that_never_starts_is_told_before_the_others_are_measured() {
     let ended = run(tokenomics(folder.path(), &flags));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("no-such-model"), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("Block 1"), "{}", ended.stderr);
+    for measured in ["Block 1", "has answered"] {
+        assert!(!ended.stderr.contains(measured), "{}", ended.stderr);
+    }
     assert!(!folder.path().join("r.json").exists());
 }
 

@@ -8,6 +8,7 @@ mod launch;
 mod outputs;
 mod ports;
 mod process;
+mod questions;
 mod server;
 mod signals;
 mod starvation;
